@@ -1,0 +1,1 @@
+"""pinnacle-tui's engine: a market maker, its exchanges and its records, without a screen."""

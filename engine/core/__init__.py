@@ -1,0 +1,1 @@
+"""Pure data and rules: instruments, clocks, events, orders, books, ledger. Imports nothing of ours."""

@@ -1,0 +1,81 @@
+"""Clocks: two readings, one for intervals and one for people, both integer nanoseconds.
+
+The Trader never reads a clock; edges stamp events with one. Tests and simulations inject a
+`ManualClock`; recordings drive a `ReplayClock`.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where an edge gets the time from."""
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds that never go back; only differences mean anything."""
+        ...
+
+    def wall_ns(self) -> int:
+        """Nanoseconds since 1970-01-01 UTC, for people and for the UTC day."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    __slots__ = ()
+
+    def monotonic_ns(self) -> int:
+        """See `Clock`."""
+        return time.monotonic_ns()
+
+    def wall_ns(self) -> int:
+        """See `Clock`."""
+        return time.time_ns()
+
+
+class ManualClock:
+    """A clock that moves only when told to; both readings move together."""
+
+    __slots__ = ("_monotonic", "_wall")
+
+    def __init__(self, monotonic_ns: int = 0, wall_ns: int = 0) -> None:
+        self._monotonic = monotonic_ns
+        self._wall = wall_ns
+
+    def monotonic_ns(self) -> int:
+        """See `Clock`."""
+        return self._monotonic
+
+    def wall_ns(self) -> int:
+        """See `Clock`."""
+        return self._wall
+
+    def advance(self, ns: int) -> None:
+        """Move both readings forward by `ns`; a negative step is a `ValueError`."""
+        if ns < 0:
+            raise ValueError(f"a clock cannot go back: advance({ns})")
+        self._monotonic += ns
+        self._wall += ns
+
+    def advance_to(self, monotonic_ns: int) -> None:
+        """Move to a monotonic reading; an earlier one leaves the clock where it is."""
+        if monotonic_ns > self._monotonic:
+            self.advance(monotonic_ns - self._monotonic)
+
+
+class ReplayClock(ManualClock):
+    """A clock that follows a recording: monotonic time never goes back even where the recorder's did.
+
+    A recording has one time column. Its differences drive the monotonic reading, itself the wall reading.
+    """
+
+    __slots__ = ()
+
+    def follow(self, recorded_wall_ns: int) -> None:
+        """Take the time of the next recorded line; a step back is ignored."""
+        if recorded_wall_ns > self._wall:
+            self._monotonic += recorded_wall_ns - self._wall
+            self._wall = recorded_wall_ns

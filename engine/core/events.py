@@ -1,0 +1,248 @@
+"""Everything that goes into a Trader and everything that comes out, as frozen typed structs.
+
+The same objects serve in memory, in the journal and on the wire. Prices are ticks, sizes lots, money
+atoms (see `engine.core.instrument`). Every event carries `recv_ns` (monotonic, when we received it)
+and `wall_ns` (UTC); market and fill events carry `exchange_ns` too, the venue's own time, 0 where it
+gave none. Unanswered questions about time are never asked of a clock: time is a field of the event.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from engine.core.order import OrderType, Side, TimeInForce
+
+Level = tuple[int, int]
+"""(price in ticks, size in lots)."""
+
+
+class Event(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """What every event carries."""
+
+    product: str
+    recv_ns: int
+    wall_ns: int
+
+
+# -- market data ---------------------------------------------------------------------------------
+
+
+class BookSnapshot(Event, frozen=True, gc=False, tag=True):
+    """The whole book of a product. Replaces whatever was known. Any order of levels."""
+
+    bids: list[Level]
+    asks: list[Level]
+    exchange_ns: int = 0
+
+
+class BookUpdate(Event, frozen=True, gc=False, tag=True):
+    """Absolute sizes at prices, to be applied in order and as one; size 0 deletes the level."""
+
+    bids: list[Level]
+    asks: list[Level]
+    exchange_ns: int = 0
+
+
+class TradePrint(Event, frozen=True, gc=False, tag=True):
+    """A trade on the venue's tape; `taker_side` is the aggressor's. `trade_id` rises per product."""
+
+    trade_id: int
+    price: int
+    size: int
+    taker_side: Side
+    exchange_ns: int = 0
+
+
+class FeedState(enum.StrEnum):
+    """How far a product's book may be believed. Only LIVE may feed order checks."""
+
+    IDLE = "idle"
+    SUBSCRIBED = "subscribed"
+    LIVE = "live"
+    STALE = "stale"
+
+
+class FeedStatus(Event, frozen=True, gc=False, tag=True):
+    """The feed's word on a product's book, with the reason of the change."""
+
+    state: FeedState
+    reason: str = ""
+
+
+# -- time and people -----------------------------------------------------------------------------
+
+
+class Timer(Event, frozen=True, gc=False, tag=True):
+    """Everything that was ready has been applied and it is this time now: decide.
+
+    Sent after every batch of events and, when the market is quiet, on a cadence. The Trader asks its
+    strategy only here, so a batch of frames costs one decision.
+    """
+
+
+class OperatorAction(enum.StrEnum):
+    """What a person (or a signal, or the end of a run) can ask of a Trader."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL_ALL = "cancel_all"
+    KILL = "kill"
+    SHUTDOWN = "shutdown"
+
+
+class OperatorCommand(Event, frozen=True, gc=False, tag=True):
+    """A person's command, with who asked and why."""
+
+    action: OperatorAction
+    reason: str = ""
+
+
+# -- order events, from the venue ----------------------------------------------------------------
+
+
+class OrderAccepted(Event, frozen=True, gc=False, tag=True):
+    """The venue has the order and it is working."""
+
+    client_id: str
+    venue_order_id: str
+    exchange_ns: int = 0
+
+
+class OrderRejected(Event, frozen=True, gc=False, tag=True):
+    """The venue refused the order for good; `code` is a short upper-case word, `reason` a sentence."""
+
+    client_id: str
+    code: str
+    reason: str
+    exchange_ns: int = 0
+
+
+class FillEvidence(msgspec.Struct, frozen=True, gc=False):
+    """Why a paper fill happened: `crossed`, `traded_through` or `queue_cleared`, and the queue then.
+
+    `ahead_before`/`ahead_after` are lots ahead of the order; `trade_id` is the print that did it, 0
+    where the book itself crossed.
+    """
+
+    reason: str
+    ahead_before: int
+    ahead_after: int
+    trade_id: int = 0
+
+
+class OrderFilled(Event, frozen=True, gc=False, tag=True):
+    """One execution. `fill_id` is the venue's and unique; the same one twice is the same fill.
+
+    `fee` is in `fee_asset`'s smallest kept unit: quote atoms when `fee_asset` is "" (the quote
+    currency), lots when it is the base currency.
+    """
+
+    client_id: str
+    fill_id: str
+    side: Side
+    price: int
+    size: int
+    fee: int
+    is_maker: bool
+    fee_asset: str = ""
+    exchange_ns: int = 0
+    evidence: FillEvidence | None = None
+
+
+class OrderCancelled(Event, frozen=True, gc=False, tag=True):
+    """The venue's word that the order is gone; `remaining` lots were not filled."""
+
+    client_id: str
+    remaining: int
+    reason: str = ""
+    exchange_ns: int = 0
+
+
+class OrderExpired(Event, frozen=True, gc=False, tag=True):
+    """The order ended by its own terms (IOC remainder, GTD time, FOK not fillable)."""
+
+    client_id: str
+    remaining: int
+    reason: str = ""
+    exchange_ns: int = 0
+
+
+class CancelRejected(Event, frozen=True, gc=False, tag=True):
+    """The venue refused a cancel: already done or unknown. It does not say which; ask."""
+
+    client_id: str
+    code: str
+    reason: str = ""
+    exchange_ns: int = 0
+
+
+MarketEvent = BookSnapshot | BookUpdate | TradePrint | FeedStatus
+OrderEvent = OrderAccepted | OrderRejected | OrderFilled | OrderCancelled | OrderExpired | CancelRejected
+AnyEvent = MarketEvent | OrderEvent | Timer | OperatorCommand
+
+
+# -- commands, to the venue ----------------------------------------------------------------------
+
+
+class Term(msgspec.Struct, frozen=True, gc=False):
+    """One line of a price's explanation; `value` is in model units (`Instrument.model_places`).
+
+    `inputs` names what went into it, with units, for people.
+    """
+
+    name: str
+    value: int
+    inputs: str = ""
+
+
+class Command(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """What every command carries; `created_ns` is the time of the event that caused it."""
+
+    product: str
+    created_ns: int
+    client_id: str
+
+
+class SubmitOrder(Command, frozen=True, gc=False, tag=True):
+    """An order to be sent. `price` is None for a market order; `purpose` is quote, hedge, stop_loss,
+    take_profit or flatten; `slot` is the place it fills ("B0" is the first bid)."""
+
+    side: Side
+    size: int
+    price: int | None
+    order_type: OrderType = OrderType.LIMIT
+    time_in_force: TimeInForce = TimeInForce.GTC
+    post_only: bool = False
+    reduce_only: bool = False
+    slot: str = ""
+    purpose: str = "quote"
+    terms: tuple[Term, ...] = ()
+
+
+class CancelOrder(Command, frozen=True, gc=False, tag=True):
+    """A cancel to be sent."""
+
+    venue_order_id: str = ""
+    reason: str = ""
+
+
+AnyCommand = SubmitOrder | CancelOrder
+
+
+class Severity(enum.StrEnum):
+    """How loudly an alert speaks."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+class Alert(Event, frozen=True, gc=False, tag=True):
+    """Something a person should know; `code` is one upper-case word."""
+
+    severity: Severity
+    code: str
+    text: str

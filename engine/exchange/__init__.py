@@ -1,0 +1,1 @@
+"""Edges to markets: simulated, recorded and real. Imports the core only."""

@@ -1,0 +1,61 @@
+"""What the runtime needs from a market: data that falls due in time, and a venue that takes orders.
+
+Both are pull based and synchronous: the runtime asks what is due at a time of its clock, so that the
+same code runs at real speed, at any multiple of it and as fast as the machine can. Network edges fill
+their queues from asyncio tasks and answer from them.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from engine.core.events import CancelOrder, MarketEvent, OrderEvent, SubmitOrder
+
+
+class Feed(Protocol):
+    """A source of market data for one or many products."""
+
+    def next_due_ns(self) -> int | None:
+        """Monotonic time of the next batch, or None when there is nothing to come for now."""
+        ...
+
+    def poll(self, now_ns: int) -> list[MarketEvent]:
+        """Everything due up to `now_ns`, in order."""
+        ...
+
+    @property
+    def is_exhausted(self) -> bool:
+        """True when the source has ended for good (the end of a recording)."""
+        ...
+
+
+class Venue(Protocol):
+    """Where orders go. Answers arrive later, through `poll`."""
+
+    name: str
+    displays_own_orders: bool
+    """True when our resting orders are part of the market data (a real book), False on paper."""
+
+    def submit(self, order: SubmitOrder) -> None:
+        """Send an order; it is on its way, nothing more is known."""
+        ...
+
+    def cancel(self, order: CancelOrder) -> None:
+        """Ask for a cancel; evidence comes as an event."""
+        ...
+
+    def on_market(self, event: MarketEvent) -> None:
+        """Market data passes by (paper venues fill against it; others ignore it)."""
+        ...
+
+    def next_due_ns(self) -> int | None:
+        """Monotonic time of the next answer, or None when none is under way."""
+        ...
+
+    def poll(self, now_ns: int) -> list[OrderEvent]:
+        """Every answer due up to `now_ns`, in order."""
+        ...
+
+    def open_orders(self) -> list[str]:
+        """Client ids of our orders that the venue holds now: the listing that proves a shutdown clean."""
+        ...

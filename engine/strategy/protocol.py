@@ -1,0 +1,101 @@
+"""What a strategy sees, what it answers, and the protocol between it and the Trader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.core.depth import DepthReader
+from engine.core.events import Term, TradePrint
+from engine.core.instrument import Instrument
+from engine.core.order import Side
+
+
+@dataclass(slots=True)
+class MarketView:
+    """What the Trader shows its strategy at each decision. One object, refilled; keep no reference.
+
+    `market` is the book without our own orders; `touch` is the book as displayed, which post-only
+    prices must respect. `position` is in lots, signed. `resting_buy`/`resting_sell` are the lots of
+    our live orders (working, pending, uncertain) per side.
+    """
+
+    now_ns: int
+    wall_ns: int
+    market: DepthReader
+    touch: DepthReader
+    position: int
+    resting_buy: int = 0
+    resting_sell: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """One passive order wanted at the venue. `slot` ("B0", "A2") names its place: side and level.
+
+    `explain` gives the additive terms of the price, in model units, when somebody asks: their sum is
+    `price * 2 * instrument.half_tick_units`, exactly. `explain_size` does the same for the size in lots.
+    """
+
+    slot: str
+    side: Side
+    level: int
+    price: int
+    size: int
+    explain: Callable[[], tuple[Term, ...]]
+    explain_size: Callable[[], tuple[Term, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """A marketable limit order (IOC, reduce-only towards target) wanted now; `purpose` is `hedge`."""
+
+    side: Side
+    price: int
+    size: int
+    purpose: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A strategy's answer: the quotes it wants to have working, at most one taking order, and why.
+
+    `reason` says in words why there is no quote, or none on a side; empty when nothing is left out.
+    """
+
+    quotes: tuple[Quote, ...] = ()
+    take: Take | None = None
+    reason: str = ""
+
+
+class Strategy(Protocol):
+    """A quoting model. Deterministic: its answers follow from the events it was shown."""
+
+    name: str
+    instrument: Instrument
+
+    def start(self) -> bool:
+        """Begin; False if already running."""
+        ...
+
+    def stop(self) -> bool:
+        """End; False if not running. A stopped strategy wants no quotes."""
+        ...
+
+    def on_book(self, now_ns: int, market: DepthReader) -> None:
+        """The book changed (own orders excluded): update signals. Called once per batch, before `decide`."""
+        ...
+
+    def on_trade(self, trade: TradePrint) -> None:
+        """A print on the tape."""
+        ...
+
+    def decide(self, view: MarketView) -> Decision | None:
+        """What should be working now; None means: as before (the update interval has not passed)."""
+        ...
+
+    def state(self) -> Hashable:
+        """Everything that future decisions depend on, for the Trader's digest."""
+        ...
