@@ -50,9 +50,7 @@ def setting(
     def bound(value: float | str | None) -> Decimal | None:
         return None if value is None else Decimal(str(value))
 
-    meta = SettingMeta(
-        help, unit, bound(at_least), bound(above), bound(at_most), bound(below), choices, live
-    )
+    meta = SettingMeta(help, unit, bound(at_least), bound(above), bound(at_most), bound(below), choices, live)
     return dataclasses.field(default=default, metadata={"setting": meta})
 
 
