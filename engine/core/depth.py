@@ -86,10 +86,18 @@ class DepthReader:
         bid, ask = self.best_bid(), self.best_ask()
         return bid is not None and ask is not None and bid >= ask
 
+    def volumes(self, depth: int = 5) -> tuple[int, int]:
+        """Lots displayed over `depth` levels: of the bids, of the asks."""
+        bid = ask = 0
+        for _, size in self.levels(Side.BUY, depth):
+            bid += size
+        for _, size in self.levels(Side.SELL, depth):
+            ask += size
+        return bid, ask
+
     def imbalance(self, depth: int = 5) -> float:
         """(B - A) / (B + A) over `depth` levels a side, in -1..1; 0.0 for an empty book."""
-        bid = sum(size for _, size in self.levels(Side.BUY, depth))
-        ask = sum(size for _, size in self.levels(Side.SELL, depth))
+        bid, ask = self.volumes(depth)
         total = bid + ask
         return (bid - ask) / total if total else 0.0
 

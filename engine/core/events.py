@@ -9,6 +9,7 @@ gave none. Unanswered questions about time are never asked of a clock: time is a
 from __future__ import annotations
 
 import enum
+from decimal import Decimal
 
 import msgspec
 
@@ -136,7 +137,9 @@ class OrderFilled(Event, frozen=True, gc=False, tag=True):
     """One execution. `fill_id` is the venue's and unique; the same one twice is the same fill.
 
     `fee` is in `fee_asset`'s smallest kept unit: quote atoms when `fee_asset` is "" (the quote
-    currency), lots when it is the base currency.
+    currency), lots when it is the base currency. A fee in a third asset brings `fee_value`, what it
+    was worth in quote atoms then, or None when no price was known. `fee_dust` is what rounding a fee
+    to whole atoms left out, in quote units.
     """
 
     client_id: str
@@ -149,6 +152,8 @@ class OrderFilled(Event, frozen=True, gc=False, tag=True):
     fee_asset: str = ""
     exchange_ns: int = 0
     evidence: FillEvidence | None = None
+    fee_value: int | None = None
+    fee_dust: Decimal | None = None
 
 
 class OrderCancelled(Event, frozen=True, gc=False, tag=True):

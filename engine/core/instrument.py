@@ -1,14 +1,15 @@
 """An instrument: what may be traded in which steps, and exact conversion between text and integers.
 
 Inside the engine a price is a number of ticks, a size a number of lots, money a number of quote
-*atoms*. One atom is the largest power of ten that divides half a tick times one lot, so that a mid
-between two adjacent ticks still values one lot exactly.
+*atoms*. One atom is the largest power of ten, at most 1, that divides half a tick times one lot, so
+that a mid between two adjacent ticks still values one lot exactly.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation, localcontext
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, InvalidOperation, localcontext
+from typing import Final
 
 from engine.core.errors import InstrumentError
 
@@ -17,25 +18,40 @@ MAX_FAST_INTEGER = 2**51
 
 Number = str | int | Decimal
 
+_EXACT: Final = Context(prec=400)
+"""Numbers have at most 129 digits here (see `parse_decimal`), so what is not a whole number of steps
+differs from one within twice as many digits: nothing is rounded unseen, whatever the caller's context."""
+
 
 def parse_decimal(value: Number, what: str) -> Decimal:
-    """Turn venue text into an exact decimal; NaN, infinities and floats are refused."""
+    """Turn venue text into an exact decimal.
+
+    Refuses NaN, infinities, floats, and what only Python would read as a number (`1_000`, other
+    scripts' digits, blanks, booleans); also digits beyond 1e64 or below 1e-64.
+    """
     if isinstance(value, float):
         raise InstrumentError(f"{what} {value!r} is a binary fraction; give it as text")
+    if isinstance(value, bool) or (
+        isinstance(value, str) and not (value.isascii() and value == value.strip() and "_" not in value)
+    ):
+        raise InstrumentError(f"{what} {str(value)[:40]!r} is not a decimal number")
     try:
         number = Decimal(value)
     except (InvalidOperation, TypeError, ValueError):
         raise InstrumentError(f"{what} {str(value)[:40]!r} is not a decimal number") from None
     if not number.is_finite():
         raise InstrumentError(f"{what} {str(value)[:40]!r} is not a finite number")
-    if number and not -64 <= number.adjusted() <= 64:
-        raise InstrumentError(f"{what} {str(value)[:40]!r} is out of any market's range")
+    if not number:
+        return Decimal(0)
+    exponent = number.as_tuple().exponent
+    if number.adjusted() > 64 or not isinstance(exponent, int) or exponent < -64:
+        raise InstrumentError(f"{what} {str(number)[:40]!r} is out of any market's range")
     return number
 
 
 def decimal_places(step: Decimal) -> int:
     """Digits after the point that `step` needs, written without trailing zeros."""
-    exponent = step.normalize().as_tuple().exponent
+    exponent = step.normalize(_EXACT).as_tuple().exponent
     assert isinstance(exponent, int)
     return max(0, -exponent)
 
@@ -100,8 +116,7 @@ class Instrument:
         tick_d, lot_d = parse_decimal(tick, "tick"), parse_decimal(lot, "lot")
         if tick_d <= 0 or lot_d <= 0:
             raise InstrumentError(f"{symbol}: tick {tick_d} and lot {lot_d} must be above 0")
-        with localcontext() as context:
-            context.prec = 120
+        with localcontext(_EXACT):
             half = tick_d * lot_d / 2
             money_places = decimal_places(half)
             lots = parse_decimal(min_size, "min_size") / lot_d
@@ -109,14 +124,20 @@ class Instrument:
             notional = parse_decimal(min_notional, "min_notional").scaleb(money_places)
             if lots < 0 or notional < 0 or (most is not None and most <= 0):
                 raise InstrumentError(f"{symbol}: minimum and maximum sizes must not be negative")
+            least = int(lots.to_integral_value(ROUND_CEILING))
+            largest = None if most is None else int(most.to_integral_value(ROUND_FLOOR))
+            if largest is not None and largest < max(1, least):
+                raise InstrumentError(
+                    f"{symbol}: no size fits between min_size {min_size} and max_size {max_size}"
+                )
             return cls(
                 symbol=symbol,
                 base=base or head,
                 quote=quote or tail or "USD",
                 tick=tick_d,
                 lot=lot_d,
-                min_size=int(lots.to_integral_value(ROUND_CEILING)),
-                max_size=None if most is None else int(most.to_integral_value(ROUND_FLOOR)),
+                min_size=least,
+                max_size=largest,
                 min_notional=int(notional.to_integral_value(ROUND_CEILING)),
                 price_places=decimal_places(tick_d),
                 model_places=(model_places := max(9, decimal_places(tick_d / 2))),
@@ -141,8 +162,7 @@ class Instrument:
     def atoms(self, money: Number) -> int:
         """An amount of quote money as atoms, any sign. Refuses what is finer than an atom."""
         number = parse_decimal(money, "amount")
-        with localcontext() as context:
-            context.prec = 120
+        with localcontext(_EXACT):
             scaled = number.scaleb(self.money_places)
             whole = int(scaled.to_integral_value(ROUND_FLOOR))
             if scaled != whole:
@@ -155,8 +175,7 @@ class Instrument:
     def atoms_rounded(self, money: Number) -> tuple[int, Decimal]:
         """An amount as atoms, rounded half up, and what the rounding left out (quote units, exact)."""
         number = parse_decimal(money, "amount")
-        with localcontext() as context:
-            context.prec = 120
+        with localcontext(_EXACT):
             scaled = number.scaleb(self.money_places)
             whole = int((scaled + Decimal("0.5")).to_integral_value(ROUND_FLOOR))
             return whole, (scaled - whole).scaleb(-self.money_places)
@@ -164,16 +183,14 @@ class Instrument:
     def lots_floor(self, size: Number) -> int:
         """A size as lots, rounded down."""
         number = parse_decimal(size, "size")
-        with localcontext() as context:
-            context.prec = 120
+        with localcontext(_EXACT):
             return int((number / self.lot).to_integral_value(ROUND_FLOOR))
 
     def _steps(self, value: Number, step: Decimal, what: str) -> int:
         number = parse_decimal(value, what)
         if number < 0:
             raise InstrumentError(f"{self.symbol}: {what} {value} is negative")
-        with localcontext() as context:
-            context.prec = 120
+        with localcontext(_EXACT):
             steps = number / step
             whole = int(steps.to_integral_value(ROUND_FLOOR))
             if steps != whole:
@@ -202,15 +219,14 @@ class Instrument:
 
     def half_ticks_text(self, half_ticks: int) -> str:
         """A mid or mark, given in half ticks, as a plain decimal."""
-        with localcontext() as context:
-            context.prec = 120
+        with localcontext(_EXACT):
             value = self.tick * half_ticks / 2
             places = decimal_places(value) if value else 0
             return scaled_text(int(value.scaleb(places)), places)
 
     @staticmethod
     def _text(steps: int, step: Decimal, places: int) -> str:
-        return scaled_text(steps * int(step.scaleb(places)), places)
+        return scaled_text(steps * int(step.scaleb(places, _EXACT)), places)
 
     # -- arithmetic ------------------------------------------------------------------------------
 

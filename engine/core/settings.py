@@ -7,9 +7,9 @@ joins them into the one tree that the configuration file, the environment and `-
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 from engine.core.errors import UsageError
@@ -54,31 +54,42 @@ def setting(
     return dataclasses.field(default=default, metadata={"setting": meta})
 
 
+def value_violation(key: str, value: Any, meta: SettingMeta) -> str | None:
+    """The bound one value breaks, as one sentence naming key, value and bound; None if none."""
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        if meta.choices and value not in meta.choices:
+            return f"{key} = {value!r}: must be one of {', '.join(meta.choices)}"
+        return None
+    if not isinstance(value, int | float | Decimal):
+        return None
+    finite = value.is_finite() if isinstance(value, Decimal) else isinstance(value, int) or isfinite(value)
+    if not finite:
+        return f"{key} = {value}: must be a finite number"
+    # A float means the number it is written as: 0.3 satisfies "at least 0.3", though its bits lie below.
+    number = Decimal(repr(value)) if isinstance(value, float) else value
+    unit = f" {meta.unit}" if meta.unit else ""
+    if meta.at_least is not None and number < meta.at_least:
+        return f"{key} = {value}: must be at least {meta.at_least}{unit}"
+    if meta.above is not None and number <= meta.above:
+        return f"{key} = {value}: must be above {meta.above}{unit}"
+    if meta.at_most is not None and number > meta.at_most:
+        return f"{key} = {value}: must be at most {meta.at_most}{unit}"
+    if meta.below is not None and number >= meta.below:
+        return f"{key} = {value}: must be below {meta.below}{unit}"
+    return None
+
+
 def first_violation(section: str, settings: Any) -> str | None:
     """The first bound a section breaks, as one sentence naming key, value and bound; None if none."""
     for entry in dataclasses.fields(settings):
         meta: SettingMeta | None = entry.metadata.get("setting")
-        value = getattr(settings, entry.name)
-        if meta is None or value is None or isinstance(value, bool):
+        if meta is None:
             continue
-        key = f"{section}.{entry.name}"
-        if isinstance(value, str):
-            if meta.choices and value not in meta.choices:
-                return f"{key} = {value!r}: must be one of {', '.join(meta.choices)}"
-            continue
-        if not isinstance(value, int | float | Decimal):
-            continue
-        if not math.isfinite(value):
-            return f"{key} = {value}: must be a finite number"
-        unit = f" {meta.unit}" if meta.unit else ""
-        if meta.at_least is not None and value < meta.at_least:
-            return f"{key} = {value}: must be at least {meta.at_least}{unit}"
-        if meta.above is not None and value <= meta.above:
-            return f"{key} = {value}: must be above {meta.above}{unit}"
-        if meta.at_most is not None and value > meta.at_most:
-            return f"{key} = {value}: must be at most {meta.at_most}{unit}"
-        if meta.below is not None and value >= meta.below:
-            return f"{key} = {value}: must be below {meta.below}{unit}"
+        reason = value_violation(f"{section}.{entry.name}", getattr(settings, entry.name), meta)
+        if reason is not None:
+            return reason
     return None
 
 

@@ -1,0 +1,1 @@
+"""The composition root and the loop: builds an engine from its configuration, drives it, ends it."""

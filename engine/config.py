@@ -1,0 +1,353 @@
+"""The configuration: one typed tree, and the value of every key with where it came from.
+
+Each package declares its own section; this module declares the sections of the engine itself, joins
+all of them, and lays the layers over each other: a flag beats `--set`, `--set` beats the environment,
+that beats the file, that beats the default (which may depend on `engine.mode`). Either the whole tree
+is valid or nothing is applied. Secrets are never in it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from engine import config_file
+from engine.config_schema import Key, Schema, Value, nearest, value_text
+from engine.core.errors import UsageError
+from engine.core.settings import require_valid, setting
+from engine.exchange.fees import FeeSchedule
+from engine.exchange.paper import PaperSettings
+from engine.exchange.simulator.settings import SimulatorSettings
+from engine.risk.settings import RiskSettings
+from engine.strategy.basic_settings import BasicSettings
+
+MODES = ("sim", "paper", "live", "replay")
+AVAILABLE_MODES = ("sim", "replay")
+FLAGS: Mapping[str, str] = {
+    "engine.mode": "--mode",
+    "engine.symbols": "--symbol",
+    "engine.strategy": "--strategy",
+    "engine.input": "--input",
+    "engine.speed": "--speed",
+    "engine.duration_s": "--duration",
+    "simulator.seed": "--seed",
+    "exchange.name": "--exchange",
+}
+"""The keys that have a flag of their own, and its name."""
+
+_PREFIX = "PINNACLE_"
+_PRODUCT = re.compile(r"[A-Z0-9.]+-[A-Z0-9.]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Section `engine`: what runs, on what, how fast and for how long."""
+
+    mode: str = setting(
+        "sim", "Where market data comes from and where orders go (product modes).", choices=MODES
+    )
+    symbols: tuple[str, ...] = setting(("BTC-USD",), "The products to trade.")
+    strategy: str = setting("basic", "The quoting model.", choices=("basic",))
+    input: str | None = setting(None, "The recording that replay mode reads.")
+    speed: Decimal | str = setting(
+        Decimal(1),
+        "Engine seconds per second of real time; max is as fast as the machine can.",
+        above=0,
+        choices=("max",),
+    )
+    duration_s: Decimal | None = setting(
+        None, "Engine time after which the run ends; unset runs until stopped.", unit="s", above=0
+    )
+    opening_quote_balance: Decimal = setting(
+        Decimal(1_000_000), "Quote currency of the simulated or paper account at the start.", at_least=0
+    )
+    opening_base_balance: Decimal = setting(
+        Decimal(10), "Base currency of the simulated or paper account at the start.", at_least=0
+    )
+    timer_interval_ms: int = setting(
+        100,
+        "How often the strategy is asked while the market is quiet.",
+        unit="ms",
+        at_least=1,
+        at_most=60_000,
+    )
+    status_interval_s: Decimal | None = setting(
+        None,
+        "Engine time between two status lines; unset is 5 s as text and 1 s as JSON.",
+        unit="s",
+        at_least="0.1",
+        at_most=3600,
+    )
+
+    @property
+    def speed_factor(self) -> Decimal | None:
+        """Engine seconds per real second, or None for as fast as the machine can."""
+        return None if isinstance(self.speed, str) else self.speed
+
+    def violation(self) -> str | None:
+        """The first rule between fields that is broken."""
+        if not self.symbols:
+            return "engine.symbols is empty: name at least one product, for example BTC-USD"
+        for symbol in self.symbols:
+            if not _PRODUCT.fullmatch(symbol):
+                return f"engine.symbols = {symbol!r}: must be a product such as BTC-USD"
+        if len(set(self.symbols)) < len(self.symbols):
+            return f"engine.symbols = {value_text(self.symbols)}: names a product twice"
+        return None
+
+
+class FeeTier(NamedTuple):
+    """A venue's rates in basis points, and whose word they are."""
+
+    maker_bps: Decimal
+    taker_bps: Decimal
+    origin: str
+
+
+_SIMULATOR_TIER = FeeTier(Decimal(2), Decimal(6), "the built-in exchange")
+_COINBASE_TIER = FeeTier(Decimal(60), Decimal(120), "Coinbase Advanced entry tier as of 2026-09")
+
+
+def fee_tier(mode: str) -> FeeTier:
+    """What a mode's venue charges when nobody says otherwise."""
+    return _SIMULATOR_TIER if mode == "sim" else _COINBASE_TIER
+
+
+@dataclass(frozen=True, slots=True)
+class FeeSettings:
+    """Section `fees`: what the venue charges per fill. The defaults are those of the mode's venue."""
+
+    maker_bps: Decimal = setting(
+        _SIMULATOR_TIER.maker_bps,
+        "Fee of a resting order that is filled; negative is a rebate.",
+        unit="bps",
+        at_least=-10,
+        at_most=200,
+    )
+    taker_bps: Decimal = setting(
+        _SIMULATOR_TIER.taker_bps, "Fee of an order that takes.", unit="bps", at_least=0, at_most=200
+    )
+
+    @classmethod
+    def for_mode(cls, mode: str) -> Self:
+        """The defaults of a mode."""
+        tier = fee_tier(mode)
+        return cls(tier.maker_bps, tier.taker_bps)
+
+    def schedule(self) -> FeeSchedule:
+        """The rates as exact integers."""
+        return FeeSchedule.from_bps(self.maker_bps, self.taker_bps)
+
+    def violation(self) -> str | None:
+        """The first rule between fields that is broken."""
+        try:
+            self.schedule()
+        except UsageError as error:
+            return str(error)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeSettings(PaperSettings):
+    """Section `exchange`: whose market it is, and how the paper venue treats our orders there."""
+
+    name: str = setting(
+        "coinbase",
+        "The venue: Coinbase Advanced Trade, or Coinbase Exchange.",
+        choices=("coinbase", "coinbase-exchange"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting of a run, checked."""
+
+    engine: EngineSettings
+    strategy: BasicSettings
+    risk: RiskSettings
+    simulator: SimulatorSettings
+    exchange: ExchangeSettings
+    fees: FeeSettings
+
+    def require_runnable(self) -> None:
+        """`UsageError` when these settings are valid but no run can start from them."""
+        mode = self.engine.mode
+        if mode not in AVAILABLE_MODES:
+            raise UsageError(
+                f"{mode} mode is not part of this version; no order was sent. "
+                f"Modes that run: {', '.join(AVAILABLE_MODES)}"
+            )
+        if mode == "replay" and self.engine.input is None:
+            raise UsageError("replay mode reads a recording: name it with --input FILE (key engine.input)")
+        if mode != "replay" and self.engine.input is not None:
+            raise UsageError(
+                f"engine.input = {self.engine.input}: only replay mode reads a recording and the mode is {mode}; "
+                "add --mode replay or leave the input out"
+            )
+
+
+SECTIONS: Mapping[str, type] = typing.get_type_hints(Config)
+"""The dataclass of each section, in order."""
+
+
+@cache
+def schema() -> Schema:
+    """Every key there is. Built once: it follows from the code alone."""
+    return Schema(SECTIONS, MODES)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A checked configuration and, for each key, who set it."""
+
+    config: Config
+    sources: Mapping[str, str]
+    """By key: `default`, `default of sim`, `FILE:LINE`, `environment NAME`, `--set`, or a flag."""
+    file: Path | None
+    """The configuration file that was read."""
+
+    def value(self, name: str) -> Value:
+        """The value of a key such as `strategy.levels`."""
+        section, _, field = name.partition(".")
+        value: Value = getattr(getattr(self.config, section), field)
+        return value
+
+    def notices(self) -> tuple[str, ...]:
+        """What whoever starts a run should be told about its fees, one sentence each."""
+        fees, mode = self.config.fees, self.config.engine.mode
+        break_even = 2 * fees.maker_bps
+        said = [
+            f"fees: maker {value_text(fees.maker_bps)} bps, taker {value_text(fees.taker_bps)} bps "
+            f"({self._fee_origin(mode)}); break-even spread {value_text(break_even)} bps"
+        ]
+        base = Decimal(str(self.config.strategy.base_spread_bps))
+        if base < break_even:
+            said.append(
+                f"strategy.base_spread_bps = {value_text(base)} is below the break-even spread of "
+                f"{value_text(break_even)} bps: a round trip of two maker fills loses money"
+            )
+        return tuple(said)
+
+    def _fee_origin(self, mode: str) -> str:
+        sources = {self.sources["fees.maker_bps"], self.sources["fees.taker_bps"]}
+        named = sorted(source for source in sources if not source.startswith("default"))
+        if len(named) < len(sources):
+            named.append(fee_tier(mode).origin + (", yours may differ" if mode != "sim" else ""))
+        return ", ".join(named)
+
+
+class _Layer(NamedTuple):
+    value: Value
+    source: str
+
+
+def load_config(
+    path: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    overrides: Sequence[str] = (),
+    flags: Mapping[str, str | Sequence[str]] | None = None,
+) -> Resolved:
+    """The whole configuration, from `path` (or where the file is found), environment, `--set` and flags.
+
+    `overrides` are `key=value` texts. `flags` maps keys of `FLAGS` to the text given. Every layer is
+    checked, even where a stronger one covers it. Raises `UsageError` naming file and line, variable or
+    flag, then key, value, and what was expected.
+    """
+    env = env or {}
+    place = config_file.locate(path, env)
+    entries = config_file.read(place)
+    layers: dict[str, _Layer] = {}
+    for entry in entries or ():
+        _lay_entry(layers, entry, f"{place.path}:{entry.line}")
+    _lay_environment(layers, env)
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        if not equals:
+            raise UsageError(f"--set {override}: must be key=value, for example strategy.levels=2")
+        _lay_text(layers, name.strip(), text, "--set")
+    for name, given in (flags or {}).items():
+        text = given if isinstance(given, str) else ",".join(given)
+        _lay_text(layers, name, text, FLAGS[name])
+    return _resolved(layers, place.path if entries is not None else None)
+
+
+def _lay_entry(layers: dict[str, _Layer], entry: config_file.Entry, source: str) -> None:
+    try:
+        if entry.value == {} and "." not in entry.name:
+            schema().find_section(entry.name)
+            return
+        layers[entry.name] = _Layer(schema().find(entry.name).from_toml(entry.value), source)
+    except ValueError as error:
+        raise UsageError(f"{source}: {error}") from None
+
+
+def _lay_text(layers: dict[str, _Layer], name: str, text: str, source: str) -> None:
+    try:
+        layers[name] = _Layer(schema().find(name).from_text(text), source)
+    except ValueError as error:
+        raise UsageError(f"{source}: {error}") from None
+
+
+def variable_name(key: Key) -> str:
+    """The environment variable that sets a key."""
+    return f"{_PREFIX}{key.section}_{key.field}".upper()
+
+
+def _lay_environment(layers: dict[str, _Layer], env: Mapping[str, str]) -> None:
+    given = sorted(name for name in env if name.startswith(_PREFIX) and name != config_file.CONFIG_VARIABLE)
+    if not given:
+        return
+    keys = {variable_name(key): key.name for key in schema().keys.values()}
+    for name in given:
+        source = f"environment {name}"
+        if name in keys:
+            _lay_text(layers, keys[name], env[name], source)
+            continue
+        section, _, field = name.removeprefix(_PREFIX).lower().partition("_")
+        if section in SECTIONS:
+            raise UsageError(
+                f"{source}: unknown key {section}.{field}{schema().did_you_mean(f'{section}.{field}')}"
+            )
+        near = nearest(name, keys, cutoff=0.85)
+        if near:
+            raise UsageError(f"{source}: there is no such setting; did you mean {near}?")
+        # Any other variable with our prefix may be somebody else's, and is left alone.
+
+
+def _resolved(layers: Mapping[str, _Layer], file: Path | None) -> Resolved:
+    keys = schema().keys
+    mode_layer = layers.get("engine.mode")
+    mode = str(mode_layer.value if mode_layer else keys["engine.mode"].default)
+    values: dict[str, dict[str, Value]] = {section: {} for section in SECTIONS}
+    sources: dict[str, str] = {}
+    for key in keys.values():
+        layer = layers.get(key.name)
+        if layer is None:
+            layer = _Layer(key.default_for(mode), f"default of {mode}" if key.mode_defaults else "default")
+        values[key.section][key.field] = layer.value
+        sources[key.name] = layer.source
+    built: dict[str, Any] = {}
+    for section, declared in SECTIONS.items():
+        settings = declared(**values[section])
+        try:
+            require_valid(section, settings)
+        except UsageError as error:
+            raise UsageError(_with_sources(str(error), section, settings, sources)) from None
+        built[section] = settings
+    return Resolved(Config(**built), sources, file)
+
+
+def _with_sources(reason: str, section: str, settings: Any, sources: Mapping[str, str]) -> str:
+    """Say who set the keys that a rule between fields names."""
+    words = set(re.findall(r"\w+", reason))
+    named = [entry.name for entry in dataclasses.fields(settings) if entry.name in words]
+    said = [source for name in named if not (source := sources[f"{section}.{name}"]).startswith("default")]
+    said = list(dict.fromkeys(said))
+    return f"{', '.join(said)}: {reason}" if said else reason

@@ -1,0 +1,247 @@
+"""Our own orders at one product: the record of each, their running totals, and the book without them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+
+from engine.core.depth import DepthReader
+from engine.core.errors import OrderError
+from engine.core.events import Level, SubmitOrder
+from engine.core.order import OrderState, Side, TimeInForce
+
+
+class OwnOrder:
+    """One order we sent, and what is known of it. Times are engine nanoseconds, None for "not yet"."""
+
+    __slots__ = (
+        "accepted_ns",
+        "cancel_asked_ns",
+        "cancel_due_ns",
+        "cancel_interval_ns",
+        "cancel_reason",
+        "client_id",
+        "command",
+        "end_reason",
+        "ended_ns",
+        "filled",
+        "is_displayed",
+        "is_unresolved",
+        "price",
+        "remaining",
+        "sent_ns",
+        "side",
+        "size",
+        "slot",
+        "state",
+        "uncertain_ns",
+        "venue_order_id",
+    )
+
+    def __init__(self, command: SubmitOrder) -> None:
+        if command.price is None:
+            raise OrderError(f"order {command.client_id} has no price; only limit orders are sent")
+        self.command = command
+        """What was sent, with the explanation of its price."""
+        self.client_id = command.client_id
+        self.slot = command.slot
+        self.side = command.side
+        self.price = command.price
+        self.size = command.size
+        self.filled = 0
+        self.remaining = command.size
+        """Lots that were not filled; after the end these are the lots that were never filled."""
+        self.state = OrderState.PENDING
+        self.venue_order_id = ""
+        self.sent_ns = command.created_ns
+        self.accepted_ns: int | None = None
+        """First evidence that the venue has the order."""
+        self.cancel_asked_ns: int | None = None
+        """When the cancel was asked for the first time."""
+        self.cancel_due_ns: int | None = None
+        """When the cancel is sent again."""
+        self.cancel_interval_ns = 0
+        self.cancel_reason = ""
+        self.uncertain_ns: int | None = None
+        self.is_unresolved = False
+        """True once the order stayed unknown for so long that trading had to stop."""
+        self.ended_ns: int | None = None
+        self.end_reason = ""
+        self.is_displayed = False
+        """True while the venue shows the order in its book, as far as we know."""
+
+    def digest(self) -> Hashable:
+        """Everything that future decisions about the order depend on."""
+        return (
+            self.client_id,
+            self.slot,
+            int(self.side),
+            self.price,
+            self.size,
+            self.filled,
+            self.state.value,
+            self.venue_order_id,
+            self.sent_ns,
+            self.accepted_ns,
+            self.cancel_asked_ns,
+            self.cancel_due_ns,
+            self.cancel_interval_ns,
+            self.uncertain_ns,
+            self.is_unresolved,
+        )
+
+
+class OwnOrders:
+    """All our orders that may still trade, with totals kept as they change.
+
+    Working, unanswered and uncertain orders count in full: until the venue proves the contrary each of
+    them can fill. Read the attributes; only the order manager calls the methods.
+    """
+
+    __slots__ = (
+        "best_ask",
+        "best_bid",
+        "buy_count",
+        "buy_lots",
+        "buy_tick_lots",
+        "by_id",
+        "by_slot",
+        "displayed_asks",
+        "displayed_bids",
+        "sell_count",
+        "sell_lots",
+    )
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, OwnOrder] = {}
+        self.by_slot: dict[str, OwnOrder] = {}
+        """The order that occupies each slot."""
+        self.buy_lots = 0
+        self.sell_lots = 0
+        self.buy_count = 0
+        self.sell_count = 0
+        self.buy_tick_lots = 0
+        """Sum of price times lots of all buys: what they hold of the quote balance."""
+        self.best_bid: int | None = None
+        """Highest price of our buys."""
+        self.best_ask: int | None = None
+        """Lowest price of our sells."""
+        self.displayed_bids: dict[int, int] = {}
+        """Price -> our lots that the venue shows there."""
+        self.displayed_asks: dict[int, int] = {}
+
+    def add(self, order: OwnOrder) -> None:
+        """Take a new order in. Raises `OrderError` when its id or its slot is taken."""
+        if order.client_id in self.by_id or order.slot in self.by_slot:
+            raise OrderError(f"order {order.client_id}: its id or its slot {order.slot!r} is already in use")
+        self.by_id[order.client_id] = order
+        self.by_slot[order.slot] = order
+        price, lots = order.price, order.remaining
+        if order.side is Side.BUY:
+            self.buy_lots += lots
+            self.buy_count += 1
+            self.buy_tick_lots += price * lots
+            if self.best_bid is None or price > self.best_bid:
+                self.best_bid = price
+        else:
+            self.sell_lots += lots
+            self.sell_count += 1
+            if self.best_ask is None or price < self.best_ask:
+                self.best_ask = price
+
+    def show(self, order: OwnOrder) -> None:
+        """The venue has the order: unless it cannot rest, it is part of the displayed book now."""
+        if not order.is_displayed and order.command.time_in_force in (TimeInForce.GTC, TimeInForce.GTD):
+            order.is_displayed = True
+            shown = self.displayed_bids if order.side is Side.BUY else self.displayed_asks
+            shown[order.price] = shown.get(order.price, 0) + order.remaining
+
+    def reduce(self, order: OwnOrder, lots: int) -> None:
+        """`lots` of the order, at most what remains of it, have been filled or are gone."""
+        order.remaining -= lots
+        if order.side is Side.BUY:
+            self.buy_lots -= lots
+            self.buy_tick_lots -= order.price * lots
+            shown = self.displayed_bids
+        else:
+            self.sell_lots -= lots
+            shown = self.displayed_asks
+        if lots and order.is_displayed:
+            left = shown[order.price] - lots
+            if left:
+                shown[order.price] = left
+            else:
+                del shown[order.price]
+
+    def remove(self, order: OwnOrder) -> None:
+        """The order cannot trade any more; what remained of it stays on its record."""
+        remaining = order.remaining
+        self.reduce(order, remaining)
+        order.remaining = remaining
+        order.is_displayed = False
+        del self.by_id[order.client_id]
+        self.free_slot(order)
+        if order.side is Side.BUY:
+            self.buy_count -= 1
+            if order.price == self.best_bid:
+                self.best_bid = max((o.price for o in self.by_id.values() if o.side is Side.BUY), default=None)
+        else:
+            self.sell_count -= 1
+            if order.price == self.best_ask:
+                self.best_ask = min((o.price for o in self.by_id.values() if o.side is Side.SELL), default=None)
+
+    def free_slot(self, order: OwnOrder) -> None:
+        """Let another order take the slot of this one, which may still be live."""
+        if self.by_slot.get(order.slot) is order:
+            del self.by_slot[order.slot]
+
+
+class ExcludingOwn(DepthReader):
+    """A displayed book minus what of it is ours. Levels that are ours alone vanish.
+
+    `own_bids` and `own_asks` map price to our displayed lots; they are read, never copied, so the view
+    is always current. Our record may be ahead of the display: no size goes below 0.
+    """
+
+    __slots__ = ("_asks", "_bids", "_book")
+
+    def __init__(self, book: DepthReader, own_bids: Mapping[int, int], own_asks: Mapping[int, int]) -> None:
+        self._book = book
+        self._bids = own_bids
+        self._asks = own_asks
+
+    def best_bid(self) -> int | None:
+        """See `DepthReader`."""
+        price = self._book.best_bid()
+        if price is None or price not in self._bids:
+            return price
+        top = self.levels(Side.BUY, 1)
+        return top[0][0] if top else None
+
+    def best_ask(self) -> int | None:
+        """See `DepthReader`."""
+        price = self._book.best_ask()
+        if price is None or price not in self._asks:
+            return price
+        top = self.levels(Side.SELL, 1)
+        return top[0][0] if top else None
+
+    def levels(self, side: Side, depth: int | None = None) -> list[Level]:
+        """See `DepthReader`."""
+        own = self._bids if side is Side.BUY else self._asks
+        top = self._book.levels(side, depth)
+        if own.keys().isdisjoint([price for price, _ in top]):
+            return top
+        if depth is not None:
+            # Each price of ours can hide one level at most, so this many always suffice.
+            top = self._book.levels(side, depth + len(own))
+        others = [(price, left) for price, size in top if (left := size - own.get(price, 0)) > 0]
+        return others if depth is None else others[:depth]
+
+    def volume_at(self, side: Side, price: int) -> int:
+        """See `DepthReader`."""
+        own = self._bids if side is Side.BUY else self._asks
+        return max(0, self._book.volume_at(side, price) - own.get(price, 0))
+
+    def sequence(self) -> int:
+        """See `DepthReader`."""
+        return self._book.sequence()

@@ -1,0 +1,160 @@
+"""`PriceLevels`: the mirror of a venue's book by price level, fed with snapshots and absolute sizes.
+
+Per side one dict from tick to lots and one sorted list of ticks with the best price at the *end* (asks
+are kept negated there), so that changes near the touch, which are nearly all, move almost nothing.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+
+from engine.core.depth import DepthReader
+from engine.core.errors import OrderError
+from engine.core.events import Level
+from engine.core.order import Side
+
+
+class PriceLevels(DepthReader):
+    """A book of price levels. Prices in ticks, sizes in lots.
+
+    The mirror believes what it is told: a crossed book is kept and shown (`is_crossed`), because only
+    the feed can decide what to do about it. Counters: `snapshots` and `updates` applied, and
+    `absent_deletes`, deletions of levels that were not there, which are normal on some feeds.
+    """
+
+    __slots__ = (
+        "_ask_keys",
+        "_ask_sizes",
+        "_bid_keys",
+        "_bid_sizes",
+        "absent_deletes",
+        "snapshots",
+        "updates",
+    )
+
+    def __init__(self) -> None:
+        self._bid_sizes: dict[int, int] = {}
+        self._ask_sizes: dict[int, int] = {}
+        self._bid_keys: list[int] = []
+        self._ask_keys: list[int] = []
+        self.snapshots: int = 0
+        self.updates: int = 0
+        self.absent_deletes: int = 0
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def apply_snapshot(self, bids: list[Level], asks: list[Level]) -> None:
+        """Replace the whole book. Levels in any order; of a price named twice the last size counts.
+
+        Raises `OrderError` on a negative size and leaves the book as it was.
+        """
+        bid_sizes, ask_sizes = _positive_levels(bids), _positive_levels(asks)
+        self._bid_sizes, self._ask_sizes = bid_sizes, ask_sizes
+        self._bid_keys = sorted(bid_sizes)
+        self._ask_keys = sorted([-price for price in ask_sizes])
+        self.snapshots += 1
+
+    def apply(self, bids: list[Level], asks: list[Level]) -> None:
+        """Apply one update's absolute sizes in order, as one; size 0 deletes, also what is not there.
+
+        Raises `OrderError` on a negative size and leaves the book as it was.
+        """
+        if bids:
+            if asks or len(bids) != 1:
+                _refuse_negative(bids)
+                _refuse_negative(asks)
+            sizes = self._bid_sizes
+            for price, size in bids:
+                if size > 0:
+                    if price not in sizes:
+                        insort(self._bid_keys, price)
+                    sizes[price] = size
+                elif size < 0:
+                    raise _negative(price, size)
+                elif price in sizes:
+                    del sizes[price]
+                    keys = self._bid_keys
+                    del keys[bisect_left(keys, price)]
+                else:
+                    self.absent_deletes += 1
+        if asks:
+            if not bids and len(asks) != 1:
+                _refuse_negative(asks)
+            sizes = self._ask_sizes
+            for price, size in asks:
+                if size > 0:
+                    if price not in sizes:
+                        insort(self._ask_keys, -price)
+                    sizes[price] = size
+                elif size < 0:
+                    raise _negative(price, size)
+                elif price in sizes:
+                    del sizes[price]
+                    keys = self._ask_keys
+                    del keys[bisect_left(keys, -price)]
+                else:
+                    self.absent_deletes += 1
+        self.updates += 1
+
+    def clear(self) -> None:
+        """Forget all levels; the counters stay."""
+        self._bid_sizes, self._ask_sizes = {}, {}
+        self._bid_keys, self._ask_keys = [], []
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def best_bid(self) -> int | None:
+        """See `DepthReader`."""
+        keys = self._bid_keys
+        return keys[-1] if keys else None
+
+    def best_ask(self) -> int | None:
+        """See `DepthReader`."""
+        keys = self._ask_keys
+        return -keys[-1] if keys else None
+
+    def levels(self, side: Side, depth: int | None = None) -> list[Level]:
+        """See `DepthReader`."""
+        if depth is None:
+            depth = len(self._bid_keys) + len(self._ask_keys)
+        elif depth <= 0:
+            return []
+        if side is Side.BUY:
+            sizes = self._bid_sizes
+            return [(price, sizes[price]) for price in self._bid_keys[: -depth - 1 : -1]]
+        sizes = self._ask_sizes
+        return [(-key, sizes[-key]) for key in self._ask_keys[: -depth - 1 : -1]]
+
+    def volume_at(self, side: Side, price: int) -> int:
+        """See `DepthReader`."""
+        return (self._bid_sizes if side is Side.BUY else self._ask_sizes).get(price, 0)
+
+    def level_count(self, side: Side) -> int:
+        """How many price levels a side holds."""
+        return len(self._bid_keys if side is Side.BUY else self._ask_keys)
+
+    def total_size(self, side: Side) -> int:
+        """All lots displayed on a side."""
+        return sum((self._bid_sizes if side is Side.BUY else self._ask_sizes).values())
+
+    def sequence(self) -> int:
+        """Snapshots and updates applied so far."""
+        return self.snapshots + self.updates
+
+
+def _positive_levels(levels: list[Level]) -> dict[int, int]:
+    _refuse_negative(levels)
+    sizes = dict(levels)
+    if 0 in sizes.values():
+        return {price: size for price, size in sizes.items() if size}
+    return sizes
+
+
+def _refuse_negative(levels: list[Level]) -> None:
+    for price, size in levels:
+        if size < 0:
+            raise _negative(price, size)
+
+
+def _negative(price: int, size: int) -> OrderError:
+    return OrderError(f"a level cannot hold {size} lots (at {price} ticks); the book was left as it was")

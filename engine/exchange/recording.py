@@ -1,0 +1,200 @@
+"""Recordings of a venue's frames: reading the lines, and playing them as a `Feed`.
+
+A recording is one JSON object per line, gzip-compressed or plain: `dir` (`connect`, `send`, `recv`),
+`raw` (the text of the frame, byte for byte) and, where the recorder had a clock, one of `ts` (UNIX
+seconds), `recv_local` or `recv_utc` (text times; one without a zone is read as UTC).
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+
+import msgspec
+
+from engine.core.errors import RecordingError
+from engine.core.events import MarketEvent
+from engine.core.instrument import Instrument
+from engine.exchange.coinbase.session import FeedSession
+from engine.exchange.coinbase.sessions import Api, detect_api, open_session
+
+DIRECTIONS: Final = frozenset({"connect", "send", "recv"})
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_SECONDS_LIMIT: Final = 10**11
+_TEXT_TIME: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?", re.ASCII
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFrame:
+    """One line: its number (from 1), direction, recorded time (0 where none was known yet) and text."""
+
+    line: int
+    direction: str
+    wall_ns: int
+    raw: str
+
+
+class _Line(msgspec.Struct, gc=False):
+    dir: str
+    raw: str
+    ts: msgspec.Raw = msgspec.Raw()
+    recv_local: msgspec.Raw = msgspec.Raw()
+    recv_utc: msgspec.Raw = msgspec.Raw()
+
+
+def read_recording(path: Path) -> Iterator[RecordedFrame]:
+    """Stream the lines of a recording. A line without a time has the time of the line before.
+
+    Raises `RecordingError`, naming file and line, for what cannot be read: no such file, not gzip,
+    gzip that ends early, a line that is not such a JSON object.
+    """
+    decoder = msgspec.json.Decoder(_Line)
+    wall_ns, number = 0, 0
+    try:
+        with _open(path) as stream:
+            for number, text in enumerate(stream, start=1):
+                if text.isspace():
+                    continue
+                try:
+                    line = decoder.decode(text)
+                    if line.dir not in DIRECTIONS:
+                        raise ValueError(f"`dir` is {line.dir[:20]!r}, not one of connect, send, recv")
+                    wall_ns = _time_of(line, wall_ns)
+                except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+                    raise RecordingError(
+                        f"{path}: line {number} is not a line of a recording: {error}. "
+                        "The recording is damaged there, or is something else."
+                    ) from None
+                yield RecordedFrame(number, line.dir, wall_ns, line.raw)
+    except EOFError:
+        raise RecordingError(
+            f"{path}: the compressed data ends early, after line {number}. The file was cut."
+        ) from None
+    except (OSError, zlib.error) as error:
+        where = f" after line {number}" if number else ""
+        raise RecordingError(f"{path}: cannot be read{where}: {error}") from None
+
+
+def _open(path: Path) -> BinaryIO:
+    stream = path.open("rb")
+    try:
+        is_gzip = stream.read(2) == _GZIP_MAGIC
+        stream.seek(0)
+        if is_gzip or path.suffix == ".gz":
+            stream.close()
+            return cast(BinaryIO, gzip.open(path, "rb"))
+    except BaseException:
+        stream.close()
+        raise
+    return stream
+
+
+def _time_of(line: _Line, previous_ns: int) -> int:
+    for raw in (line.ts, line.recv_local, line.recv_utc):
+        text = bytes(raw).decode().strip('"')
+        if text and text != "null":
+            return parse_time_ns(text)
+    return previous_ns
+
+
+def parse_time_ns(text: str) -> int:
+    """UNIX seconds in decimal, or an ISO time, as exact integer nanoseconds; `ValueError` if neither."""
+    if match := _TEXT_TIME.fullmatch(text):
+        day, clock, fraction, zone = match.groups()
+        moment = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if zone in (None, 'Z') else zone}")
+        return int(moment.timestamp()) * 10**9 + int((fraction or "0").ljust(9, "0"))
+    try:
+        seconds = Decimal(text)
+        if not abs(seconds) < _SECONDS_LIMIT:
+            raise ValueError
+        return int(seconds.scaleb(9))
+    except (InvalidOperation, ValueError):
+        raise ValueError(f"{text[:40]!r} is not a time") from None
+
+
+def recorded_api(path: Path) -> Api:
+    """Which of the venue's APIs a recording was made of. `RecordingError` when nothing in it tells."""
+    for frame in read_recording(path):
+        api = detect_api(frame.direction, frame.raw)
+        if api is not None:
+            return api
+    raise RecordingError(f"{path}: none of its lines is a frame of Coinbase Advanced Trade or Exchange")
+
+
+class RecordingFeed:
+    """A recording played as a `Feed`, at recorded times relative to its first line.
+
+    `recv_ns` of the events counts nanoseconds since the first line and never goes back; `wall_ns` is
+    what was recorded. Lines are read as they fall due, never all at once. `level3` is the body of an
+    order-by-order snapshot of `level3_product`, for a recording of the full channel.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        instruments: Mapping[str, Instrument],
+        *,
+        level3: bytes | None = None,
+        level3_product: str = "",
+    ) -> None:
+        self.path = path
+        self.session: FeedSession = open_session(recorded_api(path), instruments)
+        self.lines = 0
+        """Lines played so far, of every direction."""
+        self._frames = read_recording(path)
+        self._start_wall_ns = 0
+        self._due_ns = 0
+        self._next: RecordedFrame | None = None
+        self._peek()
+        self._waiting: list[MarketEvent] = []
+        if level3 is not None and self._next is not None:
+            self._waiting = self.session.load_level3(level3_product, level3, 0, self._next.wall_ns)
+
+    def next_due_ns(self) -> int | None:
+        """See `Feed`."""
+        return None if self._next is None else self._due_ns
+
+    def poll(self, now_ns: int) -> list[MarketEvent]:
+        """See `Feed`."""
+        events: list[MarketEvent] = []
+        while self._next is not None and self._due_ns <= now_ns:
+            events += self.step()
+        return events
+
+    @property
+    def is_exhausted(self) -> bool:
+        """See `Feed`."""
+        return self._next is None
+
+    def step(self) -> list[MarketEvent]:
+        """Play exactly one line, due or not; nothing when the recording has ended."""
+        frame, recv_ns = self._next, self._due_ns
+        if frame is None:
+            return []
+        self._peek()
+        self.lines += 1
+        events, self._waiting = self._waiting, []
+        if frame.direction == "recv":
+            events += self.session.on_frame(frame.raw, recv_ns, frame.wall_ns)
+        elif frame.direction == "connect":
+            events += self.session.on_connect(recv_ns, frame.wall_ns)
+        else:
+            events += self.session.on_send(frame.raw, recv_ns, frame.wall_ns)
+        return events
+
+    def _peek(self) -> None:
+        self._next = frame = next(self._frames, None)
+        if frame is None:
+            return
+        if not self._start_wall_ns:
+            self._start_wall_ns = frame.wall_ns
+        self._due_ns = max(self._due_ns, frame.wall_ns - self._start_wall_ns)

@@ -1,0 +1,63 @@
+"""The latent value: what the product is worth, known to some participants and to no screen."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from random import Random
+
+from engine.exchange.simulator.settings import SimulatorSettings
+
+STEP_NS = 50_000_000
+"""The value moves on this grid; finer than any participant reacts."""
+
+_MINUTE_NS = 60_000_000_000
+_HOUR_NS = 60 * _MINUTE_NS
+
+
+class ValueProcess:
+    """Merton's jump diffusion of the log value (Merton 1976, eq. 3, with normal jumps), on a fixed grid.
+
+    d ln V = drift dt + sigma dW + J dN. The path is drawn ahead of time, up to `horizon_ns`, because
+    informed participants look into it. Values are in ticks, as floats: they are opinions, not prices.
+    """
+
+    __slots__ = ("_drift", "_horizon", "_jump_chance", "_jump_size", "_log", "_path", "_random", "_sigma", "_step")
+
+    def __init__(self, settings: SimulatorSettings, start_ticks: float, random: Random) -> None:
+        self._random = random
+        self._drift = settings.drift_pct_per_hour / 100 * STEP_NS / _HOUR_NS
+        self._sigma = settings.volatility_pct_sqrt_min / 100 * math.sqrt(STEP_NS / _MINUTE_NS)
+        self._jump_chance = settings.jump_rate_per_hour * STEP_NS / _HOUR_NS
+        self._jump_size = settings.jump_size_bps / 10_000
+        self._horizon = int(settings.informed_horizon_s * 1e9) // STEP_NS
+        self._log = math.log(start_ticks)
+        self._path: deque[float] = deque([start_ticks])
+        self._step = 0
+        self._extend()
+
+    def advance(self, now_ns: int) -> None:
+        """Move to a time; earlier ones change nothing."""
+        step = now_ns // STEP_NS
+        while self._step < step:
+            self._step += 1
+            self._path.popleft()
+            self._extend()
+
+    def _extend(self) -> None:
+        draw = self._random
+        while len(self._path) <= self._horizon:
+            self._log += self._drift + self._sigma * draw.gauss(0.0, 1.0)
+            if draw.random() < self._jump_chance:
+                self._log += self._jump_size * draw.gauss(0.0, 1.0)
+            self._path.append(math.exp(self._log))
+
+    @property
+    def now(self) -> float:
+        """The value now, in ticks."""
+        return self._path[0]
+
+    @property
+    def ahead(self) -> float:
+        """The value one informed horizon from now, in ticks."""
+        return self._path[-1]

@@ -1,0 +1,183 @@
+"""Markouts: where the market went after each of our passive fills, and what that cost.
+
+With s = +1 for our buy, P the fill's price, M the mid, and f the moment of the fill (Huang and Stoll
+(1996), "Dealer versus auction markets", for the spread's components; seen from the maker's side):
+
+    captured            s (M_f - P)
+    adverse selection   s (M_{f+t} - M_f)
+    markout             s (M_{f+t} - P) = captured + adverse selection
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from engine.core.events import OrderFilled
+from engine.core.instrument import Instrument
+from engine.core.ledger import fee_atoms
+
+MILLISECOND_NS: Final = 1_000_000
+HORIZONS_NS: Final = tuple(ms * MILLISECOND_NS for ms in (100, 1_000, 10_000, 60_000, 300_000))
+
+
+@dataclass(slots=True)
+class MarkoutSums:
+    """Sums over fills of one group at one horizon; money in atoms, sizes in lots.
+
+    A censored fill is one whose horizon was never seen (the run ended, or no mid was in force then): it
+    is counted and enters no other sum.
+    """
+
+    fills: int = 0
+    lots: int = 0
+    captured: int = 0
+    adverse_selection: int = 0
+    fees: int = 0
+    censored: int = 0
+
+    @property
+    def markout(self) -> int:
+        """Size times maker markout, before fees."""
+        return self.captured + self.adverse_selection
+
+    @property
+    def net(self) -> int:
+        """Markout after fees."""
+        return self.markout - self.fees
+
+    def per_unit(self, instrument: Instrument) -> float | None:
+        """Average markout before fees in ticks per unit of size; None without a settled fill."""
+        if not self.lots:
+            return None
+        return self.markout / (2 * instrument.atoms_per_half_tick_lot * self.lots)
+
+    def add(self, other: MarkoutSums) -> None:
+        """Add another group's sums to these."""
+        self.fills += other.fills
+        self.lots += other.lots
+        self.captured += other.captured
+        self.adverse_selection += other.adverse_selection
+        self.fees += other.fees
+        self.censored += other.censored
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A fill that waits for its horizons."""
+
+    at_ns: int
+    signed_lots: int
+    lots: int
+    mid: int
+    captured: int
+    fees: int
+    sums: tuple[MarkoutSums, ...]
+
+
+class Markouts:
+    """Follows maker fills to each horizon. Times are monotonic ns, mids half ticks.
+
+    Fills wait in one row per horizon, at most `capacity` in each; when a row is full its oldest fill is
+    censored. Feed `on_mid` and `on_fill` in the order of their events.
+    """
+
+    __slots__ = ("_capacity", "_groups", "_instrument", "_last_ns", "_mid", "_rows", "horizons_ns")
+
+    def __init__(
+        self,
+        instrument: Instrument,
+        horizons_ns: tuple[int, ...] = HORIZONS_NS,
+        capacity: int = 50_000,
+    ) -> None:
+        self.horizons_ns = horizons_ns
+        self._instrument = instrument
+        self._capacity = capacity
+        self._groups: dict[str, tuple[MarkoutSums, ...]] = {}
+        self._rows: list[deque[_Pending]] = [deque() for _ in horizons_ns]
+        self._mid: int | None = None
+        self._last_ns = 0
+
+    def on_mid(self, now_ns: int, mid: int | None) -> None:
+        """The mid is this from now on; None when no mid may be believed."""
+        if mid != self._mid:
+            # Horizons before this moment belong to the mid that was in force until now.
+            self._settle(now_ns - 1)
+            self._mid = mid
+        self._last_ns = max(self._last_ns, now_ns)
+
+    def on_time(self, now_ns: int) -> None:
+        """Everything up to now has been shown: settle the horizons that fall due."""
+        self._settle(now_ns)
+        self._last_ns = max(self._last_ns, now_ns)
+
+    def on_fill(self, fill: OrderFilled, slot: str = "") -> bool:
+        """Follow a fill, grouped under its slot ("B0") or else its side; False for a taking fill.
+
+        Without a mid in force the fill's own price stands for it: nothing captured, all of the markout
+        is adverse selection, as in the ledger.
+        """
+        if not fill.is_maker:
+            return False
+        mid = 2 * fill.price if self._mid is None else self._mid
+        signed_lots = fill.side * fill.size
+        pending = _Pending(
+            # Rows settle first in, first out, so a fill told late waits from when it was told.
+            at_ns=max(fill.recv_ns, self._last_ns),
+            signed_lots=signed_lots,
+            lots=fill.size,
+            mid=mid,
+            captured=self._instrument.value(mid - 2 * fill.price, signed_lots),
+            fees=fee_atoms(fill, self._instrument, mid) or 0,
+            sums=self._sums_of(slot or fill.side.word),
+        )
+        self._last_ns = pending.at_ns
+        for index, row in enumerate(self._rows):
+            if len(row) >= self._capacity:
+                row.popleft().sums[index].censored += 1
+            row.append(pending)
+        return True
+
+    def close(self) -> None:
+        """The run ends: every horizon not reached is censored."""
+        for index, row in enumerate(self._rows):
+            while row:
+                row.popleft().sums[index].censored += 1
+
+    def groups(self) -> dict[str, tuple[MarkoutSums, ...]]:
+        """Per group (slot or side), the sums of each horizon in the order of `horizons_ns`."""
+        return dict(self._groups)
+
+    def total(self) -> tuple[MarkoutSums, ...]:
+        """The sums of each horizon over all groups."""
+        totals = tuple(MarkoutSums() for _ in self.horizons_ns)
+        for sums in self._groups.values():
+            for total, part in zip(totals, sums, strict=True):
+                total.add(part)
+        return totals
+
+    @property
+    def waiting(self) -> int:
+        """Fills whose last horizon is still to come."""
+        return max(len(row) for row in self._rows)
+
+    def _sums_of(self, group: str) -> tuple[MarkoutSums, ...]:
+        sums = self._groups.get(group)
+        if sums is None:
+            sums = self._groups[group] = tuple(MarkoutSums() for _ in self.horizons_ns)
+        return sums
+
+    def _settle(self, until_ns: int) -> None:
+        for index, (horizon, row) in enumerate(zip(self.horizons_ns, self._rows, strict=True)):
+            while row and row[0].at_ns + horizon <= until_ns:
+                fill = row.popleft()
+                sums = fill.sums[index]
+                if self._mid is None:
+                    sums.censored += 1
+                    continue
+                sums.fills += 1
+                sums.lots += fill.lots
+                sums.captured += fill.captured
+                sums.fees += fill.fees
+                sums.adverse_selection += self._instrument.value(self._mid - fill.mid, fill.signed_lots)

@@ -1,0 +1,192 @@
+"""The console: one screen over one headless engine that it starts and stops.
+
+It keeps the newest status and draws it ten times a second; it holds no trading state, decides nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any, ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.widgets import Footer, RichLog, Static
+
+from pinnacle_tui.engine_process import Ending, EngineProcess, Report
+
+_NOTHING = "n/a"
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+Rows = Sequence[tuple[str, str]]
+
+
+class ConsoleApp(App[None]):
+    """The screen of a run; `command` starts its engine."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "pinnacle"
+    ENABLE_COMMAND_PALETTE = False
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (100, "-wide")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,ctrl+q,ctrl+c", "quit", "stop the engine and quit", key_display="q", priority=True)
+    ]
+
+    def __init__(self, command: Sequence[str], *, mode: str, notices: Iterable[str] = ()) -> None:
+        """`notices` are sentences that stand among the alerts from the start."""
+        super().__init__()
+        self._mode = mode
+        self._notices = tuple(notices)
+        self._status: Report = {}
+        self._engine = EngineProcess(command, self._take, self._engine_ended)
+        self._ending: Ending | None = None
+        self.last_words = ""
+        """How the run ended, to print once the terminal is restored."""
+
+    def compose(self) -> ComposeResult:
+        """Header, figures, fills, alerts, the engine's own state, keys."""
+        yield Static(f"{self._mode.upper()}   starting the engine", id="header", markup=False)
+        with Horizontal(id="figures"):
+            yield Static(id="market", classes="figures", markup=False)
+            yield Static(id="pnl", classes="figures", markup=False)
+            yield Static(id="activity", classes="figures", markup=False)
+        yield Static("FILLS", classes="heading")
+        yield RichLog(id="fills", max_lines=500)
+        yield Static("ALERTS", classes="heading")
+        yield RichLog(id="alerts", max_lines=200, wrap=True)
+        yield Static(id="engine", markup=False)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Start the engine and the redraw timer. A hang-up or a terminate request quits like `q`."""
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._leave)
+        for notice in self._notices:
+            self._write("alerts", notice)
+        self.set_interval(0.1, self._draw)
+        self._engine.start()
+
+    async def on_unmount(self) -> None:
+        """However the screen ends, the engine ends with it."""
+        for number in _SIGNALS:
+            asyncio.get_running_loop().remove_signal_handler(number)
+        await self._engine.close()
+
+    async def action_quit(self) -> None:
+        """Stop the engine, wait for its last words, leave. Pressed again: kill it."""
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._ending is not None:
+            self.exit(return_code=self._ending.code)
+            return
+        self._engine.stop()
+        self._say("stopping: waiting until the engine has cancelled its orders and ended; q again kills it")
+
+    # -- what the engine says --------------------------------------------------------------------
+
+    def _take(self, report: Report) -> None:
+        kind = report.get("type")
+        if kind in ("status", "summary"):
+            self._status = {**self._status, **report}
+            if kind == "summary":
+                self.last_words = summary_text(self._status)
+        elif kind == "fill":
+            self._write("fills", fill_text(report))
+        elif kind == "alert":
+            words = (report.get(name, "") for name in ("severity", "code", "text"))
+            self._write("alerts", "  ".join(str(word) for word in words if word))
+
+    def _engine_ended(self, ending: Ending) -> None:
+        self._ending = ending
+        if ending.code or not self.last_words:
+            self.last_words = ending.sentence
+        if self._engine.is_stopping:
+            self.exit(return_code=ending.code)
+            return
+        self._draw()
+        self._say(f"{ending.sentence}. The figures are its last ones; q quits", is_wrong=ending.code != 0)
+
+    # -- drawing ---------------------------------------------------------------------------------
+
+    def _draw(self) -> None:
+        if self._status:
+            self.query_one("#header", Static).update(header_text(self._mode, self._status))
+            for name, rows in figures(self._status, self._engine.unreadable).items():
+                lines = (f"{label:<14}{value:>15}" for label, value in rows)
+                self.query_one(f"#{name}", Static).update("\n".join(lines))
+
+    def _write(self, log: str, line: str) -> None:
+        self.query_one(f"#{log}", RichLog).write(line)
+
+    def _say(self, sentence: str, *, is_wrong: bool = False) -> None:
+        line = self.query_one("#engine", Static)
+        line.set_class(is_wrong, "wrong")
+        line.update(sentence)
+
+
+def header_text(mode: str, status: Report) -> str:
+    """Mode, product, state and connection in one line."""
+    return "   ".join(
+        [mode.upper(), *(str(status.get(name, "")) for name in ("product", "state", "connection"))]
+    )
+
+
+def figures(status: Report, unreadable: int = 0) -> dict[str, Rows]:
+    """The rows of each group of figures, as text."""
+    latency = status.get("latency_ns")
+    ticks = latency.get("tick_to_quote") if isinstance(latency, Mapping) else None
+    tick_to_quote = ticks if isinstance(ticks, Mapping) else {}
+    activity = [
+        ("open orders", amount(status.get("open_orders"))),
+        ("quotes", amount(status.get("quotes"))),
+        ("fills", amount(status.get("fills"))),
+        ("tick to quote", f"p50 {_microseconds(tick_to_quote.get('p50'))}"),
+        ("", f"p99 {_microseconds(tick_to_quote.get('p99'))}"),
+    ]
+    if unreadable:
+        activity.append(("unreadable", f"{unreadable} lines"))
+    return {
+        "market": (
+            ("best ask", amount(status.get("best_ask"))),
+            ("best bid", amount(status.get("best_bid"))),
+            ("position", amount(status.get("position"), signed=True)),
+        ),
+        "pnl": (
+            ("P&L", amount(status.get("equity_change"), signed=True)),
+            ("realised", amount(status.get("realised_pnl"), signed=True)),
+            ("unrealised", amount(status.get("unrealised_pnl"), signed=True)),
+            ("fees", amount(status.get("fees"))),
+            ("residual", amount(status.get("pnl_residual"))),
+        ),
+        "activity": activity,
+    }
+
+
+def fill_text(fill: Report) -> str:
+    """One execution in one line."""
+    side, size, price, fee = (str(fill.get(name, _NOTHING)) for name in ("side", "size", "price", "fee"))
+    return f"{side:<5}{amount(size):>14} at {amount(price):>14}   fee {amount(fee)}"
+
+
+def summary_text(summary: Report) -> str:
+    """The end of a run in one line."""
+    named = {"P&L": "equity_change", "position": "position", "fills": "fills", "open orders": "open_orders"}
+    parts = [f"{label} {amount(summary.get(name))}" for label, name in named.items()]
+    return f"{summary.get('reason', 'ended')}: {', '.join(parts)}; digest {summary.get('digest', _NOTHING)}"
+
+
+def amount(value: Any, *, signed: bool = False) -> str:
+    """A decimal with thousands separated, and a sign where it can have one; `n/a` for none."""
+    try:
+        return format(Decimal(str(value)), "+,f" if signed else ",f")
+    except InvalidOperation:
+        return _NOTHING if value is None else str(value)
+
+
+def _microseconds(nanoseconds: Any) -> str:
+    return f"{nanoseconds / 1000:,.0f} us" if isinstance(nanoseconds, int | float) else _NOTHING

@@ -1,0 +1,284 @@
+"""The command line. Thin: it reads options, and hands them to `engine.commands` or to the console.
+
+Importing this module loads click and nothing else; each command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from engine.config import Resolved
+
+PROGRAM = "pinnacle-tui"
+_SETTINGS = {"max_content_width": 110, "help_option_names": ["-h", "--help"]}
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _examples(*lines: str) -> str:
+    """An epilog that click prints line by line."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def _setting_options(command: _Command) -> _Command:
+    """The options that fill the configuration. Their values are checked there, so that the rules stand once."""
+    options = (
+        click.option(
+            "--mode", metavar="sim|paper|live|replay", help="Where the market comes from. Default: sim."
+        ),
+        click.option("--exchange", metavar="coinbase|coinbase-exchange", help="The venue of a recording."),
+        click.option("--symbol", "symbols", multiple=True, metavar="PRODUCT", help="A product, as BTC-USD."),
+        click.option("--strategy", metavar="basic", help="The quoting model."),
+        click.option("--config", "path", type=Path, metavar="FILE", help="The configuration file."),
+        click.option(
+            "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set any key for this run."
+        ),
+        click.option("--input", "input_", metavar="FILE", help="The recording that replay mode reads."),
+        click.option("--speed", metavar="X|max", help="Engine seconds per second of real time. Default: 1."),
+        click.option("--seed", metavar="N", help="The same seed gives the same simulated market."),
+        click.option("--duration", metavar="SECONDS", help="End after this much engine time."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _json_option(command: _Command) -> _Command:
+    return click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")(command)
+
+
+def _resolve(
+    *,
+    mode: str | None,
+    exchange: str | None,
+    symbols: tuple[str, ...],
+    strategy: str | None,
+    path: Path | None,
+    overrides: tuple[str, ...],
+    input_: str | None,
+    speed: str | None,
+    seed: str | None,
+    duration: str | None,
+) -> Resolved:
+    from engine.config import load_config
+
+    flags: dict[str, str | tuple[str, ...] | None] = {
+        "engine.mode": mode,
+        "exchange.name": exchange,
+        "engine.symbols": symbols or None,
+        "engine.strategy": strategy,
+        "engine.input": input_,
+        "engine.speed": speed,
+        "simulator.seed": seed,
+        "engine.duration_s": duration,
+    }
+    given = {key: value for key, value in flags.items() if value is not None}
+    return load_config(path, os.environ, overrides, given)
+
+
+def _answer(answer: dict[str, Any], text: str, as_json: bool) -> int:
+    click.echo(json.dumps(answer, ensure_ascii=False) if as_json else text)
+    return 0
+
+
+@click.group(
+    invoke_without_command=True,
+    context_settings=_SETTINGS,
+    epilog=_examples(
+        "pinnacle-tui",
+        "pinnacle-tui --no-ui --json --mode sim --seed 7 --duration 60 --speed max",
+        "pinnacle-tui --no-ui --mode replay --input capture.jsonl.gz --symbol BTC-USD --speed max",
+    ),
+)
+@_setting_options
+@click.option("--no-ui", "headless", is_flag=True, help="Run without a screen and print status lines.")
+@_json_option
+@click.version_option(package_name=PROGRAM, prog_name=PROGRAM)
+@click.pass_context
+def cli(context: click.Context, *, headless: bool, as_json: bool, **options: Any) -> int:
+    """A market maker on the built-in exchange or on a recording, with a screen or without one.
+
+    Without a command the product runs.
+    """
+    if context.invoked_subcommand is not None:
+        _refuse_run_options(context)
+        return 0
+    if as_json and not headless:
+        raise click.UsageError("--json goes with --no-ui; the screen does not write JSON")
+    resolved = _resolve(**options)
+    resolved.config.require_runnable()
+    if headless:
+        from engine.commands import headless as headless_run
+
+        return headless_run.run(resolved, as_json=as_json, stdout=sys.stdout, stderr=sys.stderr)
+    return _console(resolved, context.obj)
+
+
+def _refuse_run_options(context: click.Context) -> None:
+    """An option before a command would be dropped without a word, so it is an error instead."""
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        if source is click.core.ParameterSource.COMMANDLINE:
+            name = option.opts[0]
+            raise click.UsageError(
+                f"{name} stands before {context.invoked_subcommand} and would do nothing there"
+            )
+
+
+def _console(resolved: Resolved, arguments: Sequence[str]) -> int:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError("the screen needs a terminal and this is none; add --no-ui to run without it")
+    from pinnacle_tui.app import ConsoleApp
+
+    command = [sys.executable, "-m", "pinnacle_tui", "--no-ui", "--json", *arguments]
+    app = ConsoleApp(command, mode=resolved.config.engine.mode, notices=resolved.notices())
+    app.run()
+    if app.last_words:
+        click.echo(app.last_words)
+    return app.return_code or 0
+
+
+@cli.command(
+    epilog=_examples(
+        "pinnacle-tui inspect capture.jsonl.gz --product BTC-USD --depth 5",
+        "pinnacle-tui inspect full.json.gz --snapshot book.json --json",
+    )
+)
+@click.argument("file", type=Path)
+@click.option("--product", "products", multiple=True, metavar="P", help="Only this product (repeatable).")
+@click.option(
+    "--depth", type=click.IntRange(min=1), default=5, show_default=True, help="Levels a side to list."
+)
+@click.option("--snapshot", type=Path, metavar="FILE", help="Where a full-channel capture starts from.")
+@click.option("--products", "product_file", type=Path, metavar="FILE", help="The venue's list of products.")
+@_json_option
+def inspect(
+    file: Path,
+    products: tuple[str, ...],
+    depth: int,
+    snapshot: Path | None,
+    product_file: Path | None,
+    as_json: bool,
+) -> int:
+    """Say what a recording holds, and the books it leads to."""
+    from engine.commands import inspect as recording
+
+    answer = recording.inspect(
+        file, products=products, depth=depth, snapshot=snapshot, product_file=product_file
+    )
+    return _answer(answer, recording.render(answer), as_json)
+
+
+@cli.command(epilog=_examples("pinnacle-tui bench", "pinnacle-tui bench --json"))
+@_json_option
+def bench(as_json: bool) -> int:
+    """Measure this machine: matching, book updates, decoding, strategy, risk, tick to quote."""
+    from engine.commands import bench as benchmark
+
+    return benchmark.run(as_json=as_json, stdout=sys.stdout, stderr=sys.stderr)
+
+
+@cli.group(epilog=_examples("pinnacle-tui config show", "pinnacle-tui config init --config my.toml"))
+def config() -> None:
+    """Where settings come from, what they are, what they may be."""
+
+
+def _path_option(command: _Command) -> _Command:
+    return click.option("--config", "path", type=Path, metavar="FILE", help="The configuration file.")(
+        command
+    )
+
+
+@config.command(epilog=_examples("pinnacle-tui config where"))
+@_path_option
+@_json_option
+def where(path: Path | None, as_json: bool) -> int:
+    """Name the configuration file that is read."""
+    from engine.commands import config as about
+
+    answer = about.where(path, os.environ)
+    return _answer(answer, about.where_text(answer), as_json)
+
+
+@config.command(
+    epilog=_examples(
+        "pinnacle-tui config show", "pinnacle-tui config show --mode replay --set strategy.levels=2"
+    )
+)
+@_setting_options
+@_json_option
+def show(as_json: bool, **options: Any) -> int:
+    """List every setting with its value, its unit and who set it. Takes the options of a run."""
+    from engine.commands import config as about
+
+    resolved = _resolve(**options)
+    return _answer(about.show(resolved), about.show_text(resolved), as_json)
+
+
+@config.command(epilog=_examples("pinnacle-tui config check", "pinnacle-tui config check my.toml"))
+@click.argument("file", type=Path, required=False)
+@_json_option
+def check(file: Path | None, as_json: bool) -> int:
+    """Check a configuration file and change nothing."""
+    from engine.commands import config as about
+
+    answer = about.check(file, os.environ)
+    return _answer(answer, about.check_text(answer), as_json)
+
+
+@config.command(epilog=_examples("pinnacle-tui config schema --json"))
+@_json_option
+def schema(as_json: bool) -> int:
+    """List every setting with its type, unit, bounds, default and meaning."""
+    from engine.commands import config as about
+
+    return _answer(about.describe(), about.describe_text(), as_json)
+
+
+@config.command(epilog=_examples("pinnacle-tui config init", "pinnacle-tui config init --config my.toml"))
+@_path_option
+@_json_option
+def init(path: Path | None, as_json: bool) -> int:
+    """Write a commented configuration file. An existing file is never overwritten."""
+    from engine.commands import config as about
+
+    answer = about.init(path, os.environ)
+    return _answer(answer, about.init_text(answer), as_json)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code (product: section 6)."""
+    from engine.core.errors import PinnacleError
+
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = cli.main(given, prog_name=PROGRAM, standalone_mode=False, obj=given)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except PinnacleError as error:
+        click.echo(f"{PROGRAM}: {error}", err=True)
+        return error.exit_code
+    except BrokenPipeError:
+        _abandon_output()
+        return 1
+    except OSError as error:
+        _abandon_output()
+        click.echo(f"{PROGRAM}: {error.filename or 'output'}: {error.strerror}", err=True)
+        return 74
+    return code if isinstance(code, int) else 0
+
+
+def _abandon_output() -> None:
+    """Point standard output nowhere, so that what is left in its buffer does not fail once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
