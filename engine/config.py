@@ -50,9 +50,7 @@ _PRODUCT = re.compile(r"[A-Z0-9.]+-[A-Z0-9.]+", re.ASCII)
 class EngineSettings:
     """Section `engine`: what runs, on what, how fast and for how long."""
 
-    mode: str = setting(
-        "sim", "Where market data comes from and where orders go (product modes).", choices=MODES
-    )
+    mode: str = setting("sim", "Where market data comes from and where orders go.", choices=MODES)
     symbols: tuple[str, ...] = setting(("BTC-USD",), "The products to trade.")
     strategy: str = setting("basic", "The quoting model.", choices=("basic",))
     input: str | None = setting(None, "The recording that replay mode reads.")
@@ -158,9 +156,9 @@ class FeeSettings:
 class ExchangeSettings(PaperSettings):
     """Section `exchange`: whose market it is, and how the paper venue treats our orders there."""
 
-    name: str = setting(
-        "coinbase",
-        "The venue: Coinbase Advanced Trade, or Coinbase Exchange.",
+    name: str | None = setting(
+        None,
+        "The venue, Coinbase Advanced Trade or Coinbase Exchange; unset is that of the recording.",
         choices=("coinbase", "coinbase-exchange"),
     )
 
@@ -188,8 +186,8 @@ class Config:
             raise UsageError("replay mode reads a recording: name it with --input FILE (key engine.input)")
         if mode != "replay" and self.engine.input is not None:
             raise UsageError(
-                f"engine.input = {self.engine.input}: only replay mode reads a recording and the mode is {mode}; "
-                "add --mode replay or leave the input out"
+                f"engine.input = {self.engine.input}: only replay mode reads a recording, "
+                f"and the mode is {mode}; add --mode replay or leave the input out"
             )
 
 

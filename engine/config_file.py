@@ -95,25 +95,23 @@ def _entries(text: str) -> list[Entry]:
         except ValueError:
             continue
         if statement.lstrip().startswith("["):
-            header = _header(parsed)
-            found.append(Entry(".".join(header), {}, start))
+            header, opened = _header(parsed)
+            found.append(Entry(".".join(header), opened, start))
         else:
             found += [Entry(".".join(header + path), value, start) for path, value in _leaves(parsed)]
         statement = ""
     return found
 
 
-def _header(parsed: dict[str, Any]) -> tuple[str, ...]:
+def _header(parsed: dict[str, Any]) -> tuple[tuple[str, ...], Any]:
+    """The name a header opens and what it opens: {} for `[name]`, a list for `[[name]]`."""
     path: tuple[str, ...] = ()
     inner: Any = parsed
-    while inner:
-        if isinstance(inner, list):  # [[name]] opens one table of a list
-            inner = inner[0]
-            continue
+    while isinstance(inner, dict) and inner:
         (name,) = inner
         path += (name,)
         inner = inner[name]
-    return path
+    return path, inner
 
 
 def _leaves(table: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
@@ -129,8 +127,8 @@ def _leaves(table: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[tup
 def default_text(schema: Schema) -> str:
     """A whole configuration file with every key at its default, commented out, explained."""
     lines = [
-        "# Configuration of pinnacle-tui. Every key stands here with its default; remove the # to change one.",
-        "# A flag beats --set, --set beats an environment variable (PINNACLE_SECTION_KEY), that beats this file.",
+        "# Configuration of pinnacle-tui. Every key stands here at its default: remove the # to set it.",
+        "# Flags beat --set, that beats the environment (PINNACLE_SECTION_KEY), that beats this file.",
     ]
     for section in schema.sections:
         lines += ["", f"[{section}]"]
@@ -141,9 +139,12 @@ def default_text(schema: Schema) -> str:
 
 
 def _explained(key: Key) -> list[str]:
-    facts = [key.type_text, key.meta.unit, key.bounds_text, "may change while running" * key.meta.live]
+    facts = [key.type_text, key.meta.unit, key.bounds_text]
     if key.mode_defaults:
-        per_mode = ", ".join(f"{mode} {toml_text(value)}" for mode, value in key.mode_defaults.items())
+        per_mode = ", ".join(
+            f"{mode} {'unset' if value is None else toml_text(value)}"
+            for mode, value in key.mode_defaults.items()
+        )
         facts.append(f"default by mode: {per_mode}")
     comment = f"{key.meta.help} ({'; '.join(fact for fact in facts if fact)})"
     wrapped = textwrap.wrap(comment, 106, break_long_words=False, break_on_hyphens=False)

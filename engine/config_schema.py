@@ -1,4 +1,4 @@
-"""What the configuration may hold: every key with its type, unit, bounds and default, and how text becomes a value.
+"""What the configuration may hold: each key with type, unit, bounds, default; how text becomes a value.
 
 The schema is read off the section dataclasses (see `engine.core.settings.setting`); it knows nothing
 of files, environments or flags. Errors are `ValueError`s that say what is wrong with a value; the
@@ -50,7 +50,7 @@ class Key:
     default: Value
     meta: SettingMeta
     mode_defaults: Mapping[str, Value] = dataclasses.field(default_factory=dict)
-    """The default of each mode, where modes differ."""
+    """The default of each mode, where modes differ; `default` is then that of the default mode."""
 
     @property
     def section(self) -> str:
@@ -103,7 +103,7 @@ class Key:
                 return self._checked(value)
         if _NOT_FINITE.fullmatch(text) and self._is_number:
             raise ValueError(f"{self.name} = {text}: must be a finite number")
-        raise ValueError(f"{self.name} = {text!r}: must be {self._expected}")
+        raise ValueError(f"{self.name} = {text!r}: expected {self._expected}")
 
     def from_toml(self, raw: Any) -> Value:
         """A value as the TOML reader gave it (numbers with a point arrive as `Decimal`); `""` unsets."""
@@ -113,8 +113,10 @@ class Key:
             value = self._converted(kind, raw)
             if value is not None:
                 return self._checked(value)
-        quoted = " (write it without quotes)" if isinstance(raw, str) and str not in self.kinds else ""
-        raise ValueError(f"{self.name} = {toml_text(raw)}: must be {self._expected}{quoted}")
+        quoted = ""
+        if isinstance(raw, str) and str not in self.kinds:
+            quoted = " (write it in brackets)" if tuple in self.kinds else " (write it without quotes)"
+        raise ValueError(f"{self.name} = {toml_text(raw)}: expected {self._expected}{quoted}")
 
     @property
     def _is_number(self) -> bool:
@@ -183,7 +185,10 @@ class Schema:
     """Every key of a tree of sections, in the order of their declaration."""
 
     def __init__(self, sections: Mapping[str, type], modes: Iterable[str]) -> None:
-        """`sections` maps names to dataclasses; one with a classmethod `for_mode` has defaults per mode."""
+        """`sections` maps names to dataclasses; one with a classmethod `for_mode` has defaults per mode.
+
+        The first of `modes` is the one that holds when nobody names a mode.
+        """
         self.sections = dict(sections)
         self.keys: dict[str, Key] = {}
         modes = tuple(modes)
@@ -212,13 +217,16 @@ class Schema:
         raise ValueError(f"unknown section {name}; {hint}")
 
     def did_you_mean(self, name: str) -> str:
-        """`; did you mean section.key?` or nothing."""
-        near = nearest(name, self.keys)
-        if near is None:
-            by_field = {key.field: key.name for key in self.keys.values()}
-            field = nearest(name.rpartition(".")[2], by_field)
-            near = by_field[field] if field else None
-        return f"; did you mean {near}?" if near else ""
+        """`; did you mean section.key?`, looked for in the same section first, or nothing."""
+        section, point, field = name.partition(".")
+        field = field if point else name
+        everywhere = {key.field: key.name for key in self.keys.values()}
+        there = {key.field: key.name for key in self.keys.values() if key.section == section}
+        for known in (there, everywhere):
+            near = nearest(field, known)
+            if near:
+                return f"; did you mean {known[near]}?"
+        return ""
 
     def _first_key(self, section: str) -> str:
         return next(name for name, key in self.keys.items() if key.section == section)
@@ -236,6 +244,7 @@ def _keys_of(section: str, declared: type, modes: tuple[str, ...]) -> Iterable[K
     hints = typing.get_type_hints(declared)
     for_mode = getattr(declared, "for_mode", None)
     per_mode = {mode: for_mode(mode) for mode in modes} if for_mode is not None else {}
+    plain = per_mode[modes[0]] if per_mode else declared()
     for entry in dataclasses.fields(declared):
         kinds, optional = _kinds(hints[entry.name])
         defaults = {mode: getattr(settings, entry.name) for mode, settings in per_mode.items()}
@@ -243,7 +252,7 @@ def _keys_of(section: str, declared: type, modes: tuple[str, ...]) -> Iterable[K
             name=f"{section}.{entry.name}",
             kinds=kinds,
             optional=optional,
-            default=entry.default,
+            default=getattr(plain, entry.name),
             meta=entry.metadata["setting"],
             mode_defaults=defaults if len(set(defaults.values())) > 1 else {},
         )

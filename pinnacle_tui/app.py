@@ -30,9 +30,10 @@ class ConsoleApp(App[None]):
     CSS_PATH = "app.tcss"
     TITLE = "pinnacle"
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (100, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-stacked"), (62, "-narrow"), (93, "-wide")]  # noqa: RUF012 (its type upstream)
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q,ctrl+q,ctrl+c", "quit", "stop the engine and quit", key_display="q", priority=True)
+        Binding("q,ctrl+q,ctrl+c", "quit", "stop the engine and quit", key_display="q", priority=True),
+        Binding("n", "next_product", "next product"),
     ]
 
     def __init__(self, command: Sequence[str], *, mode: str, notices: Iterable[str] = ()) -> None:
@@ -40,15 +41,17 @@ class ConsoleApp(App[None]):
         super().__init__()
         self._mode = mode
         self._notices = tuple(notices)
-        self._status: Report = {}
+        self._statuses: dict[str, Report] = {}
+        self._shown = 0
         self._engine = EngineProcess(command, self._take, self._engine_ended)
         self._ending: Ending | None = None
         self.last_words = ""
         """How the run ended, to print once the terminal is restored."""
 
     def compose(self) -> ComposeResult:
-        """Header, figures, fills, alerts, the engine's own state, keys."""
+        """Header, what there is to say about the engine, figures, fills, alerts, keys."""
         yield Static(f"{self._mode.upper()}   starting the engine", id="header", markup=False)
+        yield Static(id="engine", markup=False)
         with Horizontal(id="figures"):
             yield Static(id="market", classes="figures", markup=False)
             yield Static(id="pnl", classes="figures", markup=False)
@@ -57,7 +60,6 @@ class ConsoleApp(App[None]):
         yield RichLog(id="fills", max_lines=500)
         yield Static("ALERTS", classes="heading")
         yield RichLog(id="alerts", max_lines=200, wrap=True)
-        yield Static(id="engine", markup=False)
         yield Footer()
 
     def on_mount(self) -> None:
@@ -87,14 +89,23 @@ class ConsoleApp(App[None]):
         self._engine.stop()
         self._say("stopping: waiting until the engine has cancelled its orders and ended; q again kills it")
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """The footer offers another product only where there is one."""
+        return action != "next_product" or len(self._statuses) > 1
+
+    def action_next_product(self) -> None:
+        """Show the figures of the next product."""
+        self._shown += 1
+        self._draw()
+
     # -- what the engine says --------------------------------------------------------------------
 
     def _take(self, report: Report) -> None:
         kind = report.get("type")
         if kind in ("status", "summary"):
-            self._status = {**self._status, **report}
+            self._statuses[str(report.get("product"))] = report
             if kind == "summary":
-                self.last_words = summary_text(self._status)
+                self.last_words = "\n".join(summary_text(status) for status in self._statuses.values())
         elif kind == "fill":
             self._write("fills", fill_text(report))
         elif kind == "alert":
@@ -114,11 +125,13 @@ class ConsoleApp(App[None]):
     # -- drawing ---------------------------------------------------------------------------------
 
     def _draw(self) -> None:
-        if self._status:
-            self.query_one("#header", Static).update(header_text(self._mode, self._status))
-            for name, rows in figures(self._status, self._engine.unreadable).items():
-                lines = (f"{label:<14}{value:>15}" for label, value in rows)
-                self.query_one(f"#{name}", Static).update("\n".join(lines))
+        if not self._statuses:
+            return
+        status = list(self._statuses.values())[self._shown % len(self._statuses)]
+        self.query_one("#header", Static).update(header_text(self._mode, status))
+        for name, rows in figures(status, self._engine.unreadable).items():
+            lines = (f"{label:<14}{value:>15}" for label, value in rows)
+            self.query_one(f"#{name}", Static).update("\n".join(lines))
 
     def _write(self, log: str, line: str) -> None:
         self.query_one(f"#{log}", RichLog).write(line)
@@ -126,14 +139,14 @@ class ConsoleApp(App[None]):
     def _say(self, sentence: str, *, is_wrong: bool = False) -> None:
         line = self.query_one("#engine", Static)
         line.set_class(is_wrong, "wrong")
+        line.display = True
         line.update(sentence)
 
 
 def header_text(mode: str, status: Report) -> str:
-    """Mode, product, state and connection in one line."""
-    return "   ".join(
-        [mode.upper(), *(str(status.get(name, "")) for name in ("product", "state", "connection"))]
-    )
+    """Mode, product, state, connection, and why a quote is missing, in one line."""
+    words = (status.get(name) for name in ("product", "state", "connection", "note"))
+    return "   ".join([mode.upper(), *(str(word) for word in words if word)])
 
 
 def figures(status: Report, unreadable: int = 0) -> dict[str, Rows]:
@@ -158,9 +171,11 @@ def figures(status: Report, unreadable: int = 0) -> dict[str, Rows]:
         ),
         "pnl": (
             ("P&L", amount(status.get("equity_change"), signed=True)),
-            ("realised", amount(status.get("realised_pnl"), signed=True)),
-            ("unrealised", amount(status.get("unrealised_pnl"), signed=True)),
-            ("fees", amount(status.get("fees"))),
+            ("  realised", amount(status.get("realised_pnl"), signed=True)),
+            ("  unrealised", amount(status.get("unrealised_pnl"), signed=True)),
+            ("  fees", amount(status.get("fees"))),
+            ("captured", amount(status.get("spread_captured"), signed=True)),
+            ("inventory", amount(status.get("inventory_revaluation"), signed=True)),
             ("residual", amount(status.get("pnl_residual"))),
         ),
         "activity": activity,
@@ -177,7 +192,8 @@ def summary_text(summary: Report) -> str:
     """The end of a run in one line."""
     named = {"P&L": "equity_change", "position": "position", "fills": "fills", "open orders": "open_orders"}
     parts = [f"{label} {amount(summary.get(name))}" for label, name in named.items()]
-    return f"{summary.get('reason', 'ended')}: {', '.join(parts)}; digest {summary.get('digest', _NOTHING)}"
+    ended = f"{summary.get('product', '')} {summary.get('reason', 'ended')}".strip()
+    return f"{ended}: {', '.join(parts)}; digest {summary.get('digest', _NOTHING)}"
 
 
 def amount(value: Any, *, signed: bool = False) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,12 +28,12 @@ def _examples(*lines: str) -> str:
 
 
 def _setting_options(command: _Command) -> _Command:
-    """The options that fill the configuration. Their values are checked there, so that the rules stand once."""
+    """The options that fill the configuration, which checks their values: the rules stand once."""
     options = (
         click.option(
             "--mode", metavar="sim|paper|live|replay", help="Where the market comes from. Default: sim."
         ),
-        click.option("--exchange", metavar="coinbase|coinbase-exchange", help="The venue of a recording."),
+        click.option("--exchange", metavar="coinbase|coinbase-exchange", help="The venue."),
         click.option("--symbol", "symbols", multiple=True, metavar="PRODUCT", help="A product, as BTC-USD."),
         click.option("--strategy", metavar="basic", help="The quoting model."),
         click.option("--config", "path", type=Path, metavar="FILE", help="The configuration file."),
@@ -83,7 +83,7 @@ def _resolve(
     return load_config(path, os.environ, overrides, given)
 
 
-def _answer(answer: dict[str, Any], text: str, as_json: bool) -> int:
+def _answer(answer: Mapping[str, Any], text: str, as_json: bool) -> int:
     click.echo(json.dumps(answer, ensure_ascii=False) if as_json else text)
     return 0
 
@@ -102,7 +102,7 @@ def _answer(answer: dict[str, Any], text: str, as_json: bool) -> int:
 @_json_option
 @click.version_option(package_name=PROGRAM, prog_name=PROGRAM)
 @click.pass_context
-def cli(context: click.Context, *, headless: bool, as_json: bool, **options: Any) -> int:
+def cli(context: click.Context, /, *, headless: bool, as_json: bool, **options: Any) -> int:
     """A market maker on the built-in exchange or on a recording, with a screen or without one.
 
     Without a command the product runs.
@@ -154,7 +154,7 @@ def _console(resolved: Resolved, arguments: Sequence[str]) -> int:
 @click.argument("file", type=Path)
 @click.option("--product", "products", multiple=True, metavar="P", help="Only this product (repeatable).")
 @click.option(
-    "--depth", type=click.IntRange(min=1), default=5, show_default=True, help="Levels a side to list."
+    "--depth", type=click.IntRange(min=0), default=0, metavar="N", help="List the best N levels a side."
 )
 @click.option("--snapshot", type=Path, metavar="FILE", help="Where a full-channel capture starts from.")
 @click.option("--products", "product_file", type=Path, metavar="FILE", help="The venue's list of products.")
@@ -173,7 +173,7 @@ def inspect(
     answer = recording.inspect(
         file, products=products, depth=depth, snapshot=snapshot, product_file=product_file
     )
-    return _answer(answer, recording.render(answer), as_json)
+    return _answer(answer, recording.inspection_text(answer), as_json)
 
 
 @cli.command(epilog=_examples("pinnacle-tui bench", "pinnacle-tui bench --json"))

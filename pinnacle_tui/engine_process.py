@@ -1,4 +1,4 @@
-"""The headless engine as a child process: started, read line by line, stopped, never outliving its console."""
+"""The headless engine as a child process: started, read, stopped, never outliving its console."""
 
 from __future__ import annotations
 

@@ -15,12 +15,13 @@ from engine.core.order import OrderState, OrderType, Side, TimeInForce
 from engine.core.order_book_changes import ChangeLog, Listener
 from engine.core.order_book_events import ChangeKind, Reason, ReasonCode, SelfTrade, Trade
 from engine.core.order_book_expiry import ExpiryQueue
-from engine.core.order_book_levels import BookOrder, BookSide, PriceLevel
+from engine.core.order_book_levels import PLAIN, BookOrder, BookSide, OrderTerms, PriceLevel
 from engine.core.order_book_reader import OrderBookReader
 from engine.core.order_book_rules import OrderRules
 
 # Reading a member off an enum goes through its metaclass every time; these are read once.
 _BUY: Final = Side.BUY
+_SELL: Final = Side.SELL
 _LIMIT: Final = OrderType.LIMIT
 _GTC: Final = TimeInForce.GTC
 _IOC: Final = TimeInForce.IOC
@@ -57,7 +58,16 @@ class OrderBook(OrderBookReader):
     changed, for `drain_changed_levels`.
     """
 
-    __slots__ = ("_arrivals", "_expiries", "_log", "_rules", "_self_trade", "_trade_sequence", "_trades")
+    __slots__ = (
+        "_arrivals",
+        "_expiries",
+        "_log",
+        "_rules",
+        "_self_trade",
+        "_trade_sequence",
+        "_trades",
+        "_triggered",
+    )
 
     def __init__(
         self,
@@ -73,6 +83,7 @@ class OrderBook(OrderBookReader):
         self._trades: list[Trade] = []
         self._arrivals = 0
         self._trade_sequence = 0
+        self._triggered: deque[BookOrder] = deque()
 
     # -- orders ------------------------------------------------------------------------------------
 
@@ -96,20 +107,39 @@ class OrderBook(OrderBookReader):
         order never rests, whatever its time in force. `symbol` is checked when given. The order that comes
         back is live: it goes on telling its state.
         """
-        order = BookOrder(
-            order_id, side, size, price, order_type, time_in_force, post_only, owner, stop_price, expires_ns
-        )
-        reason = self._rules.refusal(order, symbol)
-        if reason is None and order_id in self._orders:
+        terms = PLAIN
+        if (
+            order_type is not _LIMIT
+            or time_in_force is not _GTC
+            or post_only
+            or price is None
+            or stop_price is not None
+            or expires_ns
+        ):
+            terms = OrderTerms(order_type, time_in_force, post_only, stop_price, expires_ns)
+        if symbol and symbol != self.instrument.symbol:
+            text = f"this is the book of {self.instrument.symbol}, the order is for {symbol}"
+            reason: Reason | None = Reason(ReasonCode.WRONG_PRODUCT, text)
+        elif side is not _BUY and side is not _SELL:
+            reason = Reason(ReasonCode.BAD_TERMS, f"{side!r} is not a side")
+        elif order_id in self._orders:
             reason = Reason(ReasonCode.DUPLICATE_ID, f"order id {order_id!r} is taken by a live order")
+        else:
+            reason = self._rules.amounts(size, price)
+            if reason is None and terms is not PLAIN:
+                reason = self._rules.terms(terms, price)
+        order = BookOrder(order_id, side, size, price, owner, terms)
         if reason is not None:
             _refuse(order, reason)
             return order
         if stop_price is None:
-            self._take(order)
+            self._enter(order)
         else:
             self._wait(order)
-        self._log.publish()
+        if self._triggered:
+            self._run_stops()
+        if self._log.is_active:
+            self._log.publish()
         return order
 
     def cancel(self, order_id: str) -> bool:
@@ -118,7 +148,8 @@ class OrderBook(OrderBookReader):
         if order is None:
             return False
         self._withdraw(order, _CANCELLED, _REQUESTED)
-        self._log.publish()
+        if self._log.is_active:
+            self._log.publish()
         return True
 
     def amend(self, order_id: str, price: int | None = None, size: int | None = None) -> Reason | None:
@@ -136,27 +167,26 @@ class OrderBook(OrderBookReader):
         reason = self._amend_refusal(order, new_price, new_size)
         if reason is not None:
             return reason
-        if new_price == order.price and new_size == order.size:
-            return None
         level, added = order.level, new_size - order.size
-        if level is not None and (new_price != order.price or added > 0):
-            key, shown = level.key, order.remaining
-            self._side(order).remove(order, level)
-            self._sequence += 1
-            if self._log.is_active:
-                self._note(_AMENDED, order, key, -shown)
-            order.price, order.size, order.remaining = new_price, new_size, shown + added
-            self._take(order)
-        else:
-            order.price, order.size, order.remaining = new_price, new_size, order.remaining + added
-            if level is not None:
+        if new_price == order.price and not added:
+            return None
+        key, old_remaining = None if level is None else level.key, order.remaining
+        moves = level is not None and (new_price != order.price or added > 0)
+        if level is not None:
+            if moves:
+                self._side(order).remove(order, level)
+            else:
                 level.total += added
-            self._sequence += 1
-            if self._log.is_active:
-                self._note(
-                    _AMENDED, order, None if level is None else level.key, 0 if level is None else added
-                )
-        self._log.publish()
+        order.price, order.size, order.remaining = new_price, new_size, old_remaining + added
+        self._sequence += 1
+        if self._log.is_active:
+            self._note(_AMENDED, order, key, -old_remaining if moves else 0 if level is None else added)
+        if moves:
+            self._enter(order)
+            if self._triggered:
+                self._run_stops()
+        if self._log.is_active:
+            self._log.publish()
         return None
 
     def execute(self, order_id: str, size: int) -> bool:
@@ -169,7 +199,8 @@ class OrderBook(OrderBookReader):
         if level is None:
             return False
         self._fill_resting(order, level, self._side(order), size)
-        self._log.publish()
+        if self._log.is_active:
+            self._log.publish()
         return True
 
     def expire(self, now_ns: int) -> list[BookOrder]:
@@ -209,26 +240,19 @@ class OrderBook(OrderBookReader):
 
     # -- matching ----------------------------------------------------------------------------------
 
-    def _take(self, order: BookOrder) -> None:
-        """Enter an order, then the stops that its trades trigger."""
-        first_trade = len(self._trades)
-        self._enter(order)
-        if len(self._trades) != first_trade and len(self._stops):
-            self._run_stops([], first_trade)
-
     def _enter(self, order: BookOrder) -> None:
         """Match an order against the other side, then rest it or end it."""
         if order.side is _BUY:
             own, opposite = self._bids, self._asks
         else:
             own, opposite = self._asks, self._bids
-        price, keys = order.price, opposite.keys
+        price, terms, keys = order.price, order.terms, opposite.keys
         worst_key = None if price is None else -price * own.sign
         if keys and (worst_key is None or keys[-1] >= worst_key):
-            if order.post_only:
+            if terms.post_only:
                 _refuse(order, _POST_ONLY)
                 return
-            if order.time_in_force is _FOK and not self._is_fillable(order, opposite, worst_key):
+            if terms.time_in_force is _FOK and not self._is_fillable(order, opposite, worst_key):
                 _refuse(order, _UNFILLABLE)
                 return
             self._match(order, opposite, worst_key)
@@ -238,30 +262,35 @@ class OrderBook(OrderBookReader):
             if order.state is _CANCELLED:
                 self._end(order, _CANCELLED, _SELF_TRADE)
                 return
-        if order.time_in_force is _FOK:
-            _refuse(order, _UNFILLABLE)
-        elif worst_key is None:
-            self._end(order, _EXPIRED, _NO_LIQUIDITY)
-        elif order.time_in_force is _IOC:
-            self._end(order, _EXPIRED, _IOC_REMAINDER)
-        else:
-            if order.state is _PENDING:
-                self._register(order)
-            order.state = _NEW if order.remaining == order.size else _PARTIALLY_FILLED
-            level = own.append(order, -worst_key)
-            self._sequence += 1
-            if self._log.is_active:
-                self._note(_ADDED, order, level.key, order.remaining)
+        if worst_key is None or terms is not PLAIN:
+            if terms.time_in_force is _FOK:
+                _refuse(order, _UNFILLABLE)
+                return
+            if worst_key is None:
+                self._end(order, _EXPIRED, _NO_LIQUIDITY)
+                return
+            if terms.time_in_force is _IOC:
+                self._end(order, _EXPIRED, _IOC_REMAINDER)
+                return
+        if order.state is _PENDING:
+            self._register(order)
+        order.state = _NEW if order.remaining == order.size else _PARTIALLY_FILLED
+        own.append(order, -worst_key)
+        self._sequence += 1
+        if self._log.is_active:
+            self._note(_ADDED, order, -worst_key, order.remaining)
 
     def _match(self, taker: BookOrder, opposite: BookSide, worst_key: int | None) -> None:
         """Trade until the taker is done, the prices are too bad, or self-trade prevention ends it."""
-        keys, levels, sign = opposite.keys, opposite.levels, opposite.sign
-        owner, trades = taker.owner, self._trades
+        keys, levels = opposite.keys, opposite.levels
+        taker_id, side, owner = taker.order_id, taker.side, taker.owner
+        has_stops = len(self._stops) > 0
         while keys:
             key = keys[-1]
             if worst_key is not None and key < worst_key:
                 return
             level = levels[key]
+            price = key * opposite.sign
             maker = level.head
             while maker is not None:
                 if owner and maker.owner == owner:
@@ -270,13 +299,15 @@ class OrderBook(OrderBookReader):
                         return
                 else:
                     size = maker.remaining if maker.remaining < taker.remaining else taker.remaining
-                    self._trade_sequence += 1
-                    self._last_price = price = key * sign
-                    trades.append(
-                        Trade(self._trade_sequence, price, size, maker.order_id, taker.order_id, taker.side)
-                    )
                     taker.remaining -= size
+                    self._trade_sequence += 1
+                    self._last_price = price
+                    self._trades.append(
+                        Trade(self._trade_sequence, price, size, maker.order_id, taker_id, side)
+                    )
                     self._fill_resting(maker, level, opposite, size)
+                    if has_stops:
+                        self._triggered.extend(self._stops.release(price))
                     if not taker.remaining:
                         return
                 maker = level.head
@@ -285,7 +316,10 @@ class OrderBook(OrderBookReader):
         if size == order.remaining:
             side.remove(order, level)
             order.remaining = 0
-            self._end(order, _FILLED, None)
+            order.state = _FILLED
+            del self._orders[order.order_id]
+            if order.terms is not PLAIN and order.terms.expires_ns:
+                self._expiries.remove(order)
         else:
             level.total -= size
             order.remaining -= size
@@ -338,7 +372,7 @@ class OrderBook(OrderBookReader):
     # -- stops -------------------------------------------------------------------------------------
 
     def _wait(self, order: BookOrder) -> None:
-        """Let a new stop wait; it goes at once when the last trade already triggers it."""
+        """Let a new stop wait; the last trade may trigger it already."""
         order.state = _NEW
         self._register(order)
         self._stops.add(order)
@@ -346,20 +380,12 @@ class OrderBook(OrderBookReader):
         if self._log.is_active:
             self._note(_ADDED, order, None, 0)
         if self._last_price is not None:
-            first_trade = len(self._trades)
-            self._run_stops(self._stops.release(self._last_price), first_trade)
+            self._triggered.extend(self._stops.release(self._last_price))
 
-    def _run_stops(self, released: list[BookOrder], next_trade: int) -> None:
-        """Run triggered stops, first released first; each trade from `next_trade` on may release more."""
-        waiting = deque(released)
-        while True:
-            trades = self._trades
-            while next_trade < len(trades):
-                waiting.extend(self._stops.release(trades[next_trade].price))
-                next_trade += 1
-            if not waiting:
-                return
-            order = waiting.popleft()
+    def _run_stops(self) -> None:
+        """Enter triggered stops, first triggered first, and those that their own trades trigger."""
+        while self._triggered:
+            order = self._triggered.popleft()
             self._sequence += 1
             if self._log.is_active:
                 self._note(_TRIGGERED, order, None, 0)
@@ -372,50 +398,55 @@ class OrderBook(OrderBookReader):
 
     def _amend_refusal(self, order: BookOrder, price: int | None, size: int) -> Reason | None:
         if order.price is None and price is not None:
-            return Reason(ReasonCode.BAD_TERMS, f"a {order.order_type.value} order takes no price")
+            return Reason(ReasonCode.BAD_TERMS, f"a {order.terms.order_type.value} order takes no price")
         reason = self._rules.amounts(size, price)
         if reason is None and size <= order.filled:
             text = f"{order.filled} lots are filled already: the new size must be above, or cancel"
             reason = Reason(ReasonCode.BAD_SIZE, text)
-        if reason is None and order.post_only and price is not None and price != order.price:
+        if reason is None and order.terms.post_only and price is not None and price != order.price:
             own, opposite = (self._bids, self._asks) if order.side is _BUY else (self._asks, self._bids)
             if opposite.keys and opposite.keys[-1] >= -price * own.sign:
                 reason = _POST_ONLY
         return reason
 
     def _register(self, order: BookOrder) -> None:
-        """Make an order known by its id."""
+        """Make an order known by its id; those that wait for something are numbered by arrival."""
         self._orders[order.order_id] = order
-        if order.expires_ns or order.stop_price is not None:
+        if order.terms is not PLAIN:
             self._arrivals += 1
             order.arrival = self._arrivals
-            if order.expires_ns:
+            if order.terms.expires_ns:
                 self._expiries.add(order)
 
     def _withdraw(self, order: BookOrder, state: OrderState, reason: Reason) -> None:
         """Take a live order out of its place and end it."""
         level = order.level
-        key, delta = None, 0
         if level is None:
             self._stops.remove(order)
         else:
-            key, delta = level.key, -order.remaining
-            self._side(order).remove(order, level)
-        self._end(order, state, reason)
+            (self._bids if order.side is _BUY else self._asks).remove(order, level)
+        order.state = state
+        order.reason = reason
+        del self._orders[order.order_id]
+        if order.terms is not PLAIN and order.terms.expires_ns:
+            self._expiries.remove(order)
         self._sequence += 1
         if self._log.is_active:
-            self._note(_REMOVED, order, key, delta)
+            if level is None:
+                self._note(_REMOVED, order, None, 0)
+            else:
+                self._note(_REMOVED, order, level.key, -order.remaining)
 
     def _end(self, order: BookOrder, state: OrderState, reason: Reason | None) -> None:
         order.state = state
         order.reason = reason
-        if self._orders.pop(order.order_id, None) is not None and order.expires_ns:
+        if self._orders.pop(order.order_id, None) is not None and order.terms.expires_ns:
             self._expiries.remove(order)
 
     def _note(self, kind: ChangeKind, order: BookOrder, key: int | None, delta: int) -> None:
         """Log a change of the level at `key`, or of a stop, which is shown at its stop price."""
         side = self._side(order)
-        price = order.stop_price if key is None else key * side.sign
+        price = order.terms.stop_price if key is None else key * side.sign
         assert price is not None
         self._log.note(self._sequence, kind, order.order_id, order.side, price, delta, side.volume_at(price))
 

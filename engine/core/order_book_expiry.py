@@ -17,11 +17,11 @@ class ExpiryQueue:
 
     def add(self, order: BookOrder) -> None:
         """Watch an order."""
-        insort(self._entries, (order.expires_ns, order.arrival, order))
+        insort(self._entries, (order.terms.expires_ns, order.arrival, order))
 
     def remove(self, order: BookOrder) -> None:
         """Forget an order that is watched."""
-        del self._entries[bisect_left(self._entries, (order.expires_ns, order.arrival, order))]
+        del self._entries[bisect_left(self._entries, (order.terms.expires_ns, order.arrival, order))]
 
     def due(self, now_ns: int) -> list[BookOrder]:
         """The orders whose time has come, earliest first; they stay watched."""

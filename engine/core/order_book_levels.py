@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from typing import Final
+
+import msgspec
 
 from engine.core.depth import Sweep
 from engine.core.events import Level
@@ -10,24 +13,37 @@ from engine.core.order import OrderState, OrderType, Side, TimeInForce
 from engine.core.order_book_events import Reason
 
 
+class OrderTerms(msgspec.Struct, frozen=True, gc=False):
+    """How an order wants to be treated. `expires_ns` is 0 for an order without an end."""
+
+    order_type: OrderType = OrderType.LIMIT
+    time_in_force: TimeInForce = TimeInForce.GTC
+    post_only: bool = False
+    stop_price: int | None = None
+    expires_ns: int = 0
+
+
+PLAIN: Final = OrderTerms()
+"""A limit order good till cancelled: what most orders are, shared by all of them."""
+
+_PENDING: Final = OrderState.PENDING
+
+
 class BookOrder:
     """An order as the matching book knows it: a live view that only the book writes.
 
     `size` is the total in lots, filled part included, and changes when the order is amended or
-    decremented; `remaining` is what is not filled (on an ended order: what never was). `price` is None
-    for an order without a limit. `expires_ns` is 0 for an order without an end. `reason` says why an
-    order was refused or ended; None while it is live, and when it was filled.
+    decremented; `remaining` is what is not filled (of an ended order: what never was). `price` is None
+    for an order without a limit. `reason` says why an order was refused or ended; None while it is
+    live, and when it was filled. `level`, `previous` and `next` are its place in the queue.
     """
 
     __slots__ = (
         "arrival",
-        "expires_ns",
         "level",
         "next",
         "order_id",
-        "order_type",
         "owner",
-        "post_only",
         "previous",
         "price",
         "reason",
@@ -35,34 +51,19 @@ class BookOrder:
         "side",
         "size",
         "state",
-        "stop_price",
-        "time_in_force",
+        "terms",
     )
 
     def __init__(
-        self,
-        order_id: str,
-        side: Side,
-        size: int,
-        price: int | None,
-        order_type: OrderType,
-        time_in_force: TimeInForce,
-        post_only: bool,
-        owner: str,
-        stop_price: int | None,
-        expires_ns: int,
+        self, order_id: str, side: Side, size: int, price: int | None, owner: str, terms: OrderTerms
     ) -> None:
         self.order_id = order_id
         self.side = side
         self.size = size
         self.remaining = size
         self.price = price
-        self.order_type = order_type
-        self.time_in_force = time_in_force
-        self.post_only = post_only
         self.owner = owner
-        self.stop_price = stop_price
-        self.expires_ns = expires_ns
+        self.terms = terms
         self.state = _PENDING
         self.reason: Reason | None = None
         self.arrival = 0
@@ -80,14 +81,16 @@ class BookOrder:
         """True while the order is displayed in the book."""
         return self.level is not None
 
+    @property
+    def code(self) -> str:
+        """The word of `reason`, empty when there is none."""
+        return "" if self.reason is None else self.reason.code.value
+
     def __repr__(self) -> str:
         return (
             f"BookOrder({self.order_id!r}, {self.side.word} {self.filled}/{self.size}"
             f" @ {self.price}, {self.state.value})"
         )
-
-
-_PENDING = OrderState.PENDING
 
 
 class PriceLevel:

@@ -51,5 +51,6 @@ class StopOrders:
 
     @staticmethod
     def _entry(order: BookOrder) -> _Waiting:
-        assert order.stop_price is not None
-        return (-order.stop_price * order.side, -order.arrival, order)
+        stop_price = order.terms.stop_price
+        assert stop_price is not None
+        return (-stop_price * order.side, -order.arrival, order)

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
-from zlib import crc32
 
 import msgspec
 
@@ -30,17 +29,22 @@ from engine.core.events import (
     SubmitOrder,
     Term,
 )
+from engine.core.fill_ids import FillIds
 from engine.core.instrument import Instrument
 from engine.core.order import OrderState, Side, TimeInForce, check_transition
 from engine.core.own_orders import OwnOrder, OwnOrders
 
 ENDED_ORDERS_KEPT: Final = 1_000
 """Ended orders remembered, for the blotter and for late answers."""
-FILL_IDS_KEPT: Final = 20_000
-"""Fill ids remembered, so that a fill told twice is booked once."""
 
 _MS: Final = 1_000_000
 _NEVER: Final = 1 << 63
+# Looking a member up on an enum class costs more than most of what is done here.
+_BUY: Final = Side.BUY
+_NEW: Final = OrderState.NEW
+_PARTIALLY_FILLED: Final = OrderState.PARTIALLY_FILLED
+_PENDING_CANCEL: Final = OrderState.PENDING_CANCEL
+_UNCERTAIN: Final = OrderState.UNCERTAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class RefreshPolicy:
     cancel_retry_ns: int = 100 * _MS
     """An unproven cancel is sent again after this long, then after twice as long, and so on."""
     post_fill_pause_ns: int = 0
-    """After a fill of a quote nothing new is quoted for this long."""
+    """After a fill of a quote nothing new is quoted on its side for this long."""
     ack_timeout_ns: int = 2_000 * _MS
     """An order unanswered for longer is UNCERTAIN (R21)."""
     unresolved_limit_ns: int = 60_000 * _MS
@@ -126,10 +130,10 @@ class OrderManager:
         self._ids = ids
         self._known: dict[str, OwnOrder] = {}
         self._ended: deque[OwnOrder] = deque()
-        self._fill_ids: set[str] = set()
-        self._fill_ring: deque[str] = deque()
-        self._trail = 0
-        self._paused_until_ns = -_NEVER
+        self._fills = FillIds()
+        self._ended_count = 0
+        self._buys_paused_ns = -_NEVER
+        self._sells_paused_ns = -_NEVER
         self._check_ns = _NEVER
 
     # -- what to change --------------------------------------------------------------------------
@@ -153,20 +157,20 @@ class OrderManager:
         policy = self.policy
         tolerance = policy.reprice_tolerance_ticks
         by_slot = self.own.by_slot
-        may_place = now_ns >= self._paused_until_ns
+        may_buy, may_sell = now_ns >= self._buys_paused_ns, now_ns >= self._sells_paused_ns
         taken, matched = len(by_slot), 0
         for quote in quotes:
             order = by_slot.get(quote.slot)
             if order is None:
-                if may_place:
+                if may_buy if quote.side is _BUY else may_sell:
                     places.append(quote)
                 continue
             matched += 1
             state = order.state
-            if state is not OrderState.NEW and state is not OrderState.PARTIALLY_FILLED:
+            if state is not _NEW and state is not _PARTIALLY_FILLED:
                 continue
             price = order.price
-            if order.side is Side.BUY:
+            if order.side is _BUY:
                 is_safe = best_ask is None or price < best_ask
             else:
                 is_safe = best_bid is None or price > best_bid
@@ -181,7 +185,7 @@ class OrderManager:
             ):
                 continue
             cancels.append(self._cancel(order, now_ns, "replace"))
-            if may_place and not policy.wait_cancel_ack:
+            if not policy.wait_cancel_ack and (may_buy if quote.side is _BUY else may_sell):
                 places.append(quote)
         if matched < taken:
             wanted = {quote.slot for quote in quotes}
@@ -240,8 +244,8 @@ class OrderManager:
     def _cancel(self, order: OwnOrder, now_ns: int, reason: str) -> CancelOrder:
         if order.cancel_asked_ns is None:
             order.cancel_asked_ns = now_ns
-        if order.state is not OrderState.UNCERTAIN:
-            self._move(order, OrderState.PENDING_CANCEL)
+        if order.state is not _UNCERTAIN:
+            self._move(order, _PENDING_CANCEL)
             if not self.policy.wait_cancel_ack:
                 self.own.free_slot(order)
         order.cancel_reason = reason
@@ -277,8 +281,8 @@ class OrderManager:
                     alert(
                         Severity.WARNING,
                         "UNCERTAIN",
-                        f"order {order.client_id} in {order.slot} is unanswered: only the venue knows whether "
-                        "it exists. Its slot is blocked and it counts as open",
+                        f"order {order.client_id} in {order.slot} is unanswered: only the venue knows "
+                        "whether it exists. Its slot is blocked and it counts as open",
                     )
                 else:
                     self._look_again(answer_by + 1)
@@ -307,8 +311,8 @@ class OrderManager:
             self._check_ns = at_ns
 
     def _doubt(self, order: OwnOrder, now_ns: int) -> None:
-        if order.state is not OrderState.UNCERTAIN:
-            self._move(order, OrderState.UNCERTAIN)
+        if order.state is not _UNCERTAIN:
+            self._move(order, _UNCERTAIN)
             order.uncertain_ns = now_ns
             self._look_again(now_ns + self.policy.unresolved_limit_ns)
 
@@ -340,7 +344,7 @@ class OrderManager:
         if isinstance(event, OrderRejected):
             if order.filled:
                 self._doubt(order, event.recv_ns)
-                text = f"the venue rejected order {order.client_id} after it had filled {order.filled} lots of it"
+                text = f"the venue rejected order {order.client_id} after {order.filled} lots of it filled"
                 return OrderUpdate(order, alerts=(_alert(event, Severity.ERROR, "CONTRADICTION", text),))
             self._end(order, OrderState.REJECTED, event.recv_ns, f"{event.code}: {event.reason}")
             return OrderUpdate(order)
@@ -354,15 +358,14 @@ class OrderManager:
         return OrderUpdate(order, alerts=(_alert(event, Severity.WARNING, "FILL_MISMATCH", text),))
 
     def _filled(self, order: OwnOrder | None, event: OrderFilled) -> OrderUpdate:
-        if event.fill_id in self._fill_ids:
-            return OrderUpdate(order, is_duplicate=True)
         if event.size <= 0:
             text = f"fill {event.fill_id} of {event.size} lots makes no sense; it was not booked"
             alert = _alert(event, Severity.CRITICAL, "CONTRADICTION", text)
             return OrderUpdate(order, must_halt=True, alerts=(alert,))
         if order is None and not self._ids.is_ours(event.client_id):
             return self._unknown(event)
-        self._remember_fill(event.fill_id)
+        if not self._fills.add(event.fill_id):
+            return OrderUpdate(order, is_duplicate=True)
         if order is None:
             return OrderUpdate(None, event, alerts=self._unknown(event).alerts)
         alerts: tuple[Alert, ...] = ()
@@ -375,7 +378,8 @@ class OrderManager:
             text = f"the venue filled order {order.client_id} {what} (fill {event.fill_id}); it was booked"
             alerts = (_alert(event, Severity.CRITICAL, "OVERFILL" if excess > 0 else "CONTRADICTION", text),)
         elif is_late:
-            text = f"fill {event.fill_id} came after order {order.client_id} was {order.state.value}; it was booked"
+            ended = f"order {order.client_id} was {order.state.value}"
+            text = f"fill {event.fill_id} came after {ended}; it was booked"
             alerts = (_alert(event, Severity.WARNING, "LATE_FILL", text),)
         order.filled += event.size
         lots = event.size if excess < 0 else order.remaining
@@ -388,20 +392,17 @@ class OrderManager:
             else:
                 self._end(order, OrderState.FILLED, event.recv_ns, "")
         if self.policy.post_fill_pause_ns and order.command.purpose == "quote":
-            self._paused_until_ns = event.recv_ns + self.policy.post_fill_pause_ns
+            until = event.recv_ns + self.policy.post_fill_pause_ns
+            if order.side is _BUY:
+                self._buys_paused_ns = until
+            else:
+                self._sells_paused_ns = until
         return OrderUpdate(order, event, is_late=is_late, must_halt=must_halt, alerts=alerts)
 
     def _unknown(self, event: OrderEvent) -> OrderUpdate:
         whose = "ours by its id, but not on record" if self._ids.is_ours(event.client_id) else "not ours"
         text = f"{type(event).__name__} for order {event.client_id}, which is {whose}"
         return OrderUpdate(None, alerts=(_alert(event, Severity.ERROR, "UNKNOWN_ORDER", text),))
-
-    def _remember_fill(self, fill_id: str) -> None:
-        self._fill_ids.add(fill_id)
-        self._fill_ring.append(fill_id)
-        if len(self._fill_ring) > FILL_IDS_KEPT:
-            self._fill_ids.discard(self._fill_ring.popleft())
-        self._trail = crc32(fill_id.encode(), self._trail)
 
     def _confirm(self, order: OwnOrder, now_ns: int) -> None:
         """The venue has the order and it is working."""
@@ -410,9 +411,9 @@ class OrderManager:
             self.own.show(order)
         order.uncertain_ns = None
         if order.cancel_asked_ns is not None:
-            self._move(order, OrderState.PENDING_CANCEL)
+            self._move(order, _PENDING_CANCEL)
         else:
-            self._move(order, OrderState.PARTIALLY_FILLED if order.filled else OrderState.NEW)
+            self._move(order, _PARTIALLY_FILLED if order.filled else _NEW)
 
     def _end(self, order: OwnOrder, state: OrderState, now_ns: int, reason: str) -> None:
         self._move(order, state)
@@ -422,7 +423,7 @@ class OrderManager:
         self._ended.append(order)
         if len(self._ended) > ENDED_ORDERS_KEPT:
             del self._known[self._ended.popleft().client_id]
-        self._trail = crc32(order.client_id.encode(), self._trail)
+        self._ended_count += 1
 
     @staticmethod
     def _move(order: OwnOrder, state: OrderState) -> None:
@@ -448,8 +449,10 @@ class OrderManager:
         """Everything that future decisions depend on, for the Trader's digest."""
         return (
             self._ids.sequence,
-            self._trail,
-            self._paused_until_ns,
+            self._fills.checksum,
+            self._ended_count,
+            self._buys_paused_ns,
+            self._sells_paused_ns,
             tuple(order.digest() for order in self.own.by_id.values()),
         )
 

@@ -57,20 +57,18 @@ class PriceLevels(DepthReader):
     def apply(self, bids: list[Level], asks: list[Level]) -> None:
         """Apply one update's absolute sizes in order, as one; size 0 deletes, also what is not there.
 
-        Raises `OrderError` on a negative size and leaves the book as it was.
+        Raises `OrderError` on a negative size. Nothing of that update stays: a book that had taken a
+        part of it is emptied. (Looking first would cost each good update a fifth of its time.)
         """
         if bids:
-            if asks or len(bids) != 1:
-                _refuse_negative(bids)
-                _refuse_negative(asks)
             sizes = self._bid_sizes
             for price, size in bids:
                 if size > 0:
                     if price not in sizes:
                         insort(self._bid_keys, price)
                     sizes[price] = size
-                elif size < 0:
-                    raise _negative(price, size)
+                elif size:
+                    raise self._refused(price, size, bids[0])
                 elif price in sizes:
                     del sizes[price]
                     keys = self._bid_keys
@@ -78,16 +76,14 @@ class PriceLevels(DepthReader):
                 else:
                     self.absent_deletes += 1
         if asks:
-            if not bids and len(asks) != 1:
-                _refuse_negative(asks)
             sizes = self._ask_sizes
             for price, size in asks:
                 if size > 0:
                     if price not in sizes:
                         insort(self._ask_keys, -price)
                     sizes[price] = size
-                elif size < 0:
-                    raise _negative(price, size)
+                elif size:
+                    raise self._refused(price, size, bids[0] if bids else asks[0])
                 elif price in sizes:
                     del sizes[price]
                     keys = self._ask_keys
@@ -95,6 +91,12 @@ class PriceLevels(DepthReader):
                 else:
                     self.absent_deletes += 1
         self.updates += 1
+
+    def _refused(self, price: int, size: int, first: Level) -> OrderError:
+        if first[1] < 0:
+            return _negative(price, size)
+        self.clear()
+        return OrderError(f"a level cannot hold {size} lots (at {price} ticks); the book was emptied")
 
     def clear(self) -> None:
         """Forget all levels; the counters stay."""
@@ -143,17 +145,13 @@ class PriceLevels(DepthReader):
 
 
 def _positive_levels(levels: list[Level]) -> dict[int, int]:
-    _refuse_negative(levels)
     sizes = dict(levels)
-    if 0 in sizes.values():
+    if sizes and min(sizes.values()) <= 0:
+        for price, size in levels:
+            if size < 0:
+                raise _negative(price, size)
         return {price: size for price, size in sizes.items() if size}
     return sizes
-
-
-def _refuse_negative(levels: list[Level]) -> None:
-    for price, size in levels:
-        if size < 0:
-            raise _negative(price, size)
 
 
 def _negative(price: int, size: int) -> OrderError:

@@ -12,7 +12,7 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import BinaryIO, Final, cast
@@ -155,9 +155,8 @@ class RecordingFeed:
         self._due_ns = 0
         self._next: RecordedFrame | None = None
         self._peek()
-        self._waiting: list[MarketEvent] = []
-        if level3 is not None and self._next is not None:
-            self._waiting = self.session.load_level3(level3_product, level3, 0, self._next.wall_ns)
+        self._level3 = level3
+        self._level3_product = level3_product
 
     def next_due_ns(self) -> int | None:
         """See `Feed`."""
@@ -182,13 +181,26 @@ class RecordingFeed:
             return []
         self._peek()
         self.lines += 1
-        events, self._waiting = self._waiting, []
-        if frame.direction == "recv":
-            events += self.session.on_frame(frame.raw, recv_ns, frame.wall_ns)
-        elif frame.direction == "connect":
-            events += self.session.on_connect(recv_ns, frame.wall_ns)
-        else:
-            events += self.session.on_send(frame.raw, recv_ns, frame.wall_ns)
+        if frame.direction == "connect":
+            return self.session.on_connect(recv_ns, frame.wall_ns)
+        if frame.direction == "send":
+            return self.session.on_send(frame.raw, recv_ns, frame.wall_ns)
+        events = self._load_level3(recv_ns, frame.wall_ns)
+        return events + self.session.on_frame(frame.raw, recv_ns, frame.wall_ns)
+
+    def _load_level3(self, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
+        """The snapshot goes before the first frame: the session waits for it from then on."""
+        body, self._level3 = self._level3, None
+        if body is None:
+            return []
+        counters = self.session.counters
+        refused = counters.malformed + counters.unknown
+        events = self.session.load_level3(self._level3_product, body, recv_ns, wall_ns)
+        if counters.malformed + counters.unknown > refused:
+            raise RecordingError(
+                f"the snapshot given for {self.path} is not an order-by-order book of "
+                f"{self._level3_product or 'a product'}; give the body of GET /products/ID/book?level=3"
+            )
         return events
 
     def _peek(self) -> None:

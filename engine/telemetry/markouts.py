@@ -18,8 +18,8 @@ from engine.core.events import OrderFilled
 from engine.core.instrument import Instrument
 from engine.core.ledger import fee_atoms
 
-MILLISECOND_NS: Final = 1_000_000
-HORIZONS_NS: Final = tuple(ms * MILLISECOND_NS for ms in (100, 1_000, 10_000, 60_000, 300_000))
+HORIZONS_NS: Final = tuple(ms * 1_000_000 for ms in (100, 1_000, 10_000, 60_000, 300_000))
+_NEVER: Final = 1 << 63
 
 
 @dataclass(slots=True)
@@ -83,7 +83,16 @@ class Markouts:
     censored. Feed `on_mid` and `on_fill` in the order of their events.
     """
 
-    __slots__ = ("_capacity", "_groups", "_instrument", "_last_ns", "_mid", "_rows", "horizons_ns")
+    __slots__ = (
+        "_capacity",
+        "_groups",
+        "_instrument",
+        "_last_ns",
+        "_mid",
+        "_next_ns",
+        "_rows",
+        "horizons_ns",
+    )
 
     def __init__(
         self,
@@ -98,6 +107,7 @@ class Markouts:
         self._rows: list[deque[_Pending]] = [deque() for _ in horizons_ns]
         self._mid: int | None = None
         self._last_ns = 0
+        self._next_ns = _NEVER
 
     def on_mid(self, now_ns: int, mid: int | None) -> None:
         """The mid is this from now on; None when no mid may be believed."""
@@ -133,6 +143,7 @@ class Markouts:
             sums=self._sums_of(slot or fill.side.word),
         )
         self._last_ns = pending.at_ns
+        self._next_ns = min(self._next_ns, pending.at_ns + min(self.horizons_ns))
         for index, row in enumerate(self._rows):
             if len(row) >= self._capacity:
                 row.popleft().sums[index].censored += 1
@@ -169,6 +180,9 @@ class Markouts:
         return sums
 
     def _settle(self, until_ns: int) -> None:
+        if until_ns < self._next_ns:
+            return
+        self._next_ns = _NEVER
         for index, (horizon, row) in enumerate(zip(self.horizons_ns, self._rows, strict=True)):
             while row and row[0].at_ns + horizon <= until_ns:
                 fill = row.popleft()
@@ -181,3 +195,5 @@ class Markouts:
                 sums.captured += fill.captured
                 sums.fees += fill.fees
                 sums.adverse_selection += self._instrument.value(self._mid - fill.mid, fill.signed_lots)
+            if row:
+                self._next_ns = min(self._next_ns, row[0].at_ns + horizon)

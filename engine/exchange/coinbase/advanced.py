@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from engine.core.events import BookUpdate, FeedState, Level, MarketEvent, TradePrint
+from engine.core.events import BookUpdate, Level, MarketEvent, TradePrint
 from engine.core.instrument import Instrument
 from engine.core.order import Side
 from engine.exchange.coinbase.advanced_messages import (
@@ -108,14 +108,13 @@ class AdvancedSession(SessionBase):
             return self._undecoded(raw, recv_ns, wall_ns)
         if frame.type == "error":
             return self._undecoded(raw, recv_ns, wall_ns)
-        lost: list[MarketEvent] | None = None
-        if frame.sequence_num != self._expected:
-            lost = self._out_of_sequence(frame.sequence_num, raw, recv_ns, wall_ns)
-            if lost is None:
-                return []
-            if frame.sequence_num + 1 == self._expected:
-                return lost
-        self._expected = frame.sequence_num + 1
+        sequence = frame.sequence_num
+        lost: list[MarketEvent] = []
+        if sequence != self._expected:
+            if sequence < self._expected:
+                return self._late(sequence, raw, recv_ns, wall_ns)
+            lost = self._gap(sequence, recv_ns, wall_ns)
+        self._expected = sequence + 1
         if isinstance(frame, L2Frame):
             events = self._level2(frame, recv_ns, wall_ns)
         elif isinstance(frame, TradesFrame):
@@ -131,3 +130,183 @@ class AdvancedSession(SessionBase):
             elif isinstance(frame, UserFrame):
                 self._user(frame)
         return lost + events if lost else events
+
+    def _undecoded(self, raw: bytes | str, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
+        """An error message, a channel we do not know, or a frame that is refused."""
+        try:
+            envelope = self._envelope.decode(raw)
+        except REFUSED:
+            self.counters.malformed += 1
+            return []
+        sequence = envelope.sequence_num
+        if envelope.type == "error":
+            self.counters.errors += 1
+            self.counters.last_error = envelope.message
+            return []
+        if sequence is None or not envelope.channel:
+            # It took no place in the sequence that we could read: if it had one, the next frame shows it.
+            if envelope.type and sequence is None:
+                self.counters.unknown += 1
+            else:
+                self.counters.malformed += 1
+            return []
+        events: list[MarketEvent] = []
+        if sequence != self._expected:
+            if sequence < self._expected:
+                return self._late(sequence, raw, recv_ns, wall_ns)
+            events = self._gap(sequence, recv_ns, wall_ns)
+        self._expected = sequence + 1
+        if envelope.channel not in _KNOWN_CHANNELS:
+            self.counters.unknown += 1
+            return events
+        self.counters.malformed += 1
+        if envelope.channel == "l2_data":
+            events += self._refused_level2(envelope.events, recv_ns, wall_ns)
+        return events
+
+    # -- sequence --------------------------------------------------------------------------------
+
+    def _gap(self, sequence: int, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
+        self.counters.gaps += 1
+        self._heartbeat = None
+        return self._frames_lost(f"sequence gap: expected {self._expected}, got {sequence}", recv_ns, wall_ns)
+
+    def _late(self, sequence: int, raw: bytes | str, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
+        """Drop what came before, or what came too late.
+
+        Frames 0 and 1 one after the other are a new connection that nobody announced: a recording
+        without its connect lines.
+        """
+        counters = self.counters
+        counters.duplicates += 1
+        first = self._late_first
+        self._late_first = (counters.frames, raw) if sequence == 0 else None
+        if sequence != 1 or first is None or first[0] != counters.frames - 1:
+            return []
+        counters.frames -= 2
+        counters.duplicates -= 2
+        events = self.on_connect(recv_ns, wall_ns)
+        events += self.on_frame(first[1], recv_ns, wall_ns)
+        return events + self.on_frame(raw, recv_ns, wall_ns)
+
+    # -- channels --------------------------------------------------------------------------------
+
+    def _level2(self, frame: L2Frame, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
+        changes: list[tuple[ProductFeed, bool, list[Level], list[Level]]] = []
+        for event in frame.events:
+            feed = self._products.get(event.product_id)
+            kind = event.type
+            if feed is None or (kind != "update" and kind != "snapshot"):
+                self.counters.unknown += 1
+                continue
+            bids: list[Level] = []
+            asks: list[Level] = []
+            try:
+                _convert(feed, event.updates, bids, asks)
+            except REFUSED:
+                self.counters.malformed += 1
+                heads = [ProductHead(event.product_id) for event in frame.events]
+                return self._refused_products(heads, recv_ns, wall_ns)
+            changes.append((feed, kind == "update", bids, asks))
+        exchange_ns = self.times.ns(frame.timestamp)
+        events: list[MarketEvent] = []
+        for feed, is_update, bids, asks in changes:
+            if not is_update:
+                events += self.accept_snapshot(feed, bids, asks, recv_ns, wall_ns, exchange_ns)
+            elif feed.has_book:
+                events.append(BookUpdate(feed.symbol, recv_ns, wall_ns, bids, asks, exchange_ns))
+            else:
+                feed.is_active = True
+                self.counters.before_snapshot += 1
+        return events
+
+    def _refused_level2(self, raw: msgspec.Raw, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
+        try:
+            heads = msgspec.json.decode(raw, type=list[ProductHead])
+        except REFUSED:
+            return self._frames_lost("a book frame could not be read", recv_ns, wall_ns)
+        return self._refused_products(heads, recv_ns, wall_ns)
+
+    def _refused_products(self, heads: list[ProductHead], recv_ns: int, wall_ns: int) -> list[MarketEvent]:
+        events: list[MarketEvent] = []
+        for head in heads:
+            events += self.mark_stale(head.product_id, "a book frame was refused", recv_ns, wall_ns)
+        return events
+
+    def _trades(self, frame: TradesFrame, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
+        prints: list[tuple[ProductFeed, bool, TradePrint]] = []
+        for event in frame.events:
+            if event.type != "update" and event.type != "snapshot":
+                self.counters.unknown += 1
+                continue
+            for trade in reversed(event.trades):
+                feed = self._products.get(trade.product_id)
+                maker = trade.side
+                if feed is None or (maker != "BUY" and maker != "SELL"):
+                    self.counters.unknown += 1
+                    continue
+                side = Side.BUY if maker == "BUY" else Side.SELL
+                times = (recv_ns, wall_ns, self.times.ns(trade.time))
+                try:
+                    tape = feed.trade_print(trade.trade_id, trade.price, trade.size, side, times)
+                except REFUSED:
+                    self.counters.malformed += 1
+                    return []
+                prints.append((feed, event.type == "update", tape))
+        events: list[MarketEvent] = []
+        for feed, is_live, tape in prints:
+            feed.is_active = True
+            if not feed.trades.add(tape.trade_id):
+                self.counters.known_trades += 1
+            elif is_live:
+                events.append(tape)
+        return events
+
+    def _heartbeats(self, frame: HeartbeatsFrame, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
+        events: list[MarketEvent] = []
+        for beat in frame.events:
+            self.counters.heartbeats += 1
+            previous, self._heartbeat = self._heartbeat, beat.heartbeat_counter
+            if previous is not None and beat.heartbeat_counter > previous + 1:
+                self.counters.gaps += 1
+                events += self._frames_lost(
+                    f"heartbeat jumped from {previous} to {beat.heartbeat_counter}", recv_ns, wall_ns
+                )
+        return events
+
+    def _user(self, frame: UserFrame) -> None:
+        try:
+            reports = [
+                UserEvent(event.type == "snapshot", tuple(order_report(order) for order in event.orders))
+                for event in frame.events
+            ]
+        except REFUSED:
+            self.counters.malformed += 1
+            return
+        self._user_events += reports
+
+
+def _convert(feed: ProductFeed, changes: list[L2Change], bids: list[Level], asks: list[Level]) -> None:
+    """Text to ticks and lots: `ProductFeed.ticks` and `lots` written out, this being the hottest loop.
+
+    Raises one of `REFUSED` at the first change that cannot be right.
+    """
+    price_scale, size_scale = feed.price_scale, feed.size_scale
+    for change in changes:
+        text = change.price_level
+        scaled = float(text) * price_scale
+        price = int(scaled + 0.5)
+        if not 0 < price < FAST_LIMIT or abs(scaled - price) > price * FAST_ERROR or text.strip(DIGITS):
+            price = feed.exact_ticks(text)
+        text = change.new_quantity
+        scaled = float(text) * size_scale
+        size = int(scaled + 0.5)
+        if size >= FAST_LIMIT or abs(scaled - size) > size * FAST_ERROR or text.strip(DIGITS):
+            size = feed.exact_lots(text)
+        side = change.side
+        if side == "bid":
+            bids.append((price, size))
+        elif side == "offer":
+            asks.append((price, size))
+        else:
+            raise ValueError(f"{side[:20]!r} is not a side of a book")

@@ -31,7 +31,7 @@ class L2Event(msgspec.Struct, gc=False):
     updates: list[L2Change]
 
 
-class L2Frame(Frame, tag="l2_data", gc=False):
+class L2Frame(Frame, tag="l2_data", kw_only=True, gc=False):
     """Channel `level2`, whose frames say `l2_data`."""
 
     events: list[L2Event]
@@ -55,7 +55,7 @@ class TradesEvent(msgspec.Struct, gc=False):
     trades: list[WireTrade]
 
 
-class TradesFrame(Frame, tag="market_trades", gc=False):
+class TradesFrame(Frame, tag="market_trades", kw_only=True, gc=False):
     """Channel `market_trades`."""
 
     events: list[TradesEvent]
@@ -78,13 +78,13 @@ class TickerEvent(msgspec.Struct, gc=False):
     tickers: list[AdvancedTicker]
 
 
-class TickerFrame(Frame, tag="ticker", gc=False):
+class TickerFrame(Frame, tag="ticker", kw_only=True, gc=False):
     """Channel `ticker`."""
 
     events: list[TickerEvent]
 
 
-class TickerBatchFrame(Frame, tag="ticker_batch", gc=False):
+class TickerBatchFrame(Frame, tag="ticker_batch", kw_only=True, gc=False):
     """Channel `ticker_batch`: every five seconds and without the touch."""
 
     events: list[TickerEvent]
@@ -96,7 +96,7 @@ class Heartbeat(msgspec.Struct, gc=False):
     heartbeat_counter: int
 
 
-class HeartbeatsFrame(Frame, tag="heartbeats", gc=False):
+class HeartbeatsFrame(Frame, tag="heartbeats", kw_only=True, gc=False):
     """Channel `heartbeats`."""
 
     events: list[Heartbeat]
@@ -108,7 +108,7 @@ class SubscriptionsEvent(msgspec.Struct, gc=False):
     subscriptions: dict[str, list[str]]
 
 
-class SubscriptionsFrame(Frame, tag="subscriptions", gc=False):
+class SubscriptionsFrame(Frame, tag="subscriptions", kw_only=True, gc=False):
     """The answer to subscribe and unsubscribe."""
 
     events: list[SubscriptionsEvent]
@@ -121,21 +121,21 @@ class WireUserEvent(msgspec.Struct, gc=False):
     orders: list[WireUserOrder] = []
 
 
-class UserFrame(Frame, tag="user", gc=False):
+class UserFrame(Frame, tag="user", kw_only=True, gc=False):
     """Channel `user`."""
 
     events: list[WireUserEvent]
 
 
-class CandlesFrame(Frame, tag="candles", gc=False):
+class CandlesFrame(Frame, tag="candles", kw_only=True, gc=False):
     """Known and not used."""
 
 
-class StatusFrame(Frame, tag="status", gc=False):
+class StatusFrame(Frame, tag="status", kw_only=True, gc=False):
     """Known and not used."""
 
 
-class FuturesBalanceFrame(Frame, tag="futures_balance_summary", gc=False):
+class FuturesBalanceFrame(Frame, tag="futures_balance_summary", kw_only=True, gc=False):
     """Known and not used."""
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from engine.core.events import FeedState
+from engine.core.events import FeedState, TradePrint
 from engine.core.instrument import Instrument
+from engine.core.order import Side
 from engine.exchange.coinbase.trade_ids import TradeIds
 
 DIGITS: Final = "0123456789."
@@ -61,6 +62,20 @@ class ProductFeed:
         if size >= FAST_LIMIT or abs(scaled - size) > size * FAST_ERROR or text.strip(DIGITS):
             return self.exact_lots(text)
         return size
+
+    def trade_print(
+        self, trade_id: int, price: str, size: str, maker: Side, times: tuple[int, int, int]
+    ) -> TradePrint:
+        """A trade on the tape, from the maker's side as the venue tells it.
+
+        `times` are received (monotonic, wall) and the venue's. `ValueError` (or `OverflowError`) for a
+        price or size that is none.
+        """
+        ticks, lots = self.ticks(price), self.lots(size)
+        if lots == 0:
+            raise ValueError(f"{self.symbol}: a trade of nothing")
+        recv_ns, wall_ns, time_ns = times
+        return TradePrint(self.symbol, recv_ns, wall_ns, trade_id, ticks, lots, maker.opposite, time_ns)
 
     def exact_ticks(self, text: str) -> int:
         """The slow and exact way of `ticks`, for prices beyond the fast way's range."""

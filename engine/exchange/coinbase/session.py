@@ -98,7 +98,7 @@ class SessionBase:
         self._products: dict[str, ProductFeed] = {
             symbol: ProductFeed(instrument) for symbol, instrument in instruments.items()
         }
-        self._times: TimeParser = TimeParser()
+        self.times: TimeParser = TimeParser()
         self._used: bool = False
         self._lost: bool = False
         """Frames of this connection were lost."""
@@ -127,11 +127,12 @@ class SessionBase:
     def mark_stale(self, product: str, reason: str, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
         """See `FeedSession`."""
         feed = self._products.get(product)
-        return [] if feed is None else self._to(feed, FeedState.STALE, reason, recv_ns, wall_ns)
+        return [] if feed is None else self.change_state(feed, FeedState.STALE, reason, recv_ns, wall_ns)
 
-    def _to(
+    def change_state(
         self, feed: ProductFeed, state: FeedState, reason: str, recv_ns: int, wall_ns: int
     ) -> list[MarketEvent]:
+        """Note a book's state and say so, if it is another than before."""
         feed.is_active = True
         if feed.state is state:
             return []
@@ -142,7 +143,7 @@ class SessionBase:
         events: list[MarketEvent] = []
         for feed in self._products.values():
             if feed.is_active:
-                events += self._to(feed, FeedState.STALE, reason, recv_ns, wall_ns)
+                events += self.change_state(feed, FeedState.STALE, reason, recv_ns, wall_ns)
         return events
 
     def _frames_lost(self, reason: str, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
@@ -163,7 +164,7 @@ class SessionBase:
             feed.has_book = False
             feed.asked_after_loss = False
             if feed.state is FeedState.LIVE:
-                events += self._to(feed, FeedState.STALE, "reconnected", recv_ns, wall_ns)
+                events += self.change_state(feed, FeedState.STALE, "reconnected", recv_ns, wall_ns)
         return events
 
     def _subscribed(self, product: str, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
@@ -173,7 +174,7 @@ class SessionBase:
         feed.is_active = True
         feed.asked_after_loss = self._lost
         if feed.state is FeedState.IDLE:
-            return self._to(feed, FeedState.SUBSCRIBED, "asked for", recv_ns, wall_ns)
+            return self.change_state(feed, FeedState.SUBSCRIBED, "asked for", recv_ns, wall_ns)
         return []
 
     def _unsubscribed(self, product: str, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
@@ -182,9 +183,9 @@ class SessionBase:
             return []
         feed.has_book = False
         feed.asked_after_loss = False
-        return self._to(feed, FeedState.STALE, "unsubscribed", recv_ns, wall_ns)
+        return self.change_state(feed, FeedState.STALE, "unsubscribed", recv_ns, wall_ns)
 
-    def _on_snapshot(
+    def accept_snapshot(
         self,
         feed: ProductFeed,
         bids: list[Level],
@@ -200,11 +201,9 @@ class SessionBase:
         """
         believed = not self._lost or feed.has_book or feed.asked_after_loss
         feed.has_book = True
-        events: list[MarketEvent] = [
-            BookSnapshot(feed.symbol, recv_ns, wall_ns, bids, asks, exchange_ns)
-        ]
+        events: list[MarketEvent] = [BookSnapshot(feed.symbol, recv_ns, wall_ns, bids, asks, exchange_ns)]
         if bids and asks and max(bids)[0] >= min(asks)[0]:
-            return events + self._to(feed, FeedState.STALE, "crossed snapshot", recv_ns, wall_ns)
+            return events + self.change_state(feed, FeedState.STALE, "crossed snapshot", recv_ns, wall_ns)
         if not believed:
-            return events + self._to(feed, FeedState.STALE, "frames were lost", recv_ns, wall_ns)
-        return events + self._to(feed, FeedState.LIVE, "snapshot", recv_ns, wall_ns)
+            return events + self.change_state(feed, FeedState.STALE, "frames were lost", recv_ns, wall_ns)
+        return events + self.change_state(feed, FeedState.LIVE, "snapshot", recv_ns, wall_ns)

@@ -65,9 +65,7 @@ class Market:
 
     def lots_within(self, side: Side, limit: float) -> int:
         """Lots that a taker on `side` finds at `limit` or better."""
-        return sum(
-            size for price, size in self.book.levels(side.opposite) if side * (limit - price) >= 0.0
-        )
+        return sum(size for price, size in self.book.levels(side.opposite) if side * (limit - price) >= 0.0)
 
     def cancel(self, order: BookOrder) -> None:
         """Take an order out, if it still rests."""

@@ -20,6 +20,8 @@ from engine.exchange.simulator.settings import SimulatorSettings
 _BPS = 1e-4
 _MINUTE_NS = 60_000_000_000
 
+TOUCH_SHARE = 0.5
+"""Half of the makers' orders stand as near as the maker's view allows, the others further out."""
 NOISE_LIMIT_SHARE = 0.5
 """Half of the noise traders rest near the touch, the others take."""
 NOISE_DEPTH_BPS = 1.0
@@ -93,9 +95,9 @@ class Ladder(Participant):
         value = market.value.now
         distance = value * self._spacing * (self._index + 1)
         for side in (Side.BUY, Side.SELL):
-            order = market.quote(side, value - side * distance, self._size)
-            if order is not None:
-                orders.append(order)
+            placed = market.quote(side, value - side * distance, self._size)
+            if placed is not None:
+                orders.append(placed)
         self._index = (self._index + 1) % len(self._orders)
 
 
@@ -125,7 +127,9 @@ class Maker(Participant):
         for side, orders in self._orders.items():
             self._pull_stale(market, side, orders, view * (1.0 - side * self._half_spread))
         for side, orders in self._orders.items():
-            distance = self._half_spread + self._depth * draw.expovariate(1.0)
+            distance = self._half_spread
+            if draw.random() >= TOUCH_SHARE:
+                distance += self._depth * draw.expovariate(1.0)
             size = self._sizes.draw()
             if len(orders) == orders.maxlen:
                 market.cancel(orders.popleft())

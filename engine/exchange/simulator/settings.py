@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from engine.core.settings import setting
 
@@ -32,9 +31,7 @@ class SimulatorSettings:
 
     # -- the latent value ------------------------------------------------------------------------
 
-    start_price: Decimal = setting(
-        Decimal("65083.66"), "The latent value at the start.", unit="quote", above=0
-    )
+    start_price: float = setting(65083.66, "The latent value at the start.", unit="quote", above=0)
     volatility_pct_sqrt_min: float = setting(
         0.04, "Volatility of the latent value.", unit="% per square root of a minute", at_least=0, at_most=5
     )
@@ -42,7 +39,11 @@ class SimulatorSettings:
         0.0, "Drift of the latent log value.", unit="% per hour", at_least=-50, at_most=50
     )
     jump_rate_per_hour: float = setting(
-        6.0, "How often the latent value jumps; 0 switches jumps off.", unit="per hour", at_least=0, at_most=3600
+        6.0,
+        "How often the latent value jumps; 0 switches jumps off.",
+        unit="per hour",
+        at_least=0,
+        at_most=3600,
     )
     jump_size_bps: float = setting(
         8.0, "Standard deviation of a jump of the latent value.", unit="bps", at_least=0, at_most=1000
@@ -51,7 +52,7 @@ class SimulatorSettings:
     # -- the ladder that is there from the start ---------------------------------------------------
 
     liquidity_levels: int = setting(
-        20, "Price levels a side of the ladder that stands from the first moment.", at_least=1, at_most=500
+        30, "Price levels a side of the ladder that stands from the first moment.", at_least=1, at_most=500
     )
     liquidity_spacing_bps: float = setting(
         0.5, "Distance between two levels of the ladder.", unit="bps", above=0, at_most=100
@@ -68,28 +69,44 @@ class SimulatorSettings:
     )
     maker_count: int = setting(6, "Number of background market makers.", at_least=0, at_most=100)
     maker_rate_per_min: float = setting(
-        900.0, "How often a maker requotes, all makers together.", unit="per minute", at_least=0, at_most=60_000
+        900.0,
+        "How often a maker requotes, all makers together.",
+        unit="per minute",
+        at_least=0,
+        at_most=60_000,
     )
-    maker_size_factor: float = setting(5.0, "Median size of a maker's order.", unit="x order_size_base", above=0)
+    maker_size_factor: float = setting(
+        2.0, "Median size of a maker's order.", unit="x order_size_base", above=0
+    )
     maker_size_sigma: float = setting(
-        1.0, "Dispersion of makers' sizes.", unit="standard deviation of the logarithm", at_least=0, at_most=4
+        1.8, "Dispersion of makers' sizes.", unit="standard deviation of the logarithm", at_least=0, at_most=4
     )
     maker_orders_per_side: int = setting(
         6, "Orders a side that a maker keeps; a new one replaces its oldest.", at_least=1, at_most=100
     )
     maker_half_spread_bps: float = setting(
-        0.05, "The least distance a maker keeps from its view of the value.", unit="bps", at_least=0, at_most=1000
+        0.05,
+        "The least distance a maker keeps from its view of the value.",
+        unit="bps",
+        at_least=0,
+        at_most=1000,
     )
     maker_depth_bps: float = setting(
         2.0, "Mean of the exponential distance a maker adds to it.", unit="bps", at_least=0, at_most=1000
     )
     maker_noise_bps: float = setting(
-        0.3, "Standard deviation of a maker's view around the latent value.", unit="bps", at_least=0, at_most=1000
+        0.3,
+        "Standard deviation of a maker's view around the latent value.",
+        unit="bps",
+        at_least=0,
+        at_most=1000,
     )
     taker_rate_per_min: float = setting(
-        120.0, "Market takers.", unit="per minute", at_least=0, at_most=60_000
+        240.0, "Market takers.", unit="per minute", at_least=0, at_most=60_000
     )
-    taker_size_factor: float = setting(0.3, "Median size of a taker's order.", unit="x order_size_base", above=0)
+    taker_size_factor: float = setting(
+        0.3, "Median size of a taker's order.", unit="x order_size_base", above=0
+    )
     taker_size_sigma: float = setting(
         2.3, "Dispersion of takers' sizes.", unit="standard deviation of the logarithm", at_least=0, at_most=4
     )
@@ -97,7 +114,7 @@ class SimulatorSettings:
         0.08, "Share of takers in a hurry, who take all there is to a depth.", at_least=0, at_most=1
     )
     sweep_depth_bps: float = setting(
-        6.0, "Mean of the exponential depth that a hurried taker clears.", unit="bps", at_least=0, at_most=500
+        8.0, "Mean of the exponential depth that a hurried taker clears.", unit="bps", at_least=0, at_most=500
     )
     informed_share: float = setting(
         0.15, "Share of takers who know the latent value ahead of time.", at_least=0, at_most=1
@@ -106,7 +123,7 @@ class SimulatorSettings:
         10.0, "How far ahead informed takers see.", unit="s", at_least=0, at_most=600
     )
     informed_size_factor: float = setting(
-        10.0, "Median size of an informed taker's order.", unit="x order_size_base", above=0
+        3.0, "Median size of an informed taker's order.", unit="x order_size_base", above=0
     )
     noise_rate_per_min: float = setting(
         60.0, "Noise traders: small orders for no reason.", unit="per minute", at_least=0, at_most=60_000
@@ -115,13 +132,13 @@ class SimulatorSettings:
         0.1, "Median size of a noise trader's order.", unit="x order_size_base", above=0
     )
     arbitrageur_rate_per_min: float = setting(
-        120.0, "How often the arbitrageur looks.", unit="per minute", at_least=0, at_most=60_000
+        60.0, "How often the arbitrageur looks.", unit="per minute", at_least=0, at_most=60_000
     )
     arbitrageur_size_factor: float = setting(
         20.0, "The most the arbitrageur takes at a time.", unit="x order_size_base", above=0
     )
     arbitrageur_margin_bps: float = setting(
-        0.2, "How far the touch must be off the latent value.", unit="bps", at_least=0, at_most=1000
+        1.0, "How far the touch must be off the latent value.", unit="bps", at_least=0, at_most=1000
     )
 
     # -- the venue ---------------------------------------------------------------------------------
@@ -145,10 +162,17 @@ class SimulatorSettings:
         5.0, "Market data takes the mean plus or minus up to this.", unit="ms", at_least=0, at_most=60_000
     )
     feed_batch_ms: float = setting(
-        50.0, "Book changes are published this often; 0 publishes each.", unit="ms", at_least=0, at_most=60_000
+        50.0,
+        "Book changes are published this often; 0 publishes each.",
+        unit="ms",
+        at_least=0,
+        at_most=60_000,
     )
     rate_limit_per_s: int = setting(
-        30, "Orders the venue takes from us in any second; the next one is rejected.", unit="per s", at_least=1
+        30,
+        "Orders the venue takes from us in any second; the next one is rejected.",
+        unit="per s",
+        at_least=1,
     )
     reject_probability: float = setting(
         0.0, "Chance that the venue refuses an order for no reason of ours.", at_least=0, at_most=1
@@ -168,6 +192,11 @@ class SimulatorSettings:
                     f"simulator.{path}_latency_jitter_ms = {jitter}: must be at most "
                     f"simulator.{path}_latency_ms, or an answer could come before its question"
                 )
+        if self.informed_share + self.sweep_share > 1:
+            return (
+                f"simulator.informed_share = {self.informed_share} and simulator.sweep_share = "
+                f"{self.sweep_share}: together they must be at most 1"
+            )
         try:
             at = datetime.fromisoformat(self.start_time)
         except ValueError:

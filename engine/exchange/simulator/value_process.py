@@ -22,7 +22,18 @@ class ValueProcess:
     informed participants look into it. Values are in ticks, as floats: they are opinions, not prices.
     """
 
-    __slots__ = ("_drift", "_horizon", "_jump_chance", "_jump_size", "_log", "_path", "_random", "_sigma", "_step")
+    __slots__ = (
+        "_drift",
+        "_horizon",
+        "_jump_chance",
+        "_jump_size",
+        "_log",
+        "_path",
+        "_random",
+        "_sigma",
+        "_start",
+        "_step",
+    )
 
     def __init__(self, settings: SimulatorSettings, start_ticks: float, random: Random) -> None:
         self._random = random
@@ -31,7 +42,8 @@ class ValueProcess:
         self._jump_chance = settings.jump_rate_per_hour * STEP_NS / _HOUR_NS
         self._jump_size = settings.jump_size_bps / 10_000
         self._horizon = int(settings.informed_horizon_s * 1e9) // STEP_NS
-        self._log = math.log(start_ticks)
+        self._start = start_ticks
+        self._log = 0.0
         self._path: deque[float] = deque([start_ticks])
         self._step = 0
         self._extend()
@@ -50,7 +62,7 @@ class ValueProcess:
             self._log += self._drift + self._sigma * draw.gauss(0.0, 1.0)
             if draw.random() < self._jump_chance:
                 self._log += self._jump_size * draw.gauss(0.0, 1.0)
-            self._path.append(math.exp(self._log))
+            self._path.append(self._start * math.exp(self._log))
 
     @property
     def now(self) -> float:

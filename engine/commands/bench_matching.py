@@ -1,0 +1,235 @@
+"""How fast the order book matches, beside the matching engines of the package index.
+
+One stream of operations for all: 55 % limit orders that rest, 35 % cancels of live orders, 10 % orders
+that trade. What each engine traded is compared, so that nobody is fast by doing nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from engine.commands.bench_timing import BenchResult, Candidate, skipped, time_interleaved
+from engine.core.instrument import Instrument
+from engine.core.order import Side
+from engine.core.order_book import OrderBook
+
+_MIDDLE = 100_000
+_REACH = 1_000
+
+Operation = tuple[str, Side | None, int, int]
+"""(order id, side, size, price); side None is a cancel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """`opening` builds a book to start from; `operations` are what is timed."""
+
+    opening: list[Operation]
+    operations: list[Operation]
+
+
+class Engine(Protocol):
+    """A matching engine under test."""
+
+    name: str
+
+    def run(self, operations: Sequence[Operation]) -> None:
+        """Work through the operations."""
+        ...
+
+    def traded(self) -> int:
+        """Lots traded so far."""
+        ...
+
+    def check(self) -> None:
+        """Verify the end of the run, where the engine can tell."""
+        ...
+
+
+def _instrument() -> Instrument:
+    return Instrument.create("BTC-USD", tick="0.01", lot="0.00000001")
+
+
+def workload(seed: int, count: int, opening: int = 2_000) -> Workload:
+    """A stream of `count` operations after `opening` resting orders; the same seed, the same stream.
+
+    Resting orders lie 1 tick and more from a fixed middle, exponentially distributed with a mean of
+    20 ticks; the orders that trade reach far through the middle, so that none of them rests.
+    """
+    source = random.Random(seed)
+    book = OrderBook(_instrument())
+    live: list[str] = []
+    number = 0
+
+    def resting() -> Operation:
+        nonlocal number
+        number += 1
+        side = Side.BUY if source.random() < 0.5 else Side.SELL
+        distance = 1 + int(source.expovariate(1 / 20))
+        operation = (f"o{number}", side, source.randint(1, 20), _MIDDLE - side * distance)
+        live.append(operation[0])
+        book.submit(*operation)
+        return operation
+
+    def cancel() -> Operation | None:
+        while live:
+            index = source.randrange(len(live))
+            live[index], live[-1] = live[-1], live[index]
+            order_id = live.pop()
+            if book.cancel(order_id):
+                return (order_id, None, 0, 0)
+        return None
+
+    def trading() -> Operation:
+        nonlocal number
+        number += 1
+        side = Side.BUY if source.random() < 0.5 else Side.SELL
+        operation = (f"o{number}", side, source.randint(1, 40), _MIDDLE + side * _REACH)
+        book.submit(*operation)
+        return operation
+
+    start = [resting() for _ in range(opening)]
+    operations: list[Operation] = []
+    while len(operations) < count:
+        draw = source.random()
+        if draw < 0.55:
+            operations.append(resting())
+        elif draw < 0.90:
+            operations.append(cancel() or resting())
+        else:
+            operations.append(trading())
+    return Workload(start, operations)
+
+
+class OwnBook:
+    """Our book."""
+
+    name = "order book"
+
+    def __init__(self) -> None:
+        self.book = OrderBook(_instrument())
+        self._traded = 0
+
+    def run(self, operations: Sequence[Operation]) -> None:
+        """See `Engine`."""
+        submit, cancel = self.book.submit, self.book.cancel
+        for order_id, side, size, price in operations:
+            if side is None:
+                cancel(order_id)
+            else:
+                submit(order_id, side, size, price)
+        self._traded += sum(trade.size for trade in self.book.drain_trades())
+
+    def traded(self) -> int:
+        """See `Engine`."""
+        return self._traded
+
+    def check(self) -> None:
+        """See `Engine`."""
+        assert self.book.order_count > 0, "the book is empty at the end: nothing was measured"
+        assert not self.book.is_crossed(), "the book is crossed"
+
+
+class LightMatchingEngine:
+    """The package `lightmatchingengine`. It names orders itself and reports each trade twice."""
+
+    name = "lightmatchingengine"
+
+    def __init__(self) -> None:
+        from lightmatchingengine.lightmatchingengine import LightMatchingEngine as Peer
+
+        self._peer: Any = Peer()
+        self._ids: dict[str, int] = {}
+        self._traded_twice = 0
+
+    def run(self, operations: Sequence[Operation]) -> None:
+        """See `Engine`."""
+        add, cancel, ids, traded = self._peer.add_order, self._peer.cancel_order, self._ids, 0
+        for order_id, side, size, price in operations:
+            if side is None:
+                cancel(ids[order_id], "BTC-USD")
+                continue
+            order, trades = add("BTC-USD", price, size, 1 if side is Side.BUY else 2)
+            ids[order_id] = order.order_id
+            for trade in trades:
+                traded += trade.trade_qty
+        self._traded_twice += traded
+
+    def traded(self) -> int:
+        """See `Engine`."""
+        return self._traded_twice // 2
+
+    def check(self) -> None:
+        """See `Engine`."""
+
+
+class PyOrderBook:
+    """The package `pyorderbook`. It takes order objects, which it names itself."""
+
+    name = "pyorderbook"
+
+    def __init__(self) -> None:
+        from pyorderbook import Book, ask, bid
+
+        self._peer: Any = Book()
+        self._bid: Any = bid
+        self._ask: Any = ask
+        self._orders: dict[str, Any] = {}
+        self._traded = 0
+
+    def run(self, operations: Sequence[Operation]) -> None:
+        """See `Engine`."""
+        match, cancel, orders, traded = self._peer.match, self._peer.cancel, self._orders, 0
+        bid, ask = self._bid, self._ask
+        for order_id, side, size, price in operations:
+            if side is None:
+                cancel(orders[order_id])
+                continue
+            order = (bid if side is Side.BUY else ask)("BTC-USD", price, size)
+            orders[order_id] = order
+            for trade in match(order).trades:
+                traded += trade.fill_quantity
+        self._traded += traded
+
+    def traded(self) -> int:
+        """See `Engine`."""
+        return self._traded
+
+    def check(self) -> None:
+        """See `Engine`."""
+
+
+def bench_matching(seed: int = 1, count: int = 60_000, chunks: int = 30) -> list[BenchResult]:
+    """Time our book and the peers that are installed on one stream. Ours comes first.
+
+    Raises `AssertionError` when the work did not happen or the engines traded different amounts.
+    """
+    load = workload(seed, count)
+    engines: list[Engine] = [OwnBook()]
+    missing: list[BenchResult] = []
+    for peer in (LightMatchingEngine, PyOrderBook):
+        try:
+            engines.append(peer())
+        except ImportError:
+            missing.append(skipped(f"matching, {peer.name}", f"the package {peer.name} is not installed"))
+    for engine in engines:
+        engine.run(load.opening)
+    step = max(1, count // chunks)
+    pieces = [load.operations[start : start + step] for start in range(0, count, step)]
+    timings = time_interleaved([Candidate(engine.name, engine.run) for engine in engines], pieces, len)
+    amounts = {engine.name: engine.traded() for engine in engines}
+    assert amounts[OwnBook.name] > 0, "nothing traded: nothing was measured"
+    assert len(set(amounts.values())) == 1, f"the engines traded different amounts: {amounts}"
+    for engine in engines:
+        engine.check()
+    own = timings[0].result("").median
+    results = []
+    for engine, timing in zip(engines, timings, strict=True):
+        note = f"{engine.traded()} lots traded"
+        if engine is not engines[0]:
+            note += f"; {timing.result('').median / own:.2f} times the cost of ours"
+        results.append(timing.result(f"matching, {engine.name}", note))
+    return results + missing

@@ -1,0 +1,135 @@
+"""Instruments from the venue's own product lists, and a dated catalogue of well-known products."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from engine.core.errors import InstrumentError, UsageError
+from engine.core.instrument import Instrument
+
+CATALOGUE_DATE: Final = "2026-08-09"
+"""The day of the increments in `catalogue`. They are a fallback: the venue's list is the authority."""
+
+_CATALOGUE: Final = (
+    # product, price increment, size increment, smallest size, smallest notional
+    ("BTC-USD", "0.01", "0.00000001", "0.00000001", "1"),
+    ("BTC-EUR", "0.01", "0.00000001", "0.00000001", "1"),
+    ("BTC-GBP", "0.01", "0.00000001", "0.00000001", "1"),
+    ("ETH-USD", "0.01", "0.00000001", "0.00000001", "1"),
+    ("ETH-EUR", "0.01", "0.00000001", "0.00000001", "1"),
+    ("ETH-GBP", "0.01", "0.00000001", "0.00000001", "1"),
+    ("ETH-BTC", "0.000001", "0.00000001", "0.00000001", "0.00001"),
+    ("SOL-USD", "0.01", "0.00000001", "0.00000001", "1"),
+    ("SOL-BTC", "0.0000001", "0.001", "0.001", "0.000016"),
+    ("XRP-USD", "0.0001", "0.000001", "0.000001", "1"),
+    ("DOGE-USD", "0.00001", "0.1", "0.1", "1"),
+    ("SHIB-USD", "0.00000001", "1", "1", "1"),
+    ("LTC-USD", "0.01", "0.00000001", "0.00000001", "1"),
+    ("LTC-BTC", "0.000001", "0.00000001", "0.00000001", "0.000016"),
+    ("BCH-USD", "0.01", "0.00000001", "0.00000001", "1"),
+    ("ADA-USD", "0.00001", "0.00000001", "0.00000001", "1"),
+    ("AVAX-USD", "0.001", "0.00000001", "0.00000001", "1"),
+    ("LINK-USD", "0.001", "0.01", "0.01", "1"),
+    ("DOT-USD", "0.0001", "0.00000001", "0.00000001", "1"),
+    ("UNI-USD", "0.0001", "0.000001", "0.000001", "1"),
+    ("AAVE-USD", "0.01", "0.001", "0.001", "1"),
+    ("PEPE-USD", "0.00000001", "1", "1", "1"),
+    ("XLM-USD", "0.000001", "0.00000001", "0.00000001", "1"),
+    ("HBAR-USD", "0.00001", "0.1", "0.1", "1"),
+    ("SUI-USD", "0.0001", "0.1", "0.1", "1"),
+    ("NEAR-USD", "0.0001", "0.001", "0.001", "1"),
+    ("ATOM-USD", "0.001", "0.01", "0.01", "1"),
+    ("USDT-USD", "0.00001", "0.01", "0.01", "1"),
+)
+
+
+class _AdvancedProduct(msgspec.Struct):
+    product_id: str
+    base_increment: str
+    quote_increment: str
+    price_increment: str = ""
+    base_min_size: str = ""
+    base_max_size: str = ""
+    quote_min_size: str = ""
+    base_currency_id: str = ""
+    quote_currency_id: str = ""
+
+
+class _AdvancedProducts(msgspec.Struct):
+    products: list[_AdvancedProduct]
+
+
+class _ExchangeProduct(msgspec.Struct):
+    id: str
+    base_increment: str
+    quote_increment: str
+    base_currency: str = ""
+    quote_currency: str = ""
+    base_min_size: str = ""
+    base_max_size: str = ""
+    min_market_funds: str = ""
+
+
+def parse_products(body: bytes) -> dict[str, Instrument]:
+    """The instruments of a product list as either API's REST answers it.
+
+    Advanced: `GET /api/v3/brokerage/market/products`; Exchange: `GET /products`. Raises `UsageError`
+    for a body that is neither, or that holds an impossible product, naming it.
+    """
+    try:
+        if body.lstrip()[:1] == b"[":
+            listed = [
+                _from_exchange(entry) for entry in msgspec.json.decode(body, type=list[_ExchangeProduct])
+            ]
+        else:
+            answer = msgspec.json.decode(body, type=_AdvancedProducts)
+            listed = [_from_advanced(entry) for entry in answer.products]
+    except InstrumentError as error:
+        raise UsageError(f"the product list holds an impossible product: {error}") from None
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise UsageError(
+            f"this is not a product list of Coinbase Advanced Trade or Exchange: {error}"
+        ) from None
+    return {instrument.symbol: instrument for instrument in listed}
+
+
+def _from_advanced(entry: _AdvancedProduct) -> Instrument:
+    return Instrument.create(
+        entry.product_id,
+        tick=entry.price_increment or entry.quote_increment,
+        lot=entry.base_increment,
+        base=entry.base_currency_id or None,
+        quote=entry.quote_currency_id or None,
+        min_size=entry.base_min_size or "0",
+        max_size=_maximum(entry.base_max_size),
+        min_notional=entry.quote_min_size or "0",
+    )
+
+
+def _from_exchange(entry: _ExchangeProduct) -> Instrument:
+    return Instrument.create(
+        entry.id,
+        tick=entry.quote_increment,
+        lot=entry.base_increment,
+        base=entry.base_currency or None,
+        quote=entry.quote_currency or None,
+        min_size=entry.base_min_size or "0",
+        max_size=_maximum(entry.base_max_size),
+        min_notional=entry.min_market_funds or "0",
+    )
+
+
+def _maximum(text: str) -> str | None:
+    """A maximum of 0 is the venue's word for none."""
+    return text if text and Decimal(text) > 0 else None
+
+
+def catalogue() -> dict[str, Instrument]:
+    """Well-known products with their increments of `CATALOGUE_DATE`."""
+    return {
+        symbol: Instrument.create(symbol, tick=tick, lot=lot, min_size=least, min_notional=notional)
+        for symbol, tick, lot, least, notional in _CATALOGUE
+    }

@@ -1,0 +1,124 @@
+"""The loss guard: drawdown, stop loss, take profit and daily volume.
+
+All comparisons are exact: money in atoms, percentages as fractions, cross-multiplied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from engine.core.errors import UsageError
+from engine.core.instrument import Instrument
+from engine.risk.settings import RiskLimits
+from engine.risk.state import RiskState, TradingState
+
+STOP_LOSS = "stop_loss"
+TAKE_PROFIT = "take_profit"
+
+
+class LossGuard:
+    """Watches the accounts and restricts the trading state.
+
+    - (peak equity - equity) / risk capital >= `max_drawdown`: latches HALTED (DRAWDOWN). The peak
+      starts at the opening equity, so losing from the first trade counts.
+    - unrealised / |open cost| <= -`stop_loss` or >= `take_profit`: pauses (STOP_LOSS, TAKE_PROFIT), and
+      asks for the position to be closed until it is flat or a person resumes.
+    - volume of the UTC day >= `max_trading_volume`: REDUCING (VOLUME) until the next day.
+    """
+
+    __slots__ = ("_capital", "_instrument", "_limits", "_state", "peak")
+
+    def __init__(
+        self, instrument: Instrument, limits: RiskLimits, state: RiskState, opening_equity: int
+    ) -> None:
+        self._capital = opening_equity if limits.risk_capital is None else limits.risk_capital
+        if self._capital <= 0:
+            raise UsageError(
+                "risk.risk_capital is unset and the account is worth nothing at the start: drawdown has "
+                "nothing to be measured against; set risk.risk_capital"
+            )
+        self._instrument = instrument
+        self._limits = limits
+        self._state = state
+        self.peak = opening_equity
+        """Highest equity so far, in atoms."""
+
+    def check(
+        self,
+        *,
+        equity: int | None,
+        position: int,
+        open_cost: int,
+        unrealised: int | None,
+        day_volume: int,
+        now_ns: int,
+    ) -> str:
+        """Judge the accounts; what must be closed now: `stop_loss`, `take_profit`, or nothing ("").
+
+        `equity` and `unrealised` in atoms, None while there is no mark (then they are not judged);
+        `open_cost` in atoms, signed like `position`; `day_volume` in lots.
+        """
+        self._check_drawdown(equity, now_ns)
+        self._check_volume(day_volume, now_ns)
+        if unrealised is not None and position:
+            self._check_position(open_cost, unrealised, now_ns)
+        if not position:
+            return ""
+        if self._state.has_hold("STOP_LOSS"):
+            return STOP_LOSS
+        return TAKE_PROFIT if self._state.has_hold("TAKE_PROFIT") else ""
+
+    def _check_drawdown(self, equity: int | None, now_ns: int) -> None:
+        if equity is None:
+            return
+        if equity > self.peak:
+            self.peak = equity
+            return
+        numerator, denominator = self._limits.max_drawdown
+        if (self.peak - equity) * denominator >= self._capital * numerator:
+            money = self._instrument.money_text
+            self._state.latch(
+                TradingState.HALTED,
+                "DRAWDOWN",
+                f"equity fell by {money(self.peak - equity)} from its peak of {money(self.peak)} "
+                f"{self._instrument.quote}",
+                now_ns,
+            )
+
+    def _check_volume(self, day_volume: int, now_ns: int) -> None:
+        if day_volume < self._limits.max_trading_volume:
+            self._state.release("VOLUME")
+        elif not self._state.has_hold("VOLUME"):
+            size = self._instrument.size_text
+            self._state.hold(
+                "VOLUME",
+                TradingState.REDUCING,
+                f"traded {size(day_volume)} {self._instrument.base} today, the limit is "
+                f"{size(self._limits.max_trading_volume)}",
+                "the next UTC day",
+                now_ns,
+            )
+
+    def _check_position(self, open_cost: int, unrealised: int, now_ns: int) -> None:
+        cost = abs(open_cost)
+        loss, gain = self._limits.stop_loss, self._limits.take_profit
+        if unrealised < 0 and -unrealised * loss.denominator >= cost * loss.numerator:
+            code, what = "STOP_LOSS", "lost"
+        elif unrealised > 0 and unrealised * gain.denominator >= cost * gain.numerator:
+            code, what = "TAKE_PROFIT", "gained"
+        else:
+            return
+        if not self._state.has_hold(code):
+            money = self._instrument.money_text
+            self._state.hold(
+                code,
+                TradingState.PAUSED,
+                f"the open position {what} {money(abs(unrealised))} on a cost of {money(cost)} "
+                f"{self._instrument.quote}",
+                "a person resumes",
+                now_ns,
+            )
+
+    def state(self) -> Hashable:
+        """Everything that future decisions depend on, for the Trader's digest."""
+        return (self.peak,)

@@ -1,0 +1,116 @@
+"""The trading state: how far trading is restricted, since when, why, and what releases it.
+
+A *latch* moves the state to the right and stays until a person resets it. A *hold* restricts for as
+long as its condition lasts. The effective state is the most restrictive of the latch and all holds.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from engine.core.errors import OrderError
+
+OPERATOR_HOLD = "OPERATOR"
+
+
+class TradingState(enum.IntEnum):
+    """What may be sent, ever less to the right. Cancels may always be sent.
+
+    ACTIVE: everything. REDUCING: only what reduces the position. PAUSED: no quotes; an order that takes
+    may reduce the position. HALTED and KILLED: nothing; KILLED survives a restart.
+    """
+
+    ACTIVE = 0
+    REDUCING = 1
+    PAUSED = 2
+    HALTED = 3
+    KILLED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """One latch or hold, as the screen shows it."""
+
+    code: str
+    state: TradingState
+    since_ns: int
+    reason: str
+    release: str
+    """What ends it, in words."""
+
+
+class RiskState:
+    """The latch and the holds of one Trader."""
+
+    __slots__ = ("_holds", "_latch", "effective")
+
+    def __init__(self) -> None:
+        self._latch: Restriction | None = None
+        self._holds: dict[str, Restriction] = {}
+        self.effective = TradingState.ACTIVE
+        """The most restrictive of the latch and all holds."""
+
+    def latch(self, state: TradingState, code: str, reason: str, now_ns: int) -> bool:
+        """Move the latch to the right; one that is as far already stays as it is.
+
+        True when the effective state became more restrictive: cancel then what it forbids.
+        """
+        if self._latch is None or state > self._latch.state:
+            self._latch = Restriction(code, state, now_ns, reason, "a person resets it")
+        return self._settle()
+
+    def hold(self, code: str, state: TradingState, reason: str, release: str, now_ns: int) -> bool:
+        """Begin a hold, or change the one of that code, which keeps its time of beginning.
+
+        True when the effective state became more restrictive: cancel then what it forbids.
+        """
+        old = self._holds.get(code)
+        since_ns = now_ns if old is None else old.since_ns
+        self._holds[code] = Restriction(code, state, since_ns, reason, release)
+        return self._settle()
+
+    def release(self, code: str) -> bool:
+        """End a hold, its condition being over; False when there is none of that code."""
+        if self._holds.pop(code, None) is None:
+            return False
+        self._settle()
+        return True
+
+    def has_hold(self, code: str) -> bool:
+        """True while a hold of that code lasts."""
+        return code in self._holds
+
+    def pause(self, reason: str, now_ns: int) -> bool:
+        """A person stops the quoting; True when the effective state became more restrictive."""
+        return self.hold(OPERATOR_HOLD, TradingState.PAUSED, reason, "a person resumes", now_ns)
+
+    def resume(self) -> bool:
+        """A person lets quoting go on: ends every pause, whoever asked for it. False when there is none."""
+        paused = [code for code, hold in self._holds.items() if hold.state is TradingState.PAUSED]
+        for code in paused:
+            del self._holds[code]
+        self._settle()
+        return bool(paused)
+
+    def reset(self) -> None:
+        """A person takes the latch back; holds stay. Raises `OrderError` when nothing is latched."""
+        if self._latch is None:
+            raise OrderError("nothing is latched: there is nothing to reset")
+        self._latch = None
+        self._settle()
+
+    def restrictions(self) -> tuple[Restriction, ...]:
+        """The latch, if any, and every hold in the order they began."""
+        holds = tuple(self._holds.values())
+        return holds if self._latch is None else (self._latch, *holds)
+
+    def state(self) -> Hashable:
+        """Everything that future decisions depend on, for the Trader's digest."""
+        return tuple((r.code, r.state.name, r.since_ns) for r in self.restrictions())
+
+    def _settle(self) -> bool:
+        before = self.effective
+        self.effective = max((r.state for r in self.restrictions()), default=TradingState.ACTIVE)
+        return self.effective > before

@@ -1,0 +1,144 @@
+"""The composition root: from a checked configuration to an engine that is ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.config import Config
+from engine.core.client_ids import ClientIds
+from engine.core.clock import Clock, ManualClock
+from engine.core.errors import UsageError
+from engine.core.instrument import Instrument
+from engine.core.ledger import Ledger
+from engine.core.order_manager import OrderManager, RefreshPolicy
+from engine.exchange.account import Account
+from engine.exchange.coinbase.products import catalogue
+from engine.exchange.paper import PaperVenue
+from engine.exchange.protocol import Feed, Venue
+from engine.exchange.recording import RecordingFeed
+from engine.exchange.simulator.exchange import SimulatedExchange
+from engine.risk.gate import RiskGate
+from engine.risk.loss_guard import LossGuard
+from engine.risk.state import RiskState
+from engine.runtime.desk import Desk
+from engine.runtime.engine import Engine, Observer
+from engine.runtime.instruments import recorded_instruments
+from engine.strategy.basic import BasicMarketMaker
+from engine.trader import Trader
+
+_MS = 1_000_000
+_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What trading stands on: desks, the feeds that serve them, and the wall time at engine time zero."""
+
+    desks: Sequence[Desk]
+    feeds: Sequence[Feed]
+    start_wall_ns: int
+
+
+def build_market(config: Config) -> Market:
+    """Desks and feeds for the configured mode. Raises `UsageError` for what cannot be built."""
+    return _simulated(config) if config.engine.mode == "sim" else _recorded(config)
+
+
+def build_engine(
+    config: Config, market: Market, real: Clock, observer: Observer, *, status_interval_ns: int
+) -> Engine:
+    """An engine over a market; nothing runs yet."""
+    engine = config.engine
+    speed = engine.speed_factor
+    return Engine(
+        market.desks,
+        market.feeds,
+        ManualClock(0, market.start_wall_ns),
+        real,
+        observer,
+        speed=None if speed is None else float(speed),
+        timer_interval_ns=engine.timer_interval_ms * _MS,
+        status_interval_ns=status_interval_ns,
+        duration_ns=None if engine.duration_s is None else int(engine.duration_s * _S),
+    )
+
+
+def _simulated(config: Config) -> Market:
+    known = catalogue()
+    desks, feeds = [], []
+    for number, symbol in enumerate(config.engine.symbols):
+        if symbol not in known:
+            raise UsageError(
+                f"the simulator does not know the increments of {symbol}; "
+                f"products it knows: {', '.join(sorted(known))}"
+            )
+        instrument = known[symbol]
+        # Each product is a market of its own: the same seed must not move them in step.
+        exchange = SimulatedExchange(
+            instrument, config.simulator, _account(config, instrument), config.simulator.seed + number
+        )
+        desks.append(build_desk(config, instrument, exchange.venue, number))
+        feeds.append(exchange.feed)
+    return Market(desks, feeds, config.simulator.start_wall_ns)
+
+
+def _recorded(config: Config) -> Market:
+    path = Path(config.engine.input or "")
+    instruments = recorded_instruments(path, config.engine.symbols)
+    desks = [
+        build_desk(
+            config, instrument, PaperVenue(instrument, _account(config, instrument), config.exchange), number
+        )
+        for number, instrument in enumerate(instruments.values())
+    ]
+    feed = RecordingFeed(path, instruments)
+    return Market(desks, [feed], feed.start_wall_ns)
+
+
+def _account(config: Config, instrument: Instrument) -> Account:
+    opening = config.engine
+    return Account(
+        instrument,
+        config.fees.schedule(),
+        quote=_opening_quote(config, instrument),
+        base=instrument.lots_floor(opening.opening_base_balance),
+    )
+
+
+def _opening_quote(config: Config, instrument: Instrument) -> int:
+    return instrument.atoms_rounded(config.engine.opening_quote_balance)[0]
+
+
+def build_desk(config: Config, instrument: Instrument, venue: Venue, number: int) -> Desk:
+    """A desk with everything its Trader needs; `number` keeps the client ids of desks apart."""
+    opening = _opening_quote(config, instrument)
+    limits = config.risk.limits(instrument, config.strategy.max_position)
+    risk = RiskState()
+    trader = Trader(
+        instrument,
+        BasicMarketMaker(instrument, config.strategy),
+        OrderManager(instrument, ClientIds(config.simulator.seed % 2**32 * 256 + number), _refresh(config)),
+        Ledger(instrument, opening),
+        RiskGate(instrument, limits, risk),
+        risk,
+        LossGuard(instrument, limits, risk, opening),
+        opening_quote=opening,
+        displays_own=venue.displays_own_orders,
+    )
+    return Desk(trader, venue)
+
+
+def _refresh(config: Config) -> RefreshPolicy:
+    strategy = config.strategy
+    return RefreshPolicy(
+        reprice_tolerance_ticks=strategy.reprice_tolerance_ticks,
+        min_quote_life_ns=strategy.min_quote_life_ms * _MS,
+        max_order_age_ns=strategy.order_timeout_ms * _MS,
+        wait_cancel_ack=strategy.wait_cancel_ack,
+        cancel_retry_ns=strategy.cancel_retry_interval_ms * _MS,
+        post_fill_pause_ns=strategy.post_fill_pause_ms * _MS,
+    )
+
+

@@ -1,0 +1,230 @@
+"""The engine's loop: one wake-up after the other, from the first event to a proven end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from engine.core.clock import Clock, ManualClock
+from engine.core.errors import PinnacleError
+from engine.core.events import (
+    Alert,
+    AnyCommand,
+    AnyEvent,
+    CancelOrder,
+    OperatorAction,
+    OperatorCommand,
+    Severity,
+)
+from engine.exchange.protocol import Feed
+from engine.runtime.desk import Desk
+from engine.runtime.pacer import Pacer
+from engine.runtime.stages import ExecutionStage, MarketDataStage, MonitoringStage, StrategyStage
+from engine.runtime.supervisor import Supervisor
+
+PROOF_WITHIN_NS = 5_000_000_000
+"""Engine time that a shutdown waits for the venue's evidence."""
+EXIT_DONE = 0
+EXIT_WITHOUT_PROOF = 75
+
+
+class Observer(Protocol):
+    """Whoever wants to see what happens: status lines, a journal, a console."""
+
+    def on_events(self, desk: Desk, events: Sequence[AnyEvent], commands: Sequence[AnyCommand]) -> None:
+        """What a desk was shown in one wake-up, and what it sent."""
+        ...
+
+    def on_alerts(self, desk: Desk, alerts: Sequence[Alert]) -> None:
+        """What a person should know."""
+        ...
+
+    def on_status(self, now_ns: int) -> None:
+        """A status interval of engine time has passed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended: the reason in words, the exit code, and the orders that may still be open."""
+
+    reason: str
+    exit_code: int
+    open_orders: tuple[str, ...] = ()
+
+
+class Engine:
+    """Drives feeds, desks and venues on one clock.
+
+    Each wake-up runs market data -> strategy -> execution to completion at one moment of engine time:
+    the next one at which a feed, a venue, a timer or the status is due.
+    """
+
+    def __init__(
+        self,
+        desks: Sequence[Desk],
+        feeds: Sequence[Feed],
+        clock: ManualClock,
+        real: Clock,
+        observer: Observer,
+        *,
+        speed: float | None,
+        timer_interval_ns: int,
+        status_interval_ns: int,
+        duration_ns: int | None = None,
+    ) -> None:
+        self.desks: Mapping[str, Desk] = {desk.product: desk for desk in desks}
+        self.clock = clock
+        self._feeds = feeds
+        self._real = real
+        self._observer = observer
+        self._timer_interval_ns = timer_interval_ns
+        self._next_timer_ns = 0
+        self._end_ns = None if duration_ns is None else clock.monotonic_ns() + duration_ns
+        self._speed = speed
+        self._market_data = MarketDataStage(feeds, self.desks, clock, real)
+        self._strategy = StrategyStage(clock, real)
+        self._execution = ExecutionStage()
+        self._monitoring = MonitoringStage(status_interval_ns, observer.on_status)
+        self._supervisor = Supervisor(self._report)
+        self._interrupt = asyncio.Event()
+        self._interrupts: list[tuple[str, int]] = []
+
+    def interrupt(self, reason: str, exit_code: int) -> None:
+        """Ask for an orderly end; a second call shortens the waiting for proof, never the list."""
+        self._interrupts.append((reason, exit_code))
+        self._interrupt.set()
+
+    async def run(self) -> Outcome:
+        """Run until the duration has passed, the recording has ended, or somebody interrupts.
+
+        All orders are cancelled at the end, whatever the reason, and the venue's listing proves it.
+        """
+        pacer = Pacer(self._real, self._speed, self.clock.monotonic_ns())
+        try:
+            reason, code = await self._trade(pacer)
+        except PinnacleError as error:
+            reason, code = str(error), error.exit_code
+        open_orders = await self._close(pacer, reason)
+        if open_orders:
+            return Outcome(f"{reason}; no proof that every order is gone", EXIT_WITHOUT_PROOF, open_orders)
+        return Outcome(reason, code)
+
+    async def _trade(self, pacer: Pacer) -> tuple[str, int]:
+        for desk in self.desks.values():
+            desk.trader.strategy.start()
+        while True:
+            due = self._next_due_ns()
+            if due is None:
+                return "the recording has ended", EXIT_DONE
+            is_last = self._end_ns is not None and due >= self._end_ns
+            if self._end_ns is not None and is_last:
+                due = self._end_ns
+            await self._run_until(due, pacer, self._interrupt)
+            if self._interrupts:
+                return self._interrupts[0]
+            if is_last:
+                return "the duration has passed", EXIT_DONE
+
+    def _next_due_ns(self) -> int | None:
+        """When the desks have something to do next; None when nothing can happen any more."""
+        due = [at for feed in self._feeds if (at := feed.next_due_ns()) is not None]
+        due += [at for desk in self.desks.values() if (at := desk.venue.next_due_ns()) is not None]
+        if not all(feed.is_exhausted for feed in self._feeds):
+            due.append(self._next_timer_ns)
+        return min(due, default=None)
+
+    async def _run_until(self, due_ns: int, pacer: Pacer, interrupt: asyncio.Event) -> None:
+        """Wait for a moment of engine time and do what is due then; leave it undone when interrupted.
+
+        Monitoring comes at its own moments, without a wake-up of the desks: whether and how often
+        somebody looks must not change what is traded.
+        """
+        monitoring = self._monitoring
+        while (look_ns := monitoring.next_due_ns) < due_ns:
+            await pacer.until(look_ns, interrupt)
+            if interrupt.is_set():
+                return
+            self.clock.advance_to(look_ns)
+            self._supervisor.watch(monitoring.name, partial(monitoring.step, look_ns))
+        await pacer.until(due_ns, interrupt)
+        if interrupt.is_set():
+            return
+        self._step(due_ns)
+        self._supervisor.watch(monitoring.name, partial(monitoring.step, due_ns))
+
+    def _step(self, now_ns: int) -> None:
+        """One wake-up of the desks."""
+        self.clock.advance_to(now_ns)
+        started = self._real.monotonic_ns()
+        self._supervisor.run(self._market_data.name, self._market_data.step)
+        for desk in self.desks.values():
+            self._work(desk, started)
+        # Every wake-up ends with a timer event; the cadence is for a market that is quiet for longer.
+        self._next_timer_ns = now_ns + self._timer_interval_ns
+
+    def _work(self, desk: Desk, started_ns: int) -> None:
+        has_market = len(desk.market_events) > 0
+        events = self._supervisor.run(self._strategy.name, lambda: self._strategy.step(desk))
+        commands = self._supervisor.run(self._execution.name, lambda: self._execution.step(desk, events))
+        if has_market and commands:
+            desk.latency.stage("tick_to_quote").record(self._real.monotonic_ns() - started_ns)
+        self._show(desk, events, commands)
+
+    def _show(self, desk: Desk, events: Sequence[AnyEvent], commands: Sequence[AnyCommand]) -> None:
+        """Whoever watches must not be able to stop the trading."""
+        alerts = desk.trader.drain_alerts()
+        self._supervisor.watch("observer", lambda: self._observer.on_events(desk, events, commands))
+        if alerts:
+            self._supervisor.watch("observer", lambda: self._observer.on_alerts(desk, alerts))
+
+    async def _close(self, pacer: Pacer, reason: str) -> tuple[str, ...]:
+        """Cancel everything and wait for the venue's proof; the ids it could not give."""
+        for desk in self.desks.values():
+            self._cancel_all(desk, reason)
+        deadline = self.clock.monotonic_ns() + PROOF_WITHIN_NS
+        undisturbed = asyncio.Event()
+        while len(self._interrupts) < 2 and any(self._possibly_open(desk) for desk in self.desks.values()):
+            due = self._next_due_ns()
+            if due is None or due > deadline:
+                break
+            try:
+                await self._run_until(due, pacer, undisturbed)
+            except PinnacleError:
+                # The failed stage has reported itself; the venue's listing is all that can be trusted now.
+                for desk in self.desks.values():
+                    self._cancel_listed(desk, reason)
+        return tuple(order_id for desk in self.desks.values() for order_id in self._possibly_open(desk))
+
+    def _cancel_all(self, desk: Desk, reason: str) -> None:
+        now, wall = self.clock.monotonic_ns(), self.clock.wall_ns()
+        order = OperatorCommand(desk.product, now, wall, OperatorAction.SHUTDOWN, reason)
+        try:
+            self._strategy.tell(desk, order)
+            commands = self._execution.step(desk, ())
+        except Exception as error:
+            self._report("SHUTDOWN", f"the Trader could not cancel its orders ({error}); the listed ones are cancelled")
+            self._cancel_listed(desk, reason)
+            return
+        self._show(desk, [order], commands)
+
+    def _cancel_listed(self, desk: Desk, reason: str) -> None:
+        """Cancel what the venue lists, without the Trader."""
+        for order_id in desk.venue.open_orders():
+            desk.venue.cancel(CancelOrder(desk.product, self.clock.monotonic_ns(), order_id, reason=reason))
+
+    @staticmethod
+    def _possibly_open(desk: Desk) -> list[str]:
+        """Orders that the venue lists, or that we know of without proof of their end."""
+        ours = [order.client_id for order in desk.trader.orders.open_orders()]
+        return sorted({*ours, *desk.venue.open_orders()})
+
+    def _report(self, code: str, text: str) -> None:
+        for desk in self.desks.values():
+            alert = Alert(
+                desk.product, self.clock.monotonic_ns(), self.clock.wall_ns(), Severity.CRITICAL, code, text
+            )
+            self._observer.on_alerts(desk, [alert])

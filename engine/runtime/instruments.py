@@ -1,0 +1,34 @@
+"""Which instruments a recording can be traded with."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.core.errors import UsageError
+from engine.core.instrument import Instrument
+from engine.exchange.coinbase.products import catalogue
+from engine.exchange.recording import observe
+
+
+def recorded_instruments(path: Path, symbols: Sequence[str]) -> dict[str, Instrument]:
+    """The instruments of `symbols`, in that order: catalogued where the increments fit, else as recorded.
+
+    A recording from other times may be finer than today's increments; its own precision is used then.
+    Raises `UsageError` for a product that the recording does not hold, naming those it holds.
+    """
+    observed, known = observe(path), catalogue()
+    chosen = {}
+    for symbol in symbols:
+        seen = observed.get(symbol)
+        if seen is None:
+            near = difflib.get_close_matches(symbol, observed, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise UsageError(
+                f"{path} holds no book or trade of {symbol}{hint} (it holds: {', '.join(sorted(observed)) or 'none'})"
+            )
+        listed = known.get(symbol)
+        fits = listed is not None and listed.tick <= seen.tick and listed.lot <= seen.lot
+        chosen[symbol] = listed if listed is not None and fits else seen
+    return chosen

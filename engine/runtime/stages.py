@@ -1,0 +1,150 @@
+"""The four stages: market data, strategy, execution, monitoring.
+
+Each has a synchronous `step`; the engine runs the first three to completion in one wake-up, so that a
+hop between them is a function call. They meet only in a desk's queues.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+
+from engine.core.clock import Clock
+from engine.core.events import (
+    AnyCommand,
+    AnyEvent,
+    CancelOrder,
+    FeedState,
+    FeedStatus,
+    MarketEvent,
+    OperatorCommand,
+    SubmitOrder,
+    Timer,
+)
+from engine.core.queues import QueueOverflow
+from engine.exchange.protocol import Feed
+from engine.runtime.desk import Desk
+
+_arrival = attrgetter("recv_ns")
+
+
+class MarketDataStage:
+    """Asks the feeds and the venues what has arrived and hands it to the desks."""
+
+    name = "market data"
+
+    def __init__(self, feeds: Sequence[Feed], desks: Mapping[str, Desk], clock: Clock, real: Clock) -> None:
+        self._feeds = feeds
+        self._desks = desks
+        self._clock = clock
+        self._real = real
+
+    def step(self) -> bool:
+        """True when market data arrived for any desk."""
+        now = self._clock.monotonic_ns()
+        arrived = False
+        for feed in self._feeds:
+            started = self._real.monotonic_ns()
+            events = feed.poll(now)
+            if not events:
+                continue
+            spent = self._real.monotonic_ns() - started
+            for desk in {event.product: self._desks.get(event.product) for event in events}.values():
+                if desk is not None:
+                    arrived = True
+                    desk.latency.stage("feed").record(spent)
+            for event in events:
+                receiver = self._desks.get(event.product)
+                if receiver is not None:
+                    self._push(receiver, event)
+        for desk in self._desks.values():
+            for answer in desk.venue.poll(now):
+                desk.order_events.push(answer)
+        return arrived
+
+    def _push(self, desk: Desk, event: MarketEvent) -> None:
+        try:
+            desk.market_events.push(event)
+        except QueueOverflow as overflow:
+            # A book that missed a change is not a book: forget what waits and wait for a snapshot.
+            desk.market_events.clear()
+            desk.market_events.push(
+                FeedStatus(event.product, event.recv_ns, event.wall_ns, FeedState.STALE, str(overflow))
+            )
+
+
+class StrategyStage:
+    """Shows a Trader everything that arrived, in order, then asks it once."""
+
+    name = "strategy"
+
+    def __init__(self, clock: Clock, real: Clock) -> None:
+        self._clock = clock
+        self._real = real
+
+    def step(self, desk: Desk) -> list[AnyEvent]:
+        """Apply what waits in the desk's queues and decide. Returns the events applied."""
+        trader, commands, real = desk.trader, desk.commands, self._real
+        market = desk.market_events.drain()
+        orders = desk.order_events.drain()
+        events: list[AnyEvent] = [*orders, *market]
+        if orders and market:
+            # Answers and market data share one arrival order; the sort is stable, so answers go first on a tie.
+            events.sort(key=_arrival)
+        started = real.monotonic_ns()
+        for event in events:
+            for command in trader.on_event(event):
+                commands.push(command)
+        applied = real.monotonic_ns()
+        timer = Timer(desk.product, self._clock.monotonic_ns(), self._clock.wall_ns())
+        for command in trader.on_event(timer):
+            commands.push(command)
+        if market:
+            desk.latency.stage("book").record(applied - started)
+            desk.latency.stage("decide").record(real.monotonic_ns() - applied)
+        events.append(timer)
+        return events
+
+    def tell(self, desk: Desk, operator: OperatorCommand) -> None:
+        """Hand a person's command to the Trader at once."""
+        for command in desk.trader.on_event(operator):
+            desk.commands.push(command)
+
+
+class ExecutionStage:
+    """Hands commands to the venue, cancels first."""
+
+    name = "execution"
+
+    def step(self, desk: Desk, events: Sequence[AnyEvent]) -> list[AnyCommand]:
+        """Send what waits; then let the venue see the market data that passed by. Returns what was sent."""
+        venue = desk.venue
+        commands = desk.commands.drain()
+        for command in commands:
+            if isinstance(command, CancelOrder):
+                venue.cancel(command)
+        for command in commands:
+            if isinstance(command, SubmitOrder):
+                venue.submit(command)
+        for event in events:
+            if isinstance(event, MarketEvent):
+                venue.on_market(event)
+        return commands
+
+
+class MonitoringStage:
+    """Work on a cadence of its own: status lines, alerts, housekeeping."""
+
+    name = "monitoring"
+
+    def __init__(self, interval_ns: int, work: Callable[[int], None]) -> None:
+        self.interval_ns = interval_ns
+        self.next_due_ns = interval_ns
+        self._work = work
+
+    def step(self, now_ns: int) -> None:
+        """Do the work if it is due; periods that passed unseen are skipped, not made up for."""
+        if now_ns < self.next_due_ns:
+            return
+        self.next_due_ns += ((now_ns - self.next_due_ns) // self.interval_ns + 1) * self.interval_ns
+        self._work(now_ns)

@@ -1,0 +1,158 @@
+"""What a desk looks like from outside: the machine-readable status, fill, order and alert objects.
+
+All decimals are strings without exponent and without trailing zeros, all times integer nanoseconds,
+every object carries `"v": 1` (product documentation, machine-readable outputs).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from engine.core.events import Alert, CancelOrder, Event, FillEvidence, OrderFilled, SubmitOrder, Term
+from engine.core.instrument import Instrument, scaled_text
+from engine.runtime.desk import Desk
+from engine.telemetry.process import resident_bytes
+
+VERSION: Final = 1
+
+Report = dict[str, Any]
+
+
+def status_report(desk: Desk, mode: str, now_ns: int) -> Report:
+    """The state of a desk at a moment of engine time. Money is None while there is no mark."""
+    trader, instrument = desk.trader, desk.trader.instrument
+    ledger, book = trader.ledger, trader.book
+    bid, ask = book.best_bid(), book.best_ask()
+
+    def money(atoms: int | None) -> str | None:
+        return None if atoms is None else instrument.money_text(atoms)
+
+    return {
+        "type": "status",
+        "v": VERSION,
+        "seq": trader.event_count,
+        "time_ns": now_ns,
+        "mode": mode,
+        "product": desk.product,
+        "state": trader.risk.effective.name,
+        "connection": trader.feed_state.value,
+        "best_bid": None if bid is None else instrument.price_text(bid),
+        "best_ask": None if ask is None else instrument.price_text(ask),
+        "crossed": trader.crossed_count,
+        "position": instrument.size_text(ledger.position),
+        "realised_pnl": money(ledger.realised),
+        "unrealised_pnl": money(ledger.unrealised),
+        "fees": money(ledger.fees),
+        "equity_change": money(ledger.profit),
+        "spread_captured": money(ledger.captured),
+        "inventory_revaluation": money(ledger.revaluation),
+        "pnl_residual": money(ledger.residual),
+        "open_orders": len(trader.orders.own.by_id),
+        "fills": ledger.fill_count,
+        "bought": instrument.size_text(ledger.bought),
+        "sold": instrument.size_text(ledger.sold),
+        "quotes": trader.quote_count,
+        "denied": dict(sorted(trader.gate.denied.items())),
+        "note": trader.decision.reason,
+        "latency_ns": desk.latency.summary(),
+        "rss_bytes": resident_bytes(),
+    }
+
+
+def summary_report(desk: Desk, mode: str, now_ns: int, reason: str, open_orders: tuple[str, ...]) -> Report:
+    """The last object of a desk: its status, the digest of its Trader, and why the run ended."""
+    report = status_report(desk, mode, now_ns)
+    report["type"] = "summary"
+    report["digest"] = desk.trader.digest()
+    report["reason"] = reason
+    report["possibly_open"] = list(open_orders)
+    return report
+
+
+def fill_report(desk: Desk, fill: OrderFilled) -> Report:
+    """One execution of ours."""
+    instrument = desk.trader.instrument
+    report = _event(fill, "fill")
+    report |= {
+        "client_id": fill.client_id,
+        "fill_id": fill.fill_id,
+        "side": fill.side.word,
+        "price": instrument.price_text(fill.price),
+        "size": instrument.size_text(fill.size),
+        "fee": instrument.money_text(fill.fee),
+        "liquidity": "maker" if fill.is_maker else "taker",
+        "position": instrument.size_text(desk.trader.ledger.position),
+        "exchange_ns": fill.exchange_ns,
+        "evidence": None if fill.evidence is None else _evidence(fill.evidence, instrument),
+    }
+    return report
+
+
+def _evidence(evidence: FillEvidence, instrument: Instrument) -> Report:
+    return {
+        "reason": evidence.reason,
+        "ahead_before": instrument.size_text(evidence.ahead_before),
+        "ahead_after": instrument.size_text(evidence.ahead_after),
+        "trade_id": evidence.trade_id,
+    }
+
+
+def submit_report(desk: Desk, command: SubmitOrder) -> Report:
+    """An order that was sent, with the terms that make its price."""
+    instrument = desk.trader.instrument
+    return {
+        "type": "order",
+        "v": VERSION,
+        "event": "submitted",
+        "product": command.product,
+        "time_ns": command.created_ns,
+        "client_id": command.client_id,
+        "slot": command.slot,
+        "purpose": command.purpose,
+        "side": command.side.word,
+        "price": None if command.price is None else instrument.price_text(command.price),
+        "size": instrument.size_text(command.size),
+        "post_only": command.post_only,
+        "explain": [_term(term, instrument) for term in command.terms],
+    }
+
+
+def _term(term: Term, instrument: Instrument) -> Report:
+    return {"name": term.name, "value": scaled_text(term.value, instrument.model_places), "inputs": term.inputs}
+
+
+def cancel_report(command: CancelOrder) -> Report:
+    """A cancel that was asked for."""
+    return {
+        "type": "order",
+        "v": VERSION,
+        "event": "cancel_requested",
+        "product": command.product,
+        "time_ns": command.created_ns,
+        "client_id": command.client_id,
+        "reason": command.reason,
+    }
+
+
+def order_report(event: Event, name: str, **details: object) -> Report:
+    """An answer of the venue to one of our orders."""
+    return _event(event, "order") | {"event": name} | details
+
+
+def alert_report(alert: Alert) -> Report:
+    """Something a person should know."""
+    return _event(alert, "alert") | {
+        "severity": alert.severity.value,
+        "code": alert.code,
+        "text": alert.text,
+    }
+
+
+def _event(event: Event, kind: str) -> Report:
+    return {
+        "type": kind,
+        "v": VERSION,
+        "product": event.product,
+        "time_ns": event.recv_ns,
+        "wall_ns": event.wall_ns,
+    }

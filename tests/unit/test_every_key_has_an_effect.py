@@ -1,0 +1,94 @@
+"""Every configuration key has a test that shows its effect (testing rules, 3): this walks the schema.
+
+A key is listed with the file and the test that shows it act. The test must exist there, and the file
+must speak of the key by name. A key without one fails here; so does an entry for a key that is gone.
+"""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from engine.config import schema
+
+TESTS = Path(__file__).resolve().parents[1]
+
+STRATEGY = "unit/test_strategy_settings.py::test_effect"
+SIMULATOR = "unit/test_simulator_settings.py::test_setting_acts"
+PAPER = "unit/test_paper_venue.py::test_every_setting_has_an_effect"
+ORDERS = "unit/test_order_manager.py"
+
+EFFECTS = {
+    "engine.mode": "unit/test_config.py::test_fees_default_to_those_of_the_modes_venue",
+    "strategy.base_spread_bps": STRATEGY,
+    "strategy.min_spread_bps": STRATEGY,
+    "strategy.max_spread_bps": STRATEGY,
+    "strategy.order_quantity": STRATEGY,
+    "strategy.min_order_quantity": STRATEGY,
+    "strategy.max_order_quantity": STRATEGY,
+    "strategy.target_position": STRATEGY,
+    "strategy.max_position": STRATEGY,
+    "strategy.inventory_skew_factor": STRATEGY,
+    "strategy.inventory_skew_unit": STRATEGY,
+    "strategy.levels": STRATEGY,
+    "strategy.price_level_spacing": STRATEGY,
+    "strategy.imbalance_threshold": STRATEGY,
+    "strategy.volume_weight_factor": STRATEGY,
+    "strategy.volume_depth_factor": STRATEGY,
+    "strategy.quote_update_interval_ms": STRATEGY,
+    "strategy.auto_hedge_enabled": STRATEGY,
+    "strategy.hedge_threshold_pct": STRATEGY,
+    "strategy.hedge_interval_ms": STRATEGY,
+    "strategy.volatility_threshold": STRATEGY,
+    "strategy.spread_widen_factor": STRATEGY,
+    "strategy.market_stress_check_ms": STRATEGY,
+    "strategy.order_timeout_ms": f"{ORDERS}::test_order_timeout_replaces_an_order_that_is_too_old",
+    "strategy.cancel_retry_interval_ms": (
+        f"{ORDERS}::test_cancel_retry_doubles_from_its_interval_until_the_venue_answers"
+    ),
+    "strategy.reprice_tolerance_ticks": f"{ORDERS}::test_reprice_tolerance_ticks_keeps_a_close_price",
+    "strategy.min_quote_life_ms": (
+        f"{ORDERS}::test_min_quote_life_protects_a_young_order_from_replacement_only"
+    ),
+    "strategy.wait_cancel_ack": (
+        f"{ORDERS}::test_without_wait_cancel_ack_the_replacement_goes_along_and_both_count"
+    ),
+    "strategy.post_fill_pause_ms": (
+        f"{ORDERS}::test_post_fill_pause_keeps_new_quotes_back_on_the_side_of_the_fill"
+    ),
+    # Both files walk their whole section by themselves.
+    **{name: SIMULATOR for name in schema().keys if name.startswith("simulator.")},
+    "exchange.order_latency_ms": PAPER,
+    "exchange.answer_latency_ms": PAPER,
+    "exchange.queue_model": PAPER,
+    "exchange.queue_n": PAPER,
+    "exchange.partial_fills": PAPER,
+    "fees.maker_bps": "unit/test_config.py::test_fees_that_somebody_set_hold_in_every_mode",
+    "fees.taker_bps": "unit/test_config.py::test_fees_that_somebody_set_hold_in_every_mode",
+}
+
+
+@cache
+def _test_file(name: str) -> tuple[str, frozenset[str]]:
+    """The text of a test file and the tests it defines."""
+    text = (TESTS / name).read_text(encoding="utf-8")
+    functions = (
+        node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    return text, frozenset(node.name for node in functions if node.name.startswith("test_"))
+
+
+@pytest.mark.parametrize("key", schema().keys)
+def test_key_has_a_test_that_shows_its_effect(key: str) -> None:
+    assert key in EFFECTS, f"{key} has no test that shows its effect"
+    name, _, test = EFFECTS[key].partition("::")
+    text, tests = _test_file(name)
+    assert test in tests, f"{name} has no test {test}"
+    assert key.partition(".")[2] in text, f"{name} does not speak of {key}"
+
+
+def test_every_entry_is_of_a_key_that_exists() -> None:
+    assert set(EFFECTS) <= set(schema().keys)
