@@ -236,7 +236,9 @@ class Trader:
             return self.orders.cancel_all(now, reason)
         if action is OperatorAction.KILL:
             self.risk.latch(TradingState.KILLED, "KILL", reason, now)
-            self._alert(event, Severity.CRITICAL, "KILL", f"kill switch: {reason}; all orders are being cancelled")
+            self._alert(
+                event, Severity.CRITICAL, "KILL", f"kill switch: {reason}; all orders are being cancelled"
+            )
             return self.orders.cancel_all(now, reason)
         self._is_stopping = True
         self.strategy.stop()

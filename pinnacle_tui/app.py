@@ -45,21 +45,28 @@ class ConsoleApp(App[None]):
         self._shown = 0
         self._engine = EngineProcess(command, self._take, self._engine_ended)
         self._ending: Ending | None = None
+        # Kept here, not looked up: the engine may still speak when the screen is already taken down.
+        self._texts = {
+            name: Static(id=name, markup=False) for name in ("header", "engine", "market", "pnl", "activity")
+        }
+        self._logs = {
+            "fills": RichLog(id="fills", max_lines=500),
+            "alerts": RichLog(id="alerts", max_lines=200, wrap=True),
+        }
         self.last_words = ""
         """How the run ended, to print once the terminal is restored."""
 
     def compose(self) -> ComposeResult:
         """Header, what there is to say about the engine, figures, fills, alerts, keys."""
-        yield Static(f"{self._mode.upper()}   starting the engine", id="header", markup=False)
-        yield Static(id="engine", markup=False)
+        yield self._texts["header"]
+        yield self._texts["engine"]
         with Horizontal(id="figures"):
-            yield Static(id="market", classes="figures", markup=False)
-            yield Static(id="pnl", classes="figures", markup=False)
-            yield Static(id="activity", classes="figures", markup=False)
+            for name in ("market", "pnl", "activity"):
+                yield self._texts[name]
         yield Static("FILLS", classes="heading")
-        yield RichLog(id="fills", max_lines=500)
+        yield self._logs["fills"]
         yield Static("ALERTS", classes="heading")
-        yield RichLog(id="alerts", max_lines=200, wrap=True)
+        yield self._logs["alerts"]
         yield Footer()
 
     def on_mount(self) -> None:
@@ -67,6 +74,7 @@ class ConsoleApp(App[None]):
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.add_signal_handler(number, self._leave)
+        self._texts["header"].update(f"{self._mode.upper()}   starting the engine")
         for notice in self._notices:
             self._write("alerts", notice)
         self.set_interval(0.1, self._draw)
@@ -105,7 +113,8 @@ class ConsoleApp(App[None]):
         if kind in ("status", "summary"):
             self._statuses[str(report.get("product"))] = report
             if kind == "summary":
-                self.last_words = "\n".join(summary_text(status) for status in self._statuses.values())
+                ended = (status for status in self._statuses.values() if status["type"] == "summary")
+                self.last_words = "\n".join(summary_text(summary) for summary in ended)
         elif kind == "fill":
             self._write("fills", fill_text(report))
         elif kind == "alert":
@@ -128,16 +137,16 @@ class ConsoleApp(App[None]):
         if not self._statuses:
             return
         status = list(self._statuses.values())[self._shown % len(self._statuses)]
-        self.query_one("#header", Static).update(header_text(self._mode, status))
+        self._texts["header"].update(header_text(self._mode, status))
         for name, rows in figures(status, self._engine.unreadable).items():
             lines = (f"{label:<14}{value:>15}" for label, value in rows)
-            self.query_one(f"#{name}", Static).update("\n".join(lines))
+            self._texts[name].update("\n".join(lines))
 
     def _write(self, log: str, line: str) -> None:
-        self.query_one(f"#{log}", RichLog).write(line)
+        self._logs[log].write(line, expand=True)
 
     def _say(self, sentence: str, *, is_wrong: bool = False) -> None:
-        line = self.query_one("#engine", Static)
+        line = self._texts["engine"]
         line.set_class(is_wrong, "wrong")
         line.display = True
         line.update(sentence)
@@ -170,12 +179,12 @@ def figures(status: Report, unreadable: int = 0) -> dict[str, Rows]:
             ("position", amount(status.get("position"), signed=True)),
         ),
         "pnl": (
-            ("P&L", amount(status.get("equity_change"), signed=True)),
-            ("  realised", amount(status.get("realised_pnl"), signed=True)),
-            ("  unrealised", amount(status.get("unrealised_pnl"), signed=True)),
-            ("  fees", amount(status.get("fees"))),
-            ("captured", amount(status.get("spread_captured"), signed=True)),
-            ("inventory", amount(status.get("inventory_revaluation"), signed=True)),
+            ("P&L", amount(status.get("equity_change"), signed=True, places=2)),
+            ("  realised", amount(status.get("realised_pnl"), signed=True, places=2)),
+            ("  unrealised", amount(status.get("unrealised_pnl"), signed=True, places=2)),
+            ("  fees", amount(status.get("fees"), places=2)),
+            ("captured", amount(status.get("spread_captured"), signed=True, places=2)),
+            ("inventory", amount(status.get("inventory_revaluation"), signed=True, places=2)),
             ("residual", amount(status.get("pnl_residual"))),
         ),
         "activity": activity,
@@ -185,7 +194,7 @@ def figures(status: Report, unreadable: int = 0) -> dict[str, Rows]:
 def fill_text(fill: Report) -> str:
     """One execution in one line."""
     side, size, price, fee = (str(fill.get(name, _NOTHING)) for name in ("side", "size", "price", "fee"))
-    return f"{side:<5}{amount(size):>14} at {amount(price):>14}   fee {amount(fee)}"
+    return f"{side:<5}{amount(size):>14} at {amount(price):>14}   fee {amount(fee, places=4)}"
 
 
 def summary_text(summary: Report) -> str:
@@ -196,10 +205,11 @@ def summary_text(summary: Report) -> str:
     return f"{ended}: {', '.join(parts)}; digest {summary.get('digest', _NOTHING)}"
 
 
-def amount(value: Any, *, signed: bool = False) -> str:
-    """A decimal with thousands separated, and a sign where it can have one; `n/a` for none."""
+def amount(value: Any, *, signed: bool = False, places: int | None = None) -> str:
+    """A decimal with thousands separated, maybe with its sign, rounded to `places`; `n/a` for none."""
+    rounding = "" if places is None else f".{places}"
     try:
-        return format(Decimal(str(value)), "+,f" if signed else ",f")
+        return format(Decimal(str(value)), f"{'+' if signed else ''},{rounding}f")
     except InvalidOperation:
         return _NOTHING if value is None else str(value)
 

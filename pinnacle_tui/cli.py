@@ -176,13 +176,16 @@ def inspect(
     return _answer(answer, recording.inspection_text(answer), as_json)
 
 
-@cli.command(epilog=_examples("pinnacle-tui bench", "pinnacle-tui bench --json"))
+@cli.command(epilog=_examples("pinnacle-tui bench --json", "pinnacle-tui bench --input capture.jsonl.gz"))
+@click.option(
+    "--input", "recording", type=Path, metavar="FILE", help="Decode the frames of this recording too."
+)
 @_json_option
-def bench(as_json: bool) -> int:
+def bench(recording: Path | None, as_json: bool) -> int:
     """Measure this machine: matching, book updates, decoding, strategy, risk, tick to quote."""
     from engine.commands import bench as benchmark
 
-    return benchmark.run(as_json=as_json, stdout=sys.stdout, stderr=sys.stderr)
+    return benchmark.run(as_json=as_json, recording=recording, stdout=sys.stdout, stderr=sys.stderr)
 
 
 @cli.group(epilog=_examples("pinnacle-tui config show", "pinnacle-tui config init --config my.toml"))

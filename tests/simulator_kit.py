@@ -133,3 +133,38 @@ class RebuiltBook:
 def root_mean_square(values: list[float]) -> float:
     """Square root of the mean square."""
     return math.sqrt(sum(value * value for value in values) / len(values))
+
+
+def quiet(**settings: Any) -> Driver:
+    """A driver of a quiet market with these settings."""
+    return Driver(exchange(**{**QUIET, **settings}))
+
+
+def ran(seconds: int, **settings: Any) -> Driver:
+    """A quiet market with these settings, run for a while."""
+    driver = quiet(**settings)
+    driver.run_for(seconds * SECOND)
+    return driver
+
+
+def updates(driver: Driver) -> list[BookUpdate]:
+    """The book updates that came."""
+    return [event for event in driver.market if isinstance(event, BookUpdate)]
+
+
+def near_poisson(count: int, mean: float) -> bool:
+    """Within five standard deviations of a Poisson count."""
+    return abs(count - mean) <= 5 * math.sqrt(mean)
+
+
+Check = Callable[[], None]
+
+
+def effect(checks: dict[str, Check], name: str) -> Callable[[Check], Check]:
+    """Register the check that shows what a setting does."""
+
+    def register(check: Check) -> Check:
+        checks[name] = check
+        return check
+
+    return register

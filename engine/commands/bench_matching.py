@@ -87,7 +87,7 @@ def workload(seed: int, count: int, opening: int = 2_000) -> Workload:
         nonlocal number
         number += 1
         side = Side.BUY if source.random() < 0.5 else Side.SELL
-        operation = (f"o{number}", side, source.randint(1, 40), _MIDDLE + side * _REACH)
+        operation = (f"o{number}", side, source.randint(1, 20), _MIDDLE + side * _REACH)
         book.submit(*operation)
         return operation
 

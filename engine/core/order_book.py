@@ -117,6 +117,7 @@ class OrderBook(OrderBookReader):
             or expires_ns
         ):
             terms = OrderTerms(order_type, time_in_force, post_only, stop_price, expires_ns)
+        least_size, most_size, least_cost = self._rules.limits
         if symbol and symbol != self.instrument.symbol:
             text = f"this is the book of {self.instrument.symbol}, the order is for {symbol}"
             reason: Reason | None = Reason(ReasonCode.WRONG_PRODUCT, text)
@@ -124,6 +125,14 @@ class OrderBook(OrderBookReader):
             reason = Reason(ReasonCode.BAD_TERMS, f"{side!r} is not a side")
         elif order_id in self._orders:
             reason = Reason(ReasonCode.DUPLICATE_ID, f"order id {order_id!r} is taken by a live order")
+        elif (
+            terms is PLAIN
+            and type(size) is int
+            and type(price) is int
+            and least_size <= size <= most_size
+            and price * size >= least_cost
+        ):
+            reason = None  # as `OrderRules.amounts` finds, without the cost of asking
         else:
             reason = self._rules.amounts(size, price)
             if reason is None and terms is not PLAIN:
@@ -273,12 +282,25 @@ class OrderBook(OrderBookReader):
                 self._end(order, _EXPIRED, _IOC_REMAINDER)
                 return
         if order.state is _PENDING:
-            self._register(order)
-        order.state = _NEW if order.remaining == order.size else _PARTIALLY_FILLED
-        own.append(order, -worst_key)
+            self._orders[order.order_id] = order
+            if terms is not PLAIN:
+                self._watch(order)
+        remaining = order.remaining
+        order.state = _NEW if remaining == order.size else _PARTIALLY_FILLED
+        key = -worst_key
+        level = own.levels.get(key)
+        if level is None:
+            order.level = own.open_level(key, order)
+        else:
+            tail = level.tail
+            tail.next = order
+            order.previous = tail
+            level.tail = order
+            level.total += remaining
+            order.level = level
         self._sequence += 1
         if self._log.is_active:
-            self._note(_ADDED, order, -worst_key, order.remaining)
+            self._note(_ADDED, order, key, remaining)
 
     def _match(self, taker: BookOrder, opposite: BookSide, worst_key: int | None) -> None:
         """Trade until the taker is done, the prices are too bad, or self-trade prevention ends it."""
@@ -290,27 +312,23 @@ class OrderBook(OrderBookReader):
             if worst_key is not None and key < worst_key:
                 return
             level = levels[key]
-            price = key * opposite.sign
             maker = level.head
-            while maker is not None:
-                if owner and maker.owner == owner:
-                    self._prevent_self_trade(taker, maker, level, opposite)
-                    if taker.state is _CANCELLED:
-                        return
-                else:
-                    size = maker.remaining if maker.remaining < taker.remaining else taker.remaining
-                    taker.remaining -= size
-                    self._trade_sequence += 1
-                    self._last_price = price
-                    self._trades.append(
-                        Trade(self._trade_sequence, price, size, maker.order_id, taker_id, side)
-                    )
-                    self._fill_resting(maker, level, opposite, size)
-                    if has_stops:
-                        self._triggered.extend(self._stops.release(price))
-                    if not taker.remaining:
-                        return
-                maker = level.head
+            if owner and maker.owner == owner:
+                self._prevent_self_trade(taker, maker, level, opposite)
+                if taker.state is _CANCELLED:
+                    return
+                continue
+            price = key * opposite.sign
+            size = maker.remaining if maker.remaining < taker.remaining else taker.remaining
+            taker.remaining -= size
+            self._trade_sequence += 1
+            self._last_price = price
+            self._trades.append(Trade(self._trade_sequence, price, size, maker.order_id, taker_id, side))
+            self._fill_resting(maker, level, opposite, size)
+            if has_stops:
+                self._triggered.extend(self._stops.release(price))
+            if not taker.remaining:
+                return
 
     def _fill_resting(self, order: BookOrder, level: PriceLevel, side: BookSide, size: int) -> None:
         if size == order.remaining:
@@ -358,7 +376,7 @@ class OrderBook(OrderBookReader):
         for key in reversed(opposite.keys):
             if worst_key is not None and key < worst_key:
                 return False
-            maker = opposite.levels[key].head
+            maker: BookOrder | None = opposite.levels[key].head
             while maker is not None:
                 if not owner or maker.owner != owner:
                     wanted -= maker.remaining
@@ -374,7 +392,8 @@ class OrderBook(OrderBookReader):
     def _wait(self, order: BookOrder) -> None:
         """Let a new stop wait; the last trade may trigger it already."""
         order.state = _NEW
-        self._register(order)
+        self._orders[order.order_id] = order
+        self._watch(order)
         self._stops.add(order)
         self._sequence += 1
         if self._log.is_active:
@@ -409,14 +428,12 @@ class OrderBook(OrderBookReader):
                 reason = _POST_ONLY
         return reason
 
-    def _register(self, order: BookOrder) -> None:
-        """Make an order known by its id; those that wait for something are numbered by arrival."""
-        self._orders[order.order_id] = order
-        if order.terms is not PLAIN:
-            self._arrivals += 1
-            order.arrival = self._arrivals
-            if order.terms.expires_ns:
-                self._expiries.add(order)
+    def _watch(self, order: BookOrder) -> None:
+        """Number a live order that waits for a trade or for its end, and watch its time."""
+        self._arrivals += 1
+        order.arrival = self._arrivals
+        if order.terms.expires_ns:
+            self._expiries.add(order)
 
     def _withdraw(self, order: BookOrder, state: OrderState, reason: Reason) -> None:
         """Take a live order out of its place and end it."""

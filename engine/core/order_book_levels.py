@@ -94,15 +94,15 @@ class BookOrder:
 
 
 class PriceLevel:
-    """The queue at one price, first in at the head, linked through the orders themselves."""
+    """The queue at one price, first in at the head, linked through the orders themselves; never empty."""
 
     __slots__ = ("head", "key", "tail", "total")
 
-    def __init__(self, key: int) -> None:
+    def __init__(self, key: int, order: BookOrder) -> None:
         self.key = key
-        self.total = 0
-        self.head: BookOrder | None = None
-        self.tail: BookOrder | None = None
+        self.total = order.remaining
+        self.head = order
+        self.tail = order
 
 
 class BookSide:
@@ -119,25 +119,14 @@ class BookSide:
         self.keys: list[int] = []
         self.levels: dict[int, PriceLevel] = {}
 
-    def append(self, order: BookOrder, key: int) -> PriceLevel:
-        """Put an order at the end of the queue at `key`; returns the level."""
-        level = self.levels.get(key)
-        if level is None:
-            level = self.levels[key] = PriceLevel(key)
-            keys = self.keys
-            if not keys or key > keys[-1]:
-                keys.append(key)
-            else:
-                insort(keys, key)
-        tail = level.tail
-        if tail is None:
-            level.head = order
+    def open_level(self, key: int, order: BookOrder) -> PriceLevel:
+        """Start a level with its first order."""
+        level = self.levels[key] = PriceLevel(key, order)
+        keys = self.keys
+        if not keys or key > keys[-1]:
+            keys.append(key)
         else:
-            tail.next = order
-            order.previous = tail
-        level.tail = order
-        level.total += order.remaining
-        order.level = level
+            insort(keys, key)
         return level
 
     def remove(self, order: BookOrder, level: PriceLevel) -> None:
@@ -155,7 +144,6 @@ class BookSide:
             after.previous = None
             level.head = after
         else:
-            level.head = level.tail = None
             key, keys = level.key, self.keys
             del self.levels[key]
             if keys[-1] == key:

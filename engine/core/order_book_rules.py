@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from engine.core.instrument import Instrument
 from engine.core.order import OrderType, TimeInForce
 from engine.core.order_book_events import Reason, ReasonCode
 from engine.core.order_book_levels import OrderTerms
 
+MOST_SIZE: Final = 2**63 - 1
+"""The largest size in lots where the instrument names none: what a record's field holds."""
+
 
 class OrderRules:
     """The rules of one instrument. Each check gives the reason of a refusal, or None."""
 
-    __slots__ = ("_instrument", "_least_cost", "_least_size", "_most_size")
+    __slots__ = ("_instrument", "limits")
 
     def __init__(self, instrument: Instrument) -> None:
         self._instrument = instrument
-        self._least_size = max(1, instrument.min_size)
-        # 0 stands for no maximum: a size is above 0 anyway.
-        self._most_size = instrument.max_size or 0
         # A notional is a fixed number of atoms times ticks times lots: compare ticks times lots.
-        self._least_cost = -(-instrument.min_notional // instrument.notional(1, 1))
+        self.limits = (
+            max(1, instrument.min_size),
+            MOST_SIZE if instrument.max_size is None else instrument.max_size,
+            max(1, -(-instrument.min_notional // instrument.notional(1, 1))),
+        )
+        """Least size, most size, least product of price and size; an order keeps all of them."""
 
     def amounts(self, size: int, price: int | None) -> Reason | None:
         """Check a total size and a limit price.
 
         An order without a limit price has no notional yet: only its size is checked.
         """
-        if type(size) is not int or size < self._least_size or (self._most_size and size > self._most_size):
+        least_size, most_size, least_cost = self.limits
+        if type(size) is not int or not least_size <= size <= most_size:
             return self._size_refusal(size)
-        if price is not None and (type(price) is not int or price <= 0 or price * size < self._least_cost):
+        if price is not None and (type(price) is not int or price <= 0 or price * size < least_cost):
             return self._price_refusal(size, price)
         return None
 
@@ -65,12 +73,12 @@ class OrderRules:
         return None
 
     def _size_refusal(self, size: int) -> Reason:
-        text = self._instrument.size_text
+        text, (least, most, _) = self._instrument.size_text, self.limits
         if type(size) is not int or size <= 0:
             return Reason(ReasonCode.BAD_SIZE, f"size {size!r} must be a whole number of lots above 0")
-        if size < self._least_size:
-            return Reason(ReasonCode.MIN_SIZE, f"size {text(size)} is below {text(self._least_size)}")
-        return Reason(ReasonCode.MAX_SIZE, f"size {text(size)} is above {text(self._most_size)}")
+        if size < least:
+            return Reason(ReasonCode.MIN_SIZE, f"size {text(size)} is below {text(least)}")
+        return Reason(ReasonCode.MAX_SIZE, f"size {text(size)} is above {text(most)}")
 
     def _price_refusal(self, size: int, price: int) -> Reason:
         if type(price) is not int or price <= 0:

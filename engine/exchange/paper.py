@@ -36,6 +36,8 @@ from engine.exchange.paper_book import PaperBook
 from engine.exchange.queue_model import QUEUE_MODELS, PriceQueue, RestingOrder, queue_model
 
 _NS_PER_MS: Final = 1_000_000
+_NO_BUY: Final = 0
+_NO_SELL: Final = 2**63
 _REMEMBERED_IDS: Final = 65_536
 """How many client ids are kept to refuse a second use: hours of quoting, a few megabytes."""
 
@@ -92,6 +94,8 @@ class PaperVenue:
         # By price, per side. Attributes, not dicts by side: the hash of an enum member is slow.
         self._buys: dict[int, PriceQueue] = {}
         self._sells: dict[int, PriceQueue] = {}
+        self._highest_buy = _NO_BUY
+        self._lowest_sell = _NO_SELL
         self._client_ids: dict[str, None] = {}
 
         self._now = 0
@@ -219,11 +223,7 @@ class PaperVenue:
                 )
             )
             return
-        self._orders[order.client_id] = resting
-        queues = self._queues(order.side)
-        if limit not in queues:
-            queues[limit] = PriceQueue(self._book.levels.volume_at(order.side, limit))
-        queues[limit].orders.append(resting)
+        self._rest(resting)
 
     def _limit_to_hold(self, order: SubmitOrder) -> int:
         """The worst price the order can trade at: its limit, or the last level a market order needs."""
@@ -320,15 +320,19 @@ class PaperVenue:
     def _on_update(self, event: BookUpdate) -> None:
         if not self._book.on_update(event) or not self._orders:
             return
-        bids, asks = event.bids, event.asks
-        if self._buys:
-            self._on_own_levels(Side.BUY, self._buys, bids, event.exchange_ns)
-            if asks:
-                self._fill_crossed_buys()
-        if self._sells:
-            self._on_own_levels(Side.SELL, self._sells, asks, event.exchange_ns)
-            if bids:
-                self._fill_crossed_sells()
+        buys, sells = self._buys, self._sells
+        if buys:
+            self._on_own_levels(Side.BUY, buys, event.bids, event.exchange_ns)
+            for price, _ in event.asks:
+                if price <= self._highest_buy:
+                    self._fill_crossed_buys()
+                    break
+        if sells:
+            self._on_own_levels(Side.SELL, sells, event.asks, event.exchange_ns)
+            for price, _ in event.bids:
+                if price >= self._lowest_sell:
+                    self._fill_crossed_sells()
+                    break
 
     def _on_own_levels(
         self, side: Side, queues: dict[int, PriceQueue], changes: list[Level], book_ns: int
@@ -365,14 +369,14 @@ class PaperVenue:
 
     def _fill_crossed_buys(self) -> None:
         touch = self._book.best_available(Side.SELL)
-        if touch is not None and self._buys and max(self._buys) >= touch:
+        if touch is not None and self._highest_buy >= touch:
             for price in sorted((price for price in self._buys if price >= touch), reverse=True):
                 for order in list(self._buys[price].orders):
                     self._fill_whole(order, "crossed")
 
     def _fill_crossed_sells(self) -> None:
         touch = self._book.best_available(Side.BUY)
-        if touch is not None and self._sells and min(self._sells) <= touch:
+        if touch is not None and self._lowest_sell <= touch:
             for price in sorted(price for price in self._sells if price <= touch):
                 for order in list(self._sells[price].orders):
                     self._fill_whole(order, "crossed")
@@ -410,12 +414,25 @@ class PaperVenue:
             )
         )
 
+    def _rest(self, order: RestingOrder) -> None:
+        self._orders[order.client_id] = order
+        queues = self._queues(order.side)
+        if order.price not in queues:
+            queues[order.price] = PriceQueue(self._book.levels.volume_at(order.side, order.price))
+            self._note_best_own()
+        queues[order.price].orders.append(order)
+
     def _forget(self, order: RestingOrder) -> None:
         del self._orders[order.client_id]
         queues = self._queues(order.side)
         queues[order.price].orders.remove(order)
         if not queues[order.price].orders:
             del queues[order.price]
+            self._note_best_own()
+
+    def _note_best_own(self) -> None:
+        self._highest_buy = max(self._buys, default=_NO_BUY)
+        self._lowest_sell = min(self._sells, default=_NO_SELL)
 
     def _remember(self, client_id: str) -> None:
         self._client_ids[client_id] = None

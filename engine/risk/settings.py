@@ -59,7 +59,7 @@ class RiskSettings:
         "R1: largest order; unset is the strategy's max_position.",
         unit="base",
         above=0,
-        at_most="1e9",
+        at_most=1_000_000_000,
     )
     max_order_notional: Decimal = setting(
         Decimal(1_000), "R2: largest price times size of an order.", unit="quote", above=0, at_most=100_000
@@ -78,7 +78,7 @@ class RiskSettings:
         "unset is twice the strategy's max_position.",
         unit="base",
         above=0,
-        at_most="1e9",
+        at_most=1_000_000_000,
     )
     max_gross_notional: Decimal = setting(
         Decimal(10_000),
@@ -116,14 +116,14 @@ class RiskSettings:
         "Bought plus sold per UTC day; from here on only reducing orders.",
         unit="base",
         above=0,
-        at_most="1e9",
+        at_most=1_000_000_000,
     )
     risk_capital: Decimal | None = setting(
         None,
         "What drawdown is measured against; unset is the equity at the start.",
         unit="quote",
         above=0,
-        at_most="1e9",
+        at_most=1_000_000_000,
     )
 
     @classmethod

@@ -79,7 +79,7 @@ def _simulated(config: Config) -> Market:
         exchange = SimulatedExchange(
             instrument, config.simulator, _account(config, instrument), config.simulator.seed + number
         )
-        desks.append(build_desk(config, instrument, exchange.venue, number))
+        desks.append(_desk(config, instrument, exchange.venue, number))
         feeds.append(exchange.feed)
     return Market(desks, feeds, config.simulator.start_wall_ns)
 
@@ -88,13 +88,18 @@ def _recorded(config: Config) -> Market:
     path = Path(config.engine.input or "")
     instruments = recorded_instruments(path, config.engine.symbols)
     desks = [
-        build_desk(
+        _desk(
             config, instrument, PaperVenue(instrument, _account(config, instrument), config.exchange), number
         )
         for number, instrument in enumerate(instruments.values())
     ]
     feed = RecordingFeed(path, instruments)
     return Market(desks, [feed], feed.start_wall_ns)
+
+
+def _desk(config: Config, instrument: Instrument, venue: Venue, number: int) -> Desk:
+    displays_own = venue.displays_own_orders
+    return Desk(build_trader(config, instrument, number, displays_own=displays_own), venue)
 
 
 def _account(config: Config, instrument: Instrument) -> Account:
@@ -111,12 +116,12 @@ def _opening_quote(config: Config, instrument: Instrument) -> int:
     return instrument.atoms_rounded(config.engine.opening_quote_balance)[0]
 
 
-def build_desk(config: Config, instrument: Instrument, venue: Venue, number: int) -> Desk:
-    """A desk with everything its Trader needs; `number` keeps the client ids of desks apart."""
+def build_trader(config: Config, instrument: Instrument, number: int, *, displays_own: bool) -> Trader:
+    """A Trader with everything it needs; `number` keeps the client ids of an engine's Traders apart."""
     opening = _opening_quote(config, instrument)
     limits = config.risk.limits(instrument, config.strategy.max_position)
     risk = RiskState()
-    trader = Trader(
+    return Trader(
         instrument,
         BasicMarketMaker(instrument, config.strategy),
         OrderManager(instrument, ClientIds(config.simulator.seed % 2**32 * 256 + number), _refresh(config)),
@@ -125,9 +130,8 @@ def build_desk(config: Config, instrument: Instrument, venue: Venue, number: int
         risk,
         LossGuard(instrument, limits, risk, opening),
         opening_quote=opening,
-        displays_own=venue.displays_own_orders,
+        displays_own=displays_own,
     )
-    return Desk(trader, venue)
 
 
 def _refresh(config: Config) -> RefreshPolicy:
@@ -140,5 +144,3 @@ def _refresh(config: Config) -> RefreshPolicy:
         cancel_retry_ns=strategy.cancel_retry_interval_ms * _MS,
         post_fill_pause_ns=strategy.post_fill_pause_ms * _MS,
     )
-
-

@@ -17,7 +17,16 @@ COMMAND_CAPACITY = 1_000
 class Desk:
     """What the stages share about one product. Each queue has one producer and one consumer."""
 
-    __slots__ = ("commands", "fills", "latency", "market_events", "order_events", "product", "trader", "venue")
+    __slots__ = (
+        "commands",
+        "fills",
+        "latency",
+        "market_events",
+        "order_events",
+        "product",
+        "trader",
+        "venue",
+    )
 
     def __init__(self, trader: Trader, venue: Venue) -> None:
         self.product = trader.instrument.symbol

@@ -167,10 +167,9 @@ class Engine:
         self._next_timer_ns = now_ns + self._timer_interval_ns
 
     def _work(self, desk: Desk, started_ns: int) -> None:
-        has_market = len(desk.market_events) > 0
         events = self._supervisor.run(self._strategy.name, lambda: self._strategy.step(desk))
-        commands = self._supervisor.run(self._execution.name, lambda: self._execution.step(desk, events))
-        if has_market and commands:
+        commands = self._supervisor.run(self._execution.name, lambda: self._execution.step(desk))
+        if commands:
             desk.latency.stage("tick_to_quote").record(self._real.monotonic_ns() - started_ns)
         self._show(desk, events, commands)
 
@@ -204,9 +203,11 @@ class Engine:
         order = OperatorCommand(desk.product, now, wall, OperatorAction.SHUTDOWN, reason)
         try:
             self._strategy.tell(desk, order)
-            commands = self._execution.step(desk, ())
+            commands = self._execution.step(desk)
         except Exception as error:
-            self._report("SHUTDOWN", f"the Trader could not cancel its orders ({error}); the listed ones are cancelled")
+            self._report(
+                "SHUTDOWN", f"the Trader could not cancel its orders ({error}); the listed ones are cancelled"
+            )
             self._cancel_listed(desk, reason)
             return
         self._show(desk, [order], commands)

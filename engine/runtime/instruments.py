@@ -25,9 +25,8 @@ def recorded_instruments(path: Path, symbols: Sequence[str]) -> dict[str, Instru
         if seen is None:
             near = difflib.get_close_matches(symbol, observed, 1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise UsageError(
-                f"{path} holds no book or trade of {symbol}{hint} (it holds: {', '.join(sorted(observed)) or 'none'})"
-            )
+            held = ", ".join(sorted(observed)) or "none"
+            raise UsageError(f"{path} holds no book or trade of {symbol}{hint} (it holds: {held})")
         listed = known.get(symbol)
         fits = listed is not None and listed.tick <= seen.tick and listed.lot <= seen.lot
         chosen[symbol] = listed if listed is not None and fits else seen

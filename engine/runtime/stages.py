@@ -56,6 +56,8 @@ class MarketDataStage:
             for event in events:
                 receiver = self._desks.get(event.product)
                 if receiver is not None:
+                    # A paper venue must have seen the market up to now before it is asked what happened.
+                    receiver.venue.on_market(event)
                     self._push(receiver, event)
         for desk in self._desks.values():
             for answer in desk.venue.poll(now):
@@ -89,7 +91,7 @@ class StrategyStage:
         orders = desk.order_events.drain()
         events: list[AnyEvent] = [*orders, *market]
         if orders and market:
-            # Answers and market data share one arrival order; the sort is stable, so answers go first on a tie.
+            # One arrival order for both; the sort is stable, so answers go first on a tie.
             events.sort(key=_arrival)
         started = real.monotonic_ns()
         for event in events:
@@ -116,8 +118,8 @@ class ExecutionStage:
 
     name = "execution"
 
-    def step(self, desk: Desk, events: Sequence[AnyEvent]) -> list[AnyCommand]:
-        """Send what waits; then let the venue see the market data that passed by. Returns what was sent."""
+    def step(self, desk: Desk) -> list[AnyCommand]:
+        """Send what waits. Returns what was sent."""
         venue = desk.venue
         commands = desk.commands.drain()
         for command in commands:
@@ -126,9 +128,6 @@ class ExecutionStage:
         for command in commands:
             if isinstance(command, SubmitOrder):
                 venue.submit(command)
-        for event in events:
-            if isinstance(event, MarketEvent):
-                venue.on_market(event)
         return commands
 
 

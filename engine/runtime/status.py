@@ -118,7 +118,11 @@ def submit_report(desk: Desk, command: SubmitOrder) -> Report:
 
 
 def _term(term: Term, instrument: Instrument) -> Report:
-    return {"name": term.name, "value": scaled_text(term.value, instrument.model_places), "inputs": term.inputs}
+    return {
+        "name": term.name,
+        "value": scaled_text(term.value, instrument.model_places),
+        "inputs": term.inputs,
+    }
 
 
 def cancel_report(command: CancelOrder) -> Report:

@@ -108,7 +108,7 @@ class BasicSettings:
         1, "An order this close to its wanted price is kept.", unit="ticks", at_least=0, live=True
     )
     min_quote_life_ms: int = setting(
-        0, "An order younger than this is not replaced.", unit="ms", at_least=0, live=True
+        500, "An order younger than this is not replaced.", unit="ms", at_least=0, live=True
     )
     wait_cancel_ack: bool = setting(
         True, "Place no replacement before the venue proved the cancel.", live=True

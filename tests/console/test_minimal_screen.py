@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import textwrap
 from collections.abc import Callable
 
 import pytest
@@ -47,6 +48,7 @@ while True:
 """
 BROKEN = f"""
 import sys
+import textwrap
 print('''{STATUS}''', flush=True)
 sys.exit("venue refused: no such product")
 """
@@ -77,11 +79,11 @@ async def test_it_shows_the_newest_figures_and_q_waits_for_the_summary(size: tup
         await until(pilot, lambda: "65,088.5" in text(app, "market") and app._engine.unreadable == 2)
         assert text(app, "header") == "SIM   BTC-USD   ACTIVE   live"
         assert text(app, "market").split("\n")[2] == f"{'position':<14}{'-0.031':>15}"
-        assert "+18.9" in text(app, "pnl")
+        assert "+18.90" in text(app, "pnl")
         assert "-6.42" in text(app, "pnl")
         assert "p99 142 us" in text(app, "activity")
         if size[0] > 80:
-            assert lines(app, "fills") == ["buy            0.01 at         65,088   fee 0.13"]
+            assert lines(app, "fills") == ["buy            0.01 at         65,088   fee 0.1300"]
             assert lines(app, "alerts") == ["fees: maker 2 bps", "warning  STALE  [red]no data[/red] for 5 s"]
         await pilot.press("q")
         await until(pilot, lambda: not app.is_running)
@@ -169,6 +171,23 @@ async def test_a_screen_that_is_closed_from_outside_takes_its_engine_along() -> 
     assert app.last_words.endswith("digest abc123")
 
 
+async def test_an_engine_that_still_speaks_while_the_screen_goes_down_disturbs_nothing() -> None:
+    # It takes several redraws to end, as a venue's answers to the last cancels do.
+    talks = f"""
+        import sys, time
+        for _ in range(10):
+            for line in ('''{OTHER}''', '''{FILL}''', '''{ALERT}'''):
+                print(line, flush=True)
+            time.sleep(0.05)"""
+    app = console(
+        PATIENT.replace("def end(*_):", "def end(*_):" + textwrap.indent(textwrap.dedent(talks), "    "))
+    )
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: "65,088.5" in text(app, "market"))
+    assert app.last_words.endswith("digest abc123")
+    assert set(app._statuses) == {"BTC-USD", "ETH-USD"}
+
+
 def test_figures_without_a_value_say_so() -> None:
     rows = {label: value for group in figures({}).values() for label, value in group}
     assert set(rows.values()) == {"n/a", "p50 n/a", "p99 n/a"}
@@ -191,3 +210,9 @@ def test_figures_without_a_value_say_so() -> None:
 )
 def test_amounts(value: object, signed: bool, shown: str) -> None:
     assert amount(value, signed=signed) == shown
+
+
+def test_money_is_rounded_for_the_eye_and_the_residual_is_not() -> None:
+    pnl = dict(figures({"equity_change": "-1234.565001", "pnl_residual": "0.00000001"})["pnl"])
+    assert pnl["P&L"] == "-1,234.57"
+    assert pnl["residual"] == "0.00000001"

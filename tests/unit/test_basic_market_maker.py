@@ -16,7 +16,6 @@ from engine.core.order import Side
 from engine.core.price_levels import PriceLevels
 from engine.strategy.basic import BasicMarketMaker
 from engine.strategy.basic_settings import BasicSettings
-from engine.strategy.explain import price_rows, size_rows, waterfall
 from engine.strategy.protocol import Decision, Strategy
 
 D = Decimal
@@ -149,6 +148,17 @@ def test_stress_widens_and_adds_to_imbalance():
     assert bench.maker.is_stressed
 
 
+def test_stress_ends_in_a_market_that_stands_still():
+    bench = MakerBench()
+    bench.stress()
+    assert bench.touch(bench.decide(after_ns=MS)) == ("9990", "10010")
+    # No book event for a minute: the two moves leave the window, three calm checks follow.
+    assert bench.touch(bench.decide(after_ns=61_000 * MS)) == ("9990", "10010")
+    assert bench.maker.volatility == 0.0
+    assert bench.touch(bench.decide()) == ("9990", "10010")
+    assert bench.touch(bench.decide()) == ("9995", "10005")
+
+
 def test_the_spread_never_falls_below_its_minimum():
     bench = MakerBench(base_spread_bps=D("5"), min_spread_bps=D("5"))
     assert bench.touch(bench.decide()) == ("9997.5", "10002.5")
@@ -203,6 +213,14 @@ def test_a_quote_is_at_most_its_share_of_the_displayed_depth():
     assert decision.reason == ("no ask: book too thin, 0.1 on 5 levels allows 0.05, the minimum is 0.1")
 
 
+def test_a_depth_cap_equal_to_the_minimum_is_still_quoted():
+    bench = MakerBench(min_order_quantity=D("0.004"))
+    bench.market(([("9999", "0.008")], [("10001", "0.007")]))
+    decision = bench.decide()
+    assert bench.sizes(decision, Side.BUY) == ["0.004"] * 3
+    assert bench.sizes(decision, Side.SELL) == []
+
+
 def test_depth_and_mid_come_from_the_market_without_our_own_orders():
     bench = MakerBench()
     shown = PriceLevels()
@@ -245,10 +263,10 @@ def test_no_bid_below_one_tick():
     bench.market(([("1", "10")], [("2", "10")]))
     decision = bench.decide()
     assert bench.prices(decision, Side.BUY) == ["1"] * 3
-    wide = MakerBench(tick="1", base_spread_bps=D(5_000), max_spread_bps=D(9_000), price_level_spacing=D(2))
+    wide = MakerBench(tick="1", base_spread_bps=D(5_000), max_spread_bps=D(9_000), price_level_spacing=D(1))
     wide.market(([("1", "10")], [("3", "10")]))
     decision = wide.decide()
-    assert wide.prices(decision, Side.BUY) == ["1"], "2 - 0.5 and 2 - 1.5 are below the second tick"
+    assert wide.prices(decision, Side.BUY) == ["1"], "2 - 0.5 rounds to 1 and 2 - 1.5 to 0"
     assert decision.reason == "bid levels from 1 on left out: the price would not be positive"
 
 
@@ -343,85 +361,19 @@ def test_a_short_position_hedges_by_buying_and_never_past_the_target():
     assert bench.instrument.size_text(take.size) == "0.7"
 
 
-# -- explanation ---------------------------------------------------------------------------------
+def test_a_hedge_that_would_be_too_small_is_not_sent():
+    small = {"order_quantity": D("0.5"), "min_order_quantity": D("0.5"), "max_position": D("0.8")}
+    bench = MakerBench(auto_hedge_enabled=True, **small)
+    assert bench.decide("0.499").take is None
+    assert bench.decide("0.5").take is not None
 
 
-def test_section_16_example_is_reproduced_to_the_digit():
-    bench = MakerBench()
-    bench.market(([("10000", "15")], [("10000.01", "5")]))
-    bid = bench.decide("5").quotes[0]
-    assert price_rows(bench.instrument, bid.explain()) == [
-        ("fair", "10000.005", "mid of 10000 and 10000.01"),
-        ("skew", "-0.250000125", "0.5·5/10·1 bp"),
-        ("half spread", "-5.0000025", "5 bp"),
-        ("imbalance", "-2.50000125", "×1.5, |0.5| > 0.3"),
-        ("stress", "0", "calm, volatility 0 (threshold 0.5) % per √minute"),
-        ("clamp", "0", "2.5 to 25 bp"),
-        ("level", "0", "0·0.1·10 bp"),
-        ("tick", "-0.004996125", "down to 0.01"),
-        ("post-only", "0", "best ask 10000.01"),
-        ("price", "9992.25", ""),
-    ]
-    assert bench.instrument.price_text(bid.price) == "9992.25"
-    assert size_rows(bench.instrument, bid.explain_size()) == [
-        ("base", "0.01", "0.01 X"),
-        ("taper", "-0.005", "×(1 − 5/10)"),
-        ("depth cap", "0", "0.5 of 15 on 5 levels"),
-        ("lot", "0", "down to 0.001"),
-        ("clamp", "0", "0.001 to 1"),
-        ("size", "0.005", ""),
-    ]
-    assert bench.instrument.size_text(bid.size) == "0.005"
-
-
-def test_a_waterfall_aligns_the_decimal_points_and_signs_every_step():
-    bench = MakerBench()
-    bench.market(([("10000", "15")], [("10000.01", "5")]))
-    ask = bench.decide("-5").quotes[3]
-    assert waterfall(price_rows(bench.instrument, ask.explain())) == [
-        "fair         10000.005        mid of 10000 and 10000.01",
-        "skew            +0.250000125  0.5·-5/10·1 bp",
-        "half spread     +5.0000025    5 bp",
-        "imbalance       +2.50000125   ×1.5, |0.5| > 0.3",
-        "stress           0            calm, volatility 0 (threshold 0.5) % per √minute",
-        "clamp            0            2.5 to 25 bp",
-        "level            0            0·0.1·10 bp",
-        "tick            +0.004996125  up to 0.01",
-        "post-only        0            best bid 10000",
-        "price        10007.76",
-    ]
-
-
-def test_every_part_of_a_size_has_its_term():
-    bench = MakerBench(order_quantity=D("0.5"), min_order_quantity=D("0.4"), volume_depth_factor=D("0.333"))
-    bench.market(([("9999", "1.211")], [("10001", "10")]))  # a third of it: 0.403263
-    bid = bench.decide("1").quotes[0]
-    assert [(t.name, t.value) for t in bid.explain_size()] == [
-        ("base", 500),
-        ("taper", -50),
-        ("depth cap", -46),
-        ("lot", -1),
-        ("clamp", 0),
-    ]
-    assert bid.size == 403
-    low = bench.decide("9.5").quotes[0]
-    assert [(t.name, t.value) for t in low.explain_size()][-1] == ("clamp", 375)
-    assert low.size == 400
-
-
-def test_stress_and_clamp_are_terms_of_their_own():
-    bench = MakerBench(base_spread_bps=D(20))
-    bench.stress()
-    bench.market(BID_HEAVY)
-    ask = next(q for q in bench.decide().quotes if q.slot == "A1")
-    rows = {name: (value, inputs) for name, value, inputs in price_rows(bench.instrument, ask.explain())}
-    assert rows["half spread"][0] == "10"
-    assert rows["imbalance"][0] == "5"
-    assert rows["stress"][0] == "15"
-    assert rows["stress"][1].startswith("×2, volatility ")
-    assert rows["clamp"] == ("-5", "2.5 to 25 bp")
-    assert rows["level"] == ("2", "1·0.1·20 bp")
-    assert rows["price"][0] == "10027"
+def test_a_hedge_never_names_a_price_below_one_tick():
+    bench = MakerBench(tick="1", auto_hedge_enabled=True, base_spread_bps=D(9_000), max_spread_bps=D(9_000))
+    bench.market(([("1", "10")], [("9", "10")]))
+    take = bench.decide("5").take
+    assert take is not None
+    assert take.price == 1
 
 
 # -- settings against an instrument --------------------------------------------------------------
@@ -454,6 +406,15 @@ def test_settings_that_the_instrument_cannot_express_are_refused_by_name(setting
     with pytest.raises(UsageError) as error:
         BasicMarketMaker(instrument, BasicSettings(**settings))
     assert str(error.value) == message
+
+
+def test_minimum_sizes_round_up_to_the_lot_and_maximum_sizes_down():
+    bench = MakerBench(min_order_quantity=D("0.0015"))
+    assert bench.sizes(bench.decide("9.9"), Side.BUY) == ["0.002"] * 3
+    bench = MakerBench(max_order_quantity=D("0.0255"), auto_hedge_enabled=True)
+    take = bench.decide("5").take
+    assert take is not None
+    assert take.size == 25
 
 
 def test_the_instruments_own_sizes_bound_the_quotes():

@@ -170,7 +170,7 @@ def test_a_folder_and_bytes_that_are_no_text_are_errors(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "said"),
     [
-        ("[strategy]\nlevels = 2\nlevls = 3\n", 3, "unknown key strategy.levls; did you mean strategy.levels?"),
+        ("[strategy]\n\nlevls = 3\n", 3, "unknown key strategy.levls; did you mean strategy.levels?"),
         ("\n[stratgy]\n", 2, "unknown section stratgy; did you mean strategy?"),
         ("[stratgy]\nlevels = 2\n", 1, "unknown section stratgy; did you mean strategy?"),
         ("mode = 'sim'\n", 1, "unknown key mode; did you mean engine.mode?"),

@@ -18,10 +18,19 @@ TESTS = Path(__file__).resolve().parents[1]
 
 STRATEGY = "unit/test_strategy_settings.py::test_effect"
 SIMULATOR = "unit/test_simulator_settings.py::test_setting_acts"
+RISK = "unit/test_risk_settings.py::test_effect"
 PAPER = "unit/test_paper_venue.py::test_every_setting_has_an_effect"
-ORDERS = "unit/test_order_manager.py"
+RUN = "integration/test_settings_act.py"
 
 EFFECTS = {
+    "engine.symbols": f"{RUN}::test_symbols",
+    "engine.strategy": "unit/test_config.py::test_a_wrong_value_names_place_key_value_and_what_was_expected",
+    "engine.speed": "unit/test_pacer.py::test_speed_divides_the_waiting",
+    "engine.duration_s": f"{RUN}::test_duration_s",
+    "engine.opening_quote_balance": f"{RUN}::test_opening_quote_balance",
+    "engine.opening_base_balance": f"{RUN}::test_opening_base_balance",
+    "engine.timer_interval_ms": f"{RUN}::test_timer_interval_ms",
+    "engine.status_interval_s": f"{RUN}::test_status_interval_s",
     "engine.mode": "unit/test_config.py::test_fees_default_to_those_of_the_modes_venue",
     "strategy.base_spread_bps": STRATEGY,
     "strategy.min_spread_bps": STRATEGY,
@@ -45,29 +54,22 @@ EFFECTS = {
     "strategy.volatility_threshold": STRATEGY,
     "strategy.spread_widen_factor": STRATEGY,
     "strategy.market_stress_check_ms": STRATEGY,
-    "strategy.order_timeout_ms": f"{ORDERS}::test_order_timeout_replaces_an_order_that_is_too_old",
-    "strategy.cancel_retry_interval_ms": (
-        f"{ORDERS}::test_cancel_retry_doubles_from_its_interval_until_the_venue_answers"
-    ),
-    "strategy.reprice_tolerance_ticks": f"{ORDERS}::test_reprice_tolerance_ticks_keeps_a_close_price",
-    "strategy.min_quote_life_ms": (
-        f"{ORDERS}::test_min_quote_life_protects_a_young_order_from_replacement_only"
-    ),
-    "strategy.wait_cancel_ack": (
-        f"{ORDERS}::test_without_wait_cancel_ack_the_replacement_goes_along_and_both_count"
-    ),
-    "strategy.post_fill_pause_ms": (
-        f"{ORDERS}::test_post_fill_pause_keeps_new_quotes_back_on_the_side_of_the_fill"
-    ),
-    # Both files walk their whole section by themselves.
+    "strategy.order_timeout_ms": f"{RUN}::test_order_timeout_ms",
+    "strategy.cancel_retry_interval_ms": f"{RUN}::test_cancel_retry_interval_ms",
+    "strategy.reprice_tolerance_ticks": f"{RUN}::test_patience_sends_fewer_quotes",
+    "strategy.min_quote_life_ms": f"{RUN}::test_patience_sends_fewer_quotes",
+    "strategy.wait_cancel_ack": f"{RUN}::test_wait_cancel_ack",
+    "strategy.post_fill_pause_ms": f"{RUN}::test_patience_sends_fewer_quotes",
+    # These files walk their whole sections by themselves.
+    **{name: RISK for name in schema().keys if name.startswith("risk.")},
     **{name: SIMULATOR for name in schema().keys if name.startswith("simulator.")},
     "exchange.order_latency_ms": PAPER,
     "exchange.answer_latency_ms": PAPER,
     "exchange.queue_model": PAPER,
     "exchange.queue_n": PAPER,
     "exchange.partial_fills": PAPER,
-    "fees.maker_bps": "unit/test_config.py::test_fees_that_somebody_set_hold_in_every_mode",
-    "fees.taker_bps": "unit/test_config.py::test_fees_that_somebody_set_hold_in_every_mode",
+    "fees.maker_bps": f"{RUN}::test_fees",
+    "fees.taker_bps": f"{RUN}::test_fees",
 }
 
 

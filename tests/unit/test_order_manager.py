@@ -388,6 +388,24 @@ def test_an_order_unknown_for_too_long_halts_once() -> None:
     assert not desk.manager.on_time(1 << 60, 0).must_halt
 
 
+def test_an_order_that_became_certain_does_not_halt_later() -> None:
+    desk = Desk()
+    client_id = desk.submit(bid(100))
+    desk.manager.on_time(3_000 * MS, 0)
+    desk.accept(client_id)
+    assert not desk.manager.on_time(100_000 * MS, 0).must_halt
+    assert desk.state(client_id) is OrderState.NEW
+
+
+def test_each_order_is_doubted_at_its_own_time() -> None:
+    desk = Desk(ack_timeout_ns=100)
+    first, second = desk.submit(bid(100), 4), desk.submit(ask(110), 5)
+    desk.manager.on_time(105, 0)
+    assert (desk.state(first), desk.state(second)) == (OrderState.UNCERTAIN, OrderState.PENDING)
+    desk.manager.on_time(106, 0)
+    assert desk.state(second) is OrderState.UNCERTAIN
+
+
 def test_a_cancel_unproven_for_too_long_halts() -> None:
     desk = Desk(unresolved_limit_ns=1_000 * MS)
     client_id = desk.place(bid(100))

@@ -117,13 +117,13 @@ def test_r2_notional(price: int, lots: int, code: str) -> None:
         (1_020_000, ""),
         (1_020_001, "COLLAR"),
         (10 * MID, "COLLAR"),
-        (1, "COLLAR"),
+        (MID // 10, "COLLAR"),
     ],
 )
 @pytest.mark.parametrize("side", list(Side))
 def test_r3_collar_of_two_percent(side: Side, price: int, code: str) -> None:
     desk = Desk(collar_pct=Decimal(2))
-    assert desk.code(desk.take(side, 3, price)) == code
+    assert desk.code(desk.take(side, 30, price)) == code
 
 
 def test_r3_measures_from_a_mid_between_two_ticks_exactly() -> None:
@@ -194,6 +194,11 @@ def test_r5_invalid_orders(fields: dict[str, Any]) -> None:
     order = msgspec.structs.replace(desk.order(Side.BUY, 3), **fields)
     assert desk.code(order) == "INVALID"
     assert desk.codes(order)[0] == "INVALID"
+
+
+def test_r5_a_price_of_zero_is_invalid_even_without_a_smallest_notional() -> None:
+    desk = Desk(dataclasses.replace(BTC, min_notional=0))
+    assert desk.code(msgspec.structs.replace(desk.order(Side.BUY, 3), price=0)) == "INVALID"
 
 
 def test_r5_minima_and_maxima_themselves_are_valid() -> None:
@@ -314,24 +319,28 @@ def test_r8_round_trip_returns_the_exposure_to_zero() -> None:
     assert desk.code(desk.order(Side.BUY, 100)) == ""
     desk.context.position = 100
     assert desk.code(desk.order(Side.BUY, 3)) == "EXPOSURE"
-    assert desk.code(desk.order(Side.SELL, 100)) == ""
+    assert desk.code(desk.order(Side.SELL, 100, MID)) == ""
     desk.context.position = 0
     assert desk.code(desk.order(Side.BUY, 100)) == ""
 
 
 @pytest.mark.parametrize(
-    ("balance", "code"), [("599.40", ""), ("599.399", "EXPOSURE"), ("0", "EXPOSURE"), ("-1", "EXPOSURE")]
+    ("balance", "code"), [("599.5", ""), ("599.49999", "EXPOSURE"), ("0", "EXPOSURE"), ("-1", "EXPOSURE")]
 )
 def test_r8_free_balance_after_every_open_buy(balance: str, code: str) -> None:
     desk = Desk(min_free_balance_pct=Decimal(5))
     desk.context.equity = BTC.atoms(2_000)
     desk.rest(Side.BUY, 20)  # 9,990 x 0.02 = 199.80
     desk.context.quote_balance = BTC.atoms(balance)
-    order = desk.order(Side.BUY, 30)  # 299.70; 100 must stay free
-    assert BTC.atoms("199.80") + BTC.atoms("299.70") + BTC.atoms(100) == BTC.atoms("599.50")
-    desk.context.quote_balance += BTC.atoms("0.1")
-    assert desk.code(order) == code
+    # 9,990 x 0.03 = 299.70, and 5 % of 2,000 must stay free: 599.50 in all
+    assert desk.code(desk.order(Side.BUY, 30)) == code
     assert desk.code(desk.order(Side.SELL, 30)) == ""
+
+
+def test_r8_a_worthless_account_buys_nothing_on_credit() -> None:
+    desk = Desk(min_free_balance_pct=Decimal(5))
+    desk.context.quote_balance, desk.context.equity = 0, BTC.atoms(-100_000)
+    assert desk.code(desk.order(Side.BUY, 3)) == "EXPOSURE"
 
 
 def test_r8_closing_a_short_needs_no_free_balance() -> None:

@@ -67,13 +67,14 @@ def test_a_move_leaves_the_window_after_sixty_seconds():
     assert volatility.value == 0.0
 
 
+@pytest.mark.parametrize("beyond_ns", [7, 11], ids=["on the grid", "off the grid"])
 @pytest.mark.parametrize("silence_s", [3, 59, 60, 61, 62, 63, 64, 200, 86_400])
-def test_a_long_silence_equals_the_same_silence_second_by_second(silence_s):
+def test_a_long_silence_equals_the_same_silence_second_by_second(silence_s, beyond_ns):
     jumped, walked = Volatility(), Volatility()
     for volatility in (jumped, walked):
         volatility.on_mid(7, 100)
         volatility.on_mid(SECOND, 103)
-    end = silence_s * SECOND + 11
+    end = silence_s * SECOND + beyond_ns
     jumped.advance(end)
     for second in range(1, silence_s + 1):
         walked.advance(second * SECOND)

@@ -1,0 +1,1 @@
+"""A seeded exchange with a real matching engine, participants of its own, and virtual time."""

@@ -89,13 +89,14 @@ class OrderDesk:
 
     def submit(self, now_ns: int, order: SubmitOrder) -> None:
         """An order of ours has arrived."""
-        refusal = self._refusal(now_ns, order)
-        if refusal is not None:
-            self._reject(now_ns, order.client_id, *refusal)
-            return
+        # First, so that any other reject means that no order of this id exists.
         original = self._known.get(order.client_id)
         if original is not None:
             self._answer_duplicate(now_ns, order.client_id, original)
+            return
+        refusal = self._refusal(now_ns, order)
+        if refusal is not None:
+            self._reject(now_ns, order.client_id, *refusal)
             return
         hold_price = self._hold_price(order)
         if not self._account.hold(order.side, hold_price, order.size):

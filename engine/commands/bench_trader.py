@@ -1,0 +1,186 @@
+"""How fast a decision is: the strategy's step, the risk gate, and tick to quote through the whole Trader.
+
+Tick to quote starts with the bytes of a level2 frame and ends with the commands in hand: decoding,
+book, signals, quotes with their explanation, risk checks, order bookkeeping. No socket and no journal
+is part of it. The venue's answers are given between the timed pieces.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from engine.commands.bench_feed import level2_frames, opening_book, updates
+from engine.commands.bench_timing import BenchResult, Candidate, time_interleaved
+from engine.config import Config, EngineSettings, ExchangeSettings, FeeSettings
+from engine.core.events import (
+    AnyCommand,
+    CancelOrder,
+    OrderAccepted,
+    OrderCancelled,
+    SubmitOrder,
+    Timer,
+)
+from engine.core.client_ids import ClientIds
+from engine.core.order import Side
+from engine.core.order_manager import OrderManager, RefreshPolicy
+from engine.core.price_levels import PriceLevels
+from engine.exchange.coinbase.advanced import AdvancedSession
+from engine.exchange.coinbase.products import catalogue
+from engine.exchange.simulator.settings import SimulatorSettings
+from engine.risk.gate import RiskContext, RiskGate
+from engine.risk.settings import RiskSettings
+from engine.risk.state import RiskState
+from engine.runtime.builder import build_trader
+from engine.strategy.basic import BasicMarketMaker
+from engine.strategy.basic_settings import BasicSettings
+from engine.strategy.protocol import MarketView
+from engine.telemetry.histogram import Histogram
+from engine.trader import Trader
+
+_MS = 1_000_000
+_SETTINGS = BasicSettings(min_quote_life_ms=0, reprice_tolerance_ticks=0, wait_cancel_ack=False)
+"""Every decision replaces at once whatever has moved by a tick: the most a frame can cause."""
+
+
+def _config() -> Config:
+    return Config(
+        EngineSettings(),
+        _SETTINGS,
+        RiskSettings.for_mode("sim"),
+        SimulatorSettings(),
+        ExchangeSettings(),
+        FeeSettings(),
+    )
+
+
+def bench_strategy_step(seed: int = 7, chunks: int = 30, size: int = 100) -> BenchResult:
+    """One decision of the basic strategy: imbalance, spread, skew, and three quotes a side."""
+    instrument = catalogue()["BTC-USD"]
+    book = PriceLevels()
+    book.apply_snapshot(*opening_book())
+    strategy = BasicMarketMaker(instrument, _SETTINGS)
+    strategy.start()
+    view = MarketView(0, 0, book, book, 0)
+    quoted = 0
+
+    def run(changes: Sequence[tuple[list[tuple[int, int]], list[tuple[int, int]]]]) -> None:
+        nonlocal quoted
+        for bids, asks in changes:
+            book.apply(bids, asks)
+            view.now_ns += 100 * _MS
+            strategy.on_book(view.now_ns, book)
+            decision = strategy.decide(view)
+            quoted += 0 if decision is None else len(decision.quotes)
+
+    stream = updates(seed, chunks * size)
+    parts = [stream[start : start + size] for start in range(0, len(stream), size)]
+    (timing,) = time_interleaved([Candidate("strategy", run)], parts, len)
+    assert quoted >= 5 * len(stream), "the strategy did not quote"
+    return timing.result("strategy step, three levels a side", f"{quoted} quotes; includes one book update")
+
+
+def bench_risk_check(chunks: int = 30, size: int = 500) -> BenchResult:
+    """One order through every control of the risk gate."""
+    instrument = catalogue()["BTC-USD"]
+    limits = RiskSettings.for_mode("sim").limits(instrument, _SETTINGS.max_position)
+    gate = RiskGate(instrument, limits, RiskState())
+    orders = OrderManager(instrument, ClientIds(1), RefreshPolicy())
+    mid = 2 * 6_508_366
+    context = RiskContext(
+        orders.own,
+        is_book_live=True,
+        mid=mid,
+        best_bid=mid // 2 - 1,
+        best_ask=mid // 2 + 1,
+        quote_balance=instrument.atoms(1_000_000),
+        equity=instrument.atoms(1_000_000),
+    )
+    intents = [
+        SubmitOrder(
+            instrument.symbol,
+            0,
+            f"order {number}",
+            Side.BUY,
+            1_000_000 + number,
+            mid // 2 - 1_000,
+            post_only=True,
+            slot=f"B{number % 3}",
+        )
+        for number in range(size)
+    ]
+
+    def run(batch: Sequence[SubmitOrder]) -> None:
+        for intent in batch:
+            gate.check(intent, context)
+
+    (timing,) = time_interleaved([Candidate("risk", run)], [intents] * chunks, len)
+    assert gate.approved == chunks * size and not gate.denied, "the gate did not let the orders through"
+    return timing.result("risk check, all controls", f"{gate.approved} approved")
+
+
+class _Answers:
+    """Answers a Trader's commands as a venue would: everything is accepted, every cancel is proven."""
+
+    def __init__(self, trader: Trader) -> None:
+        self._trader = trader
+        self._live: dict[str, SubmitOrder] = {}
+        self.submitted = 0
+
+    def answer(self, commands: Sequence[AnyCommand], now: int) -> None:
+        """Tell the Trader what became of its commands; what it wants then is answered too."""
+        product = self._trader.instrument.symbol
+        while commands:
+            for command in commands:
+                order_id = command.client_id
+                if isinstance(command, CancelOrder):
+                    remaining = self._live.pop(order_id).size
+                    self._trader.on_event(OrderCancelled(product, now, now, order_id, remaining))
+                else:
+                    self.submitted += 1
+                    self._live[order_id] = command
+                    self._trader.on_event(OrderAccepted(product, now, now, order_id, order_id))
+            commands = self._trader.on_event(Timer(product, now, now))
+
+
+def bench_tick_to_quote(seed: int = 7, frames: int = 4_000, warm_up: int = 500) -> list[BenchResult]:
+    """Frames 100 ms apart, each from its bytes to the Trader's commands; quantiles of wall time.
+
+    A counted frame has moved the mid, so that up to six quotes are cancelled and placed anew at once.
+    """
+    instrument = catalogue()["BTC-USD"]
+    raw = level2_frames(seed, frames, instrument)
+    session = AdvancedSession({instrument.symbol: instrument})
+    trader = build_trader(_config(), instrument, 0, displays_own=False)
+    trader.strategy.start()
+    answers = _Answers(trader)
+    for event in session.on_frame(raw[0], 0, 0):
+        trader.on_event(event)
+    spent_ns = Histogram()
+    clock = time.perf_counter_ns
+    now = replaced = 0
+    for number, frame in enumerate(raw[1:]):
+        now += 100 * _MS
+        begin = clock()
+        for event in session.on_frame(frame, now, now):
+            trader.on_event(event)
+        commands = trader.on_event(Timer(instrument.symbol, now, now))
+        spent = clock() - begin
+        placed = sum(isinstance(command, SubmitOrder) for command in commands)
+        if placed and number >= warm_up:
+            spent_ns.record(spent)
+            replaced += placed
+        answers.answer(commands, now)
+    assert spent_ns.count > frames // 20 and replaced > spent_ns.count, "hardly anything was quoted"
+    assert trader.quote_count == answers.submitted and not trader.ledger.residual
+    figures = spent_ns.summary()
+    note = f"{replaced / spent_ns.count:.1f} quotes placed a frame; p99.9 {figures['p999']} max {figures['max']} ns"
+    return [
+        BenchResult(f"tick to quote, {name}", "ns", value, value, value, spent_ns.count, note, value)
+        for name, value in (("p50", figures["p50"]), ("p90", figures["p90"]), ("p99", figures["p99"]))
+    ]
+
+
+def bench_trader() -> list[BenchResult]:
+    """Every figure of this module."""
+    return [bench_strategy_step(), bench_risk_check(), *bench_tick_to_quote()]

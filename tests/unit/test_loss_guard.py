@@ -1,0 +1,199 @@
+"""The loss guard: drawdown, stop loss, take profit, daily volume; every boundary to the atom."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from engine.core.errors import UsageError
+from engine.core.instrument import Instrument
+from engine.risk.loss_guard import LossGuard
+from engine.risk.settings import RiskSettings
+from engine.risk.state import RiskState, TradingState
+
+BTC = Instrument.create("BTC-USD", tick="0.01", lot="0.001")
+UNIT = BTC.atoms(1)
+
+
+class Desk:
+    """A guard over an account that starts with `opening` dollars."""
+
+    def __init__(self, opening: str = "1000", **settings: Any) -> None:
+        self.opening = BTC.atoms(opening)
+        self.state = RiskState()
+        limits = RiskSettings(**settings).limits(BTC, Decimal(10))
+        self.guard = LossGuard(BTC, limits, self.state, self.opening)
+
+    def check(self, now_ns: int = 0, **numbers: Any) -> str:
+        values = {"equity": self.opening, "position": 0, "open_cost": 0, "unrealised": 0, "day_volume": 0}
+        return self.guard.check(now_ns=now_ns, **(values | numbers))
+
+    def codes(self) -> list[str]:
+        return [restriction.code for restriction in self.state.restrictions()]
+
+
+# -- drawdown ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("loss", "is_halted"), [(50 * UNIT - 1, False), (50 * UNIT, True), (50 * UNIT + 1, True)]
+)
+def test_drawdown_of_five_percent_counts_from_the_first_trade(loss: int, is_halted: bool) -> None:
+    """Case 56, second half: the peak starts at the opening equity."""
+    desk = Desk()
+    assert desk.check(equity=desk.opening - loss) == ""
+    assert (desk.state.effective is TradingState.HALTED) is is_halted
+
+
+def test_case_56_from_1000_to_900_halts() -> None:
+    desk = Desk()
+    desk.check(equity=BTC.atoms(900))
+    assert desk.state.effective is TradingState.HALTED
+    assert desk.codes() == ["DRAWDOWN"]
+    assert desk.state.restrictions()[0].reason == "equity fell by 100 from its peak of 1000 USD"
+
+
+def test_drawdown_is_measured_from_the_peak() -> None:
+    desk = Desk()
+    desk.check(equity=BTC.atoms(1_200))
+    desk.check(equity=BTC.atoms(1_151))
+    assert desk.state.effective is TradingState.ACTIVE
+    desk.check(equity=BTC.atoms(1_150))
+    assert desk.state.effective is TradingState.HALTED
+
+
+def test_max_drawdown_pct_and_risk_capital_set_the_measure() -> None:
+    for settings, loss in (
+        ({"max_drawdown_pct": Decimal("2.5")}, 25),
+        ({"risk_capital": Decimal(400)}, 20),
+        ({"risk_capital": Decimal(400), "max_drawdown_pct": Decimal(10)}, 40),
+    ):
+        desk = Desk(**settings)
+        desk.check(equity=desk.opening - loss * UNIT + 1)
+        assert desk.state.effective is TradingState.ACTIVE
+        desk.check(equity=desk.opening - loss * UNIT)
+        assert desk.state.effective is TradingState.HALTED
+
+
+def test_the_halt_is_latched_whatever_equity_does() -> None:
+    desk = Desk()
+    desk.check(equity=BTC.atoms(900))
+    desk.check(equity=BTC.atoms(2_000))
+    assert desk.state.effective is TradingState.HALTED
+
+
+def test_without_a_mark_nothing_is_judged() -> None:
+    desk = Desk()
+    assert desk.check(equity=None, unrealised=None, position=5, open_cost=BTC.atoms(50)) == ""
+    assert desk.codes() == []
+
+
+def test_an_account_worth_nothing_needs_a_risk_capital() -> None:
+    with pytest.raises(UsageError, match="risk_capital"):
+        Desk(opening="0")
+    Desk(opening="0", risk_capital=Decimal(100))
+
+
+# -- stop loss, take profit ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("unrealised", "purpose"),
+    [
+        (-3 * UNIT + 1, ""),
+        (-3 * UNIT, "stop_loss"),
+        (5 * UNIT - 1, ""),
+        (5 * UNIT, "take_profit"),
+    ],
+)
+def test_the_position_is_closed_at_three_percent_lost_or_five_gained(
+    sign: int, unrealised: int, purpose: str
+) -> None:
+    desk = Desk()
+    assert (
+        desk.check(position=sign * 1_000, open_cost=sign * BTC.atoms(100), unrealised=unrealised) == purpose
+    )
+    assert desk.state.effective is (TradingState.PAUSED if purpose else TradingState.ACTIVE)
+
+
+def test_long_1_at_100_marked_at_97_and_105() -> None:
+    """The two cases of the strategy sheet's table 2.3."""
+    for mark, purpose in (("97.01", ""), ("97", "stop_loss"), ("104.99", ""), ("105", "take_profit")):
+        desk = Desk()
+        cost = BTC.atoms(100)
+        unrealised = BTC.value(2 * BTC.ticks(mark), 1_000) - cost
+        assert desk.check(position=1_000, open_cost=cost, unrealised=unrealised) == purpose
+
+
+def test_stop_loss_pct_and_take_profit_pct_move_the_boundaries() -> None:
+    desk = Desk(stop_loss_pct=Decimal("1.5"), take_profit_pct=Decimal("0.5"))
+    position = {"position": 1_000, "open_cost": BTC.atoms(100)}
+    assert desk.check(unrealised=BTC.atoms("-1.49"), **position) == ""
+    assert desk.check(unrealised=BTC.atoms("0.49"), **position) == ""
+    assert desk.check(unrealised=BTC.atoms("0.5"), **position) == "take_profit"
+    desk.state.resume()
+    assert desk.check(unrealised=BTC.atoms("-1.5"), **position) == "stop_loss"
+
+
+def test_closing_goes_on_until_flat_and_the_pause_until_a_person_resumes() -> None:
+    desk = Desk()
+    cost = BTC.atoms(100)
+    assert desk.check(7, position=1_000, open_cost=cost, unrealised=BTC.atoms(-4)) == "stop_loss"
+    assert desk.check(8, position=400, open_cost=cost * 4 // 10, unrealised=0) == "stop_loss"
+    assert desk.check(9) == ""
+    assert desk.state.effective is TradingState.PAUSED
+    (hold,) = desk.state.restrictions()
+    assert (hold.since_ns, hold.release) == (7, "a person resumes")
+    assert hold.reason == "the open position lost 4 on a cost of 100 USD"
+    desk.state.resume()
+    assert desk.check(10, position=400, open_cost=cost * 4 // 10) == ""
+    assert desk.state.effective is TradingState.ACTIVE
+
+
+def test_a_flat_account_has_nothing_to_stop() -> None:
+    desk = Desk()
+    assert desk.check(unrealised=0, open_cost=0) == ""
+    assert desk.codes() == []
+
+
+# -- daily volume --------------------------------------------------------------------------------
+
+
+def test_max_trading_volume_lets_only_reducing_orders_pass_until_the_next_day() -> None:
+    for limit, lots in (("100", 100_000), ("0.5", 500)):
+        desk = Desk(max_trading_volume=Decimal(limit))
+        desk.check(day_volume=lots - 1)
+        assert desk.state.effective is TradingState.ACTIVE
+        desk.check(3, day_volume=lots)
+        desk.check(4, day_volume=lots + 1)
+        assert desk.state.effective is TradingState.REDUCING
+        (hold,) = desk.state.restrictions()
+        assert (hold.code, hold.since_ns, hold.release) == ("VOLUME", 3, "the next UTC day")
+        desk.check(5, day_volume=0)
+        assert desk.state.effective is TradingState.ACTIVE
+
+
+def test_guards_act_together_and_the_strictest_wins() -> None:
+    desk = Desk()
+    purpose = desk.check(
+        equity=BTC.atoms(900),
+        position=1_000,
+        open_cost=BTC.atoms(100),
+        unrealised=BTC.atoms(-100),
+        day_volume=10**9,
+    )
+    assert purpose == "stop_loss"
+    assert desk.codes() == ["DRAWDOWN", "VOLUME", "STOP_LOSS"]
+    assert desk.state.effective is TradingState.HALTED
+
+
+def test_state_for_the_digest_is_the_peak() -> None:
+    desk = Desk()
+    before = desk.guard.state()
+    desk.check(equity=BTC.atoms(999))
+    assert desk.guard.state() == before
+    desk.check(equity=BTC.atoms(1_001))
+    assert desk.guard.state() != before
