@@ -94,6 +94,10 @@ class Trader:
         self._wanted: Sequence[Quote] = ()
         """Quotes of the last decision that may still be placed once a replaced order has left its slot."""
         self._slot_freed = False
+        self._take: Take | None = None
+        """A taking order that waits for our own quotes to leave its way."""
+        self._settled = TradingState.ACTIVE
+        """The trading state that the working orders conform to."""
         self._opening_quote = opening_quote
         self._is_stopping = False
         self._alerts: list[Alert] = []
@@ -149,6 +153,10 @@ class Trader:
             self.crossed_count,
             self.feed_state.value,
             self._is_stopping,
+            self._settled.name,
+            self._slot_freed,
+            tuple((quote.slot, quote.price, quote.size) for quote in self._wanted),
+            None if self._take is None else (self._take.side.value, self._take.price, self._take.size),
             (snapshot.bids, snapshot.asks),
             self.orders.state(),
             self.ledger.state(),
@@ -193,6 +201,7 @@ class Trader:
             self.ledger.mark(None)
         if event.state is FeedState.LIVE or was is not FeedState.LIVE:
             return _NOTHING
+        self._wanted, self._take = (), None
         self._alert(
             event, Severity.WARNING, "FEED", f"book is {event.state.value}: {event.reason}; quotes are pulled"
         )
@@ -218,7 +227,7 @@ class Trader:
     def _book_fill(self, fill: OrderFilled) -> None:
         self.ledger.apply(fill)
         # What was wanted before the fill is not wanted with this position.
-        self._wanted = ()
+        self._wanted, self._take = (), None
         self.gate.on_position(self.ledger.position, fill.recv_ns)
 
     # -- people ----------------------------------------------------------------------------------
@@ -266,20 +275,23 @@ class Trader:
         if self._is_stopping:
             return commands
 
+        if self.risk.effective > self._settled:
+            # What the new state forbids goes first; what it allows is judged anew by the gate.
+            commands += self._pull(now)
+            self._wanted = ()
+        self._settled = self.risk.effective
         decision = self._decide(event)
         if closing:
             commands += self._close_position(event, closing)
-        if decision is None:
-            if self.risk.effective is not TradingState.ACTIVE:
-                commands += self._withdraw_forbidden(now)
-            elif self._slot_freed and self._wanted:
-                commands += self._requote(self._wanted, event)
-            self._slot_freed = False
-            return commands
-        self.decision, self._wanted, self._slot_freed = decision, decision.quotes, False
-        commands += self._requote(decision.quotes, event)
-        if decision.take is not None:
-            commands += self._take(decision.take, event, reduce_only=False)
+        if decision is not None:
+            self.decision, self._wanted = decision, decision.quotes
+            self._take = decision.take or self._take
+            commands += self._requote(decision.quotes, event)
+        elif self._slot_freed and self._wanted:
+            commands += self._requote(self._wanted, event)
+        self._slot_freed = False
+        if self._take is not None:
+            commands += self._try_take(event)
         return commands
 
     def _guard(self, event: Timer) -> str:
@@ -305,15 +317,17 @@ class Trader:
         if self.risk.effective >= TradingState.PAUSED:
             worst = max(self.risk.restrictions(), key=lambda r: r.state)
             return Decision(reason=f"no quotes: {worst.state.name}, {worst.reason}")
-        view, own = self._view, self.orders.own
+        view = self._view
         view.now_ns, view.wall_ns = event.recv_ns, event.wall_ns
         view.position = self.ledger.position
-        view.resting_buy, view.resting_sell = own.buy_lots, own.sell_lots
         return self.strategy.decide(view)
 
     def _requote(self, quotes: Sequence[Quote], event: Timer) -> list[AnyCommand]:
         if self.risk.effective is TradingState.REDUCING:
             quotes = [quote for quote in quotes if not self._adds_exposure(quote.side)]
+        if self._take is not None:
+            # Its own way must be free of our quotes.
+            quotes = [quote for quote in quotes if quote.side is self._take.side]
         book, now = self.book, event.recv_ns
         cancels, places = self.orders.diff(quotes, now, book.best_bid(), book.best_ask())
         commands: list[AnyCommand] = list(cancels)
@@ -329,12 +343,27 @@ class Trader:
                     self._denied(event, intent, denial)
         return commands
 
-    def _take(self, take: Take, event: Timer, *, reduce_only: bool) -> list[AnyCommand]:
-        """Send a taking order if its slot is free and the gate agrees."""
+    def _try_take(self, event: Timer) -> list[AnyCommand]:
+        """Send the taking order that is wanted, once our quotes are out of its way."""
+        take, own = self._take, self.orders.own
+        if take is None:
+            return []
+        blocked_by = own.best_ask if take.side is Side.BUY else own.best_bid
+        if blocked_by is not None and take.side * (take.price - blocked_by) >= 0:
+            return []
+        self._take = None
+        return self._send_take(take, event, reduce_only=False)
+
+    def _send_take(self, take: Take, event: Timer, *, reduce_only: bool) -> list[AnyCommand]:
+        """Send a taking order, cut to the largest order allowed, if its slot is free and the gate agrees."""
         if take.purpose in self.orders.own.by_slot:
             return []
+        limits = self.gate.limits
+        affordable = limits.max_order_notional // self.instrument.notional(take.price, 1)
+        size = min(take.size, limits.max_order_size, affordable)
+        if size <= 0:
+            return []
         context = self._refilled_context(event.recv_ns)
-        size = min(take.size, self.gate.limits.max_order_size)
         intent = self.orders.take_intent(
             take.side, take.price, size, take.purpose, event.recv_ns, reduce_only=reduce_only
         )
@@ -342,15 +371,13 @@ class Trader:
         if denial is not None:
             self._denied(event, intent, denial)
             return []
-        self._alert(event, Severity.INFO, take.purpose.upper(), take.reason)
+        self._tell_once(event, "SENT", take.purpose.upper(), take.reason)
         return [self.orders.submit(intent)]
 
     def _close_position(self, event: Timer, purpose: str) -> list[AnyCommand]:
-        """Reduce the position by an order at the collar, once our quotes are out of its way."""
-        if self.orders.own.by_slot or self.feed_state is not FeedState.LIVE:
-            return []
+        """Reduce the position by an order at the collar, once no other order of ours can fill."""
         mid = self.book.mid()
-        if mid is None:
+        if self.orders.own.by_id or mid is None or self.feed_state is not FeedState.LIVE:
             return []
         side = Side.SELL if self.ledger.position > 0 else Side.BUY
         size = self.gate.reducible(side, self._refilled_context(event.recv_ns))
@@ -358,17 +385,7 @@ class Trader:
         room = mid * numerator // (2 * denominator)
         price = max(1, (mid + 1) // 2 - room) if side is Side.SELL else mid // 2 + room
         reason = f"{purpose.replace('_', ' ')}: {side.word} {self._lots(size)} to close the position"
-        return self._take(Take(side, price, size, purpose, reason), event, reduce_only=True)
-
-    def _withdraw_forbidden(self, now: int) -> list[AnyCommand]:
-        """Between decisions: what the trading state forbids goes at once."""
-        if self.risk.effective is not TradingState.REDUCING:
-            return self._pull(now)
-        return [
-            self.orders.cancel(order, now, "reducing only")
-            for order in self.orders.open_orders()
-            if order.cancel_asked_ns is None and self._adds_exposure(order.side)
-        ]
+        return self._send_take(Take(side, price, size, purpose, reason), event, reduce_only=True)
 
     def _adds_exposure(self, side: Side) -> bool:
         return side * self.ledger.position >= 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
@@ -35,7 +36,7 @@ def run(*, as_json: bool, recording: Path | None, stdout: TextIO, stderr: TextIO
     return 0
 
 
-def _text(machine: dict[str, object], results: list[BenchResult]) -> str:
+def _text(machine: Mapping[str, object], results: list[BenchResult]) -> str:
     lines = [
         f"{machine['implementation']} {machine['python']} on {machine['platform']}, {machine['cpus']} cpus",
         f"{'':<44}{'median':>12}{'min':>12}{'max':>12}  unit",

@@ -7,10 +7,13 @@ work can cost in the interpreter; the ratio of the two is what counts. Both must
 from __future__ import annotations
 
 import random
+import re
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 from engine.commands.bench_timing import BenchResult, Candidate, skipped, time_interleaved
 from engine.core.events import BookSnapshot, BookUpdate, Level
@@ -18,6 +21,7 @@ from engine.core.instrument import Instrument
 from engine.core.order import Side
 from engine.core.price_levels import PriceLevels
 from engine.exchange.coinbase.advanced import AdvancedSession
+from engine.exchange.coinbase.advanced_messages import L2Frame
 from engine.exchange.coinbase.products import catalogue
 from engine.exchange.recording import read_recording
 
@@ -25,6 +29,7 @@ _MIDDLE = 6_508_366
 _LEVELS = 20_000
 _READ_EVERY = 10
 _DEPTH = 10
+_SEQUENCE = re.compile(rb'("sequence_num":\s*)\d+')
 
 Update = tuple[list[Level], list[Level]]
 
@@ -228,8 +233,12 @@ def bench_recorded_frames(path: Path, rounds: int = 15) -> BenchResult:
     opening: list[bytes] = []
     recorded: list[bytes] = []
     for line in read_recording(path):
-        if line.direction == "recv" and '"channel":"l2_data"' in line.raw[:40]:
-            (opening if '"type":"snapshot"' in line.raw[:400] else recorded).append(line.raw.encode())
+        try:
+            frame = msgspec.json.decode(line.raw, type=L2Frame)
+        except msgspec.MsgspecError:
+            continue
+        is_opening = any(event.type == "snapshot" for event in frame.events)
+        (opening if is_opening else recorded).append(line.raw.encode())
     if not opening or not recorded:
         return skipped(name, f"{path.name} holds no level2 book of Advanced Trade")
     sequence = 0
@@ -245,8 +254,7 @@ def bench_recorded_frames(path: Path, rounds: int = 15) -> BenchResult:
 
 
 def _renumbered(raw: bytes, sequence: int) -> bytes:
-    head, _, rest = raw.partition(b'"sequence_num":')
-    return head + b'"sequence_num":' + str(sequence).encode() + rest[rest.index(b",") :]
+    return _SEQUENCE.sub(rb"\g<1>%d" % sequence, raw, count=1)
 
 
 def _verified(pipeline: _Pipeline, result: BenchResult, frames: int, note: str) -> BenchResult:

@@ -59,7 +59,6 @@ class OrderBook(OrderBookReader):
     """
 
     __slots__ = (
-        "_arrivals",
         "_expiries",
         "_log",
         "_rules",
@@ -81,7 +80,6 @@ class OrderBook(OrderBookReader):
         self._expiries = ExpiryQueue()
         self._log = ChangeLog(track_levels)
         self._trades: list[Trade] = []
-        self._arrivals = 0
         self._trade_sequence = 0
         self._triggered: deque[BookOrder] = deque()
 
@@ -117,30 +115,33 @@ class OrderBook(OrderBookReader):
             or expires_ns
         ):
             terms = OrderTerms(order_type, time_in_force, post_only, stop_price, expires_ns)
+        order = BookOrder(order_id, side, size, price, owner, terms)
         least_size, most_size, least_cost = self._rules.limits
-        if symbol and symbol != self.instrument.symbol:
-            text = f"this is the book of {self.instrument.symbol}, the order is for {symbol}"
-            reason: Reason | None = Reason(ReasonCode.WRONG_PRODUCT, text)
-        elif side is not _BUY and side is not _SELL:
-            reason = Reason(ReasonCode.BAD_TERMS, f"{side!r} is not a side")
-        elif order_id in self._orders:
-            reason = Reason(ReasonCode.DUPLICATE_ID, f"order id {order_id!r} is taken by a live order")
-        elif (
+        if (
             terms is PLAIN
+            and (side is _BUY or side is _SELL)
             and type(size) is int
             and type(price) is int
             and least_size <= size <= most_size
             and price * size >= least_cost
+            and order_id not in self._orders
+            and not symbol
         ):
-            reason = None  # as `OrderRules.amounts` finds, without the cost of asking
+            # The way of nearly every order: nothing to refuse and, mostly, nothing to trade with.
+            if side is _BUY:
+                own, keys, key = self._bids, self._asks.keys, price
+            else:
+                own, keys, key = self._asks, self._bids.keys, -price
+            if not keys or keys[-1] < -key:
+                self._rest(order, own, key)
+                if self._log.is_active:
+                    self._log.publish()
+                return order
         else:
-            reason = self._rules.amounts(size, price)
-            if reason is None and terms is not PLAIN:
-                reason = self._rules.terms(terms, price)
-        order = BookOrder(order_id, side, size, price, owner, terms)
-        if reason is not None:
-            _refuse(order, reason)
-            return order
+            reason = self._refusal(order, symbol)
+            if reason is not None:
+                _refuse(order, reason)
+                return order
         if stop_price is None:
             self._enter(order)
         else:
@@ -281,23 +282,26 @@ class OrderBook(OrderBookReader):
             if terms.time_in_force is _IOC:
                 self._end(order, _EXPIRED, _IOC_REMAINDER)
                 return
+        self._rest(order, own, -worst_key)
+
+    def _rest(self, order: BookOrder, own: BookSide, key: int) -> None:
+        """Put an order at the end of its queue."""
         if order.state is _PENDING:
             self._orders[order.order_id] = order
-            if terms is not PLAIN:
-                self._watch(order)
+            terms = order.terms
+            if terms is not PLAIN and terms.expires_ns:
+                self._expiries.add(order)
         remaining = order.remaining
         order.state = _NEW if remaining == order.size else _PARTIALLY_FILLED
-        key = -worst_key
         level = own.levels.get(key)
         if level is None:
             order.level = own.open_level(key, order)
         else:
             tail = level.tail
-            tail.next = order
+            tail.next = level.tail = order
             order.previous = tail
-            level.tail = order
-            level.total += remaining
             order.level = level
+            level.total += remaining
         self._sequence += 1
         if self._log.is_active:
             self._note(_ADDED, order, key, remaining)
@@ -393,8 +397,9 @@ class OrderBook(OrderBookReader):
         """Let a new stop wait; the last trade may trigger it already."""
         order.state = _NEW
         self._orders[order.order_id] = order
-        self._watch(order)
         self._stops.add(order)
+        if order.terms.expires_ns:
+            self._expiries.add(order)
         self._sequence += 1
         if self._log.is_active:
             self._note(_ADDED, order, None, 0)
@@ -415,6 +420,17 @@ class OrderBook(OrderBookReader):
     def _side(self, order: BookOrder) -> BookSide:
         return self._bids if order.side is _BUY else self._asks
 
+    def _refusal(self, order: BookOrder, symbol: str) -> Reason | None:
+        if symbol and symbol != self.instrument.symbol:
+            text = f"this is the book of {self.instrument.symbol}, the order is for {symbol}"
+            return Reason(ReasonCode.WRONG_PRODUCT, text)
+        if order.side is not _BUY and order.side is not _SELL:
+            return Reason(ReasonCode.BAD_TERMS, f"{order.side!r} is not a side")
+        if order.order_id in self._orders:
+            text = f"order id {order.order_id!r} is taken by a live order"
+            return Reason(ReasonCode.DUPLICATE_ID, text)
+        return self._rules.amounts(order.size, order.price) or self._rules.terms(order.terms, order.price)
+
     def _amend_refusal(self, order: BookOrder, price: int | None, size: int) -> Reason | None:
         if order.price is None and price is not None:
             return Reason(ReasonCode.BAD_TERMS, f"a {order.terms.order_type.value} order takes no price")
@@ -427,13 +443,6 @@ class OrderBook(OrderBookReader):
             if opposite.keys and opposite.keys[-1] >= -price * own.sign:
                 reason = _POST_ONLY
         return reason
-
-    def _watch(self, order: BookOrder) -> None:
-        """Number a live order that waits for a trade or for its end, and watch its time."""
-        self._arrivals += 1
-        order.arrival = self._arrivals
-        if order.terms.expires_ns:
-            self._expiries.add(order)
 
     def _withdraw(self, order: BookOrder, state: OrderState, reason: Reason) -> None:
         """Take a live order out of its place and end it."""

@@ -6,22 +6,28 @@ from bisect import bisect_left, insort
 
 from engine.core.order_book_levels import BookOrder
 
+_Entry = tuple[int, int, BookOrder]
+
 
 class ExpiryQueue:
-    """Live GTD orders by time of expiry, older orders first among equals."""
+    """Live GTD orders by time of expiry; the one that came first goes first among equals."""
 
-    __slots__ = ("_entries",)
+    __slots__ = ("_by_id", "_entries", "_number")
 
     def __init__(self) -> None:
-        self._entries: list[tuple[int, int, BookOrder]] = []
+        self._entries: list[_Entry] = []
+        self._by_id: dict[str, _Entry] = {}
+        self._number = 0
 
     def add(self, order: BookOrder) -> None:
         """Watch an order."""
-        insort(self._entries, (order.terms.expires_ns, order.arrival, order))
+        self._number += 1
+        entry = self._by_id[order.order_id] = (order.terms.expires_ns, self._number, order)
+        insort(self._entries, entry)
 
     def remove(self, order: BookOrder) -> None:
         """Forget an order that is watched."""
-        del self._entries[bisect_left(self._entries, (order.terms.expires_ns, order.arrival, order))]
+        del self._entries[bisect_left(self._entries, self._by_id.pop(order.order_id))]
 
     def due(self, now_ns: int) -> list[BookOrder]:
         """The orders whose time has come, earliest first; they stay watched."""

@@ -39,7 +39,6 @@ class BookOrder:
     """
 
     __slots__ = (
-        "arrival",
         "level",
         "next",
         "order_id",
@@ -66,7 +65,6 @@ class BookOrder:
         self.terms = terms
         self.state = _PENDING
         self.reason: Reason | None = None
-        self.arrival = 0
         self.level: PriceLevel | None = None
         self.previous: BookOrder | None = None
         self.next: BookOrder | None = None

@@ -7,7 +7,7 @@ from bisect import bisect_left, insort
 from engine.core.order import Side
 from engine.core.order_book_levels import BookOrder
 
-_Waiting = tuple[int, int, BookOrder]
+_Entry = tuple[int, int, BookOrder]
 
 
 class StopOrders:
@@ -18,39 +18,36 @@ class StopOrders:
     the older order goes first.
     """
 
-    __slots__ = ("_buys", "_sells")
+    __slots__ = ("_buys", "_by_id", "_number", "_sells")
 
     def __init__(self) -> None:
-        self._buys: list[_Waiting] = []
-        self._sells: list[_Waiting] = []
+        self._buys: list[_Entry] = []
+        self._sells: list[_Entry] = []
+        self._by_id: dict[str, _Entry] = {}
+        self._number = 0
 
     def __len__(self) -> int:
-        return len(self._buys) + len(self._sells)
+        return len(self._by_id)
 
     def add(self, order: BookOrder) -> None:
-        """Let an order wait; its `arrival` decides among equals."""
-        insort(self._list(order), self._entry(order))
+        """Let an order wait behind those that wait for the same price."""
+        stop_price = order.terms.stop_price
+        assert stop_price is not None
+        self._number += 1
+        entry = self._by_id[order.order_id] = (-stop_price * order.side, -self._number, order)
+        insort(self._buys if order.side is Side.BUY else self._sells, entry)
 
     def remove(self, order: BookOrder) -> None:
         """Take out an order that waits."""
-        waiting = self._list(order)
-        del waiting[bisect_left(waiting, self._entry(order))]
+        entries = self._buys if order.side is Side.BUY else self._sells
+        del entries[bisect_left(entries, self._by_id.pop(order.order_id))]
 
     def release(self, trade_price: int) -> list[BookOrder]:
         """Take out every stop that a trade at this price triggers, in order of triggering."""
         released: list[BookOrder] = []
-        buys, sells = self._buys, self._sells
-        while buys and buys[-1][0] >= -trade_price:
-            released.append(buys.pop()[2])
-        while sells and sells[-1][0] >= trade_price:
-            released.append(sells.pop()[2])
+        for entries, key in ((self._buys, -trade_price), (self._sells, trade_price)):
+            while entries and entries[-1][0] >= key:
+                order = entries.pop()[2]
+                del self._by_id[order.order_id]
+                released.append(order)
         return released
-
-    def _list(self, order: BookOrder) -> list[_Waiting]:
-        return self._buys if order.side is Side.BUY else self._sells
-
-    @staticmethod
-    def _entry(order: BookOrder) -> _Waiting:
-        stop_price = order.terms.stop_price
-        assert stop_price is not None
-        return (-stop_price * order.side, -order.arrival, order)

@@ -184,13 +184,13 @@ class OrderManager:
                 )
             ):
                 continue
-            cancels.append(self._cancel(order, now_ns, "replace"))
+            cancels.append(self.cancel(order, now_ns, "replace"))
             if not policy.wait_cancel_ack and (may_buy if quote.side is _BUY else may_sell):
                 places.append(quote)
         if matched < taken:
             wanted = {quote.slot for quote in quotes}
             unwanted = [o for o in by_slot.values() if o.slot not in wanted and o.command.purpose == "quote"]
-            cancels += [self._cancel(o, now_ns, "not wanted") for o in unwanted if o.cancel_asked_ns is None]
+            cancels += [self.cancel(o, now_ns, "not wanted") for o in unwanted if o.cancel_asked_ns is None]
         return cancels, places
 
     def intent(self, quote: WantedQuote, now_ns: int) -> SubmitOrder:
@@ -239,9 +239,10 @@ class OrderManager:
 
     def cancel_all(self, now_ns: int, reason: str) -> list[CancelOrder]:
         """Cancels for every live order, those asked for before included; their retries start anew."""
-        return [self._cancel(order, now_ns, reason) for order in list(self.own.by_id.values())]
+        return [self.cancel(order, now_ns, reason) for order in list(self.own.by_id.values())]
 
-    def _cancel(self, order: OwnOrder, now_ns: int, reason: str) -> CancelOrder:
+    def cancel(self, order: OwnOrder, now_ns: int, reason: str) -> CancelOrder:
+        """A cancel for one live order; its retries start anew. An uncertain order stays uncertain."""
         if order.cancel_asked_ns is None:
             order.cancel_asked_ns = now_ns
         if order.state is not _UNCERTAIN:

@@ -151,7 +151,8 @@ class RecordingFeed:
         self.lines = 0
         """Lines played so far, of every direction."""
         self._frames = read_recording(path)
-        self._start_wall_ns = 0
+        self.start_wall_ns = 0
+        """Recorded time of the first line that has one."""
         self._due_ns = 0
         self._next: RecordedFrame | None = None
         self._peek()
@@ -207,6 +208,6 @@ class RecordingFeed:
         self._next = frame = next(self._frames, None)
         if frame is None:
             return
-        if not self._start_wall_ns:
-            self._start_wall_ns = frame.wall_ns
-        self._due_ns = max(self._due_ns, frame.wall_ns - self._start_wall_ns)
+        if not self.start_wall_ns:
+            self.start_wall_ns = frame.wall_ns
+        self._due_ns = max(self._due_ns, frame.wall_ns - self.start_wall_ns)

@@ -88,7 +88,9 @@ class Engine:
         self._market_data = MarketDataStage(feeds, self.desks, clock, real)
         self._strategy = StrategyStage(clock, real)
         self._execution = ExecutionStage()
-        self._monitoring = MonitoringStage(status_interval_ns, observer.on_status)
+        # The first look comes right after the first event: whoever started the engine wants to see it live.
+        first_look_ns = min((due for feed in feeds if (due := feed.next_due_ns()) is not None), default=0)
+        self._monitoring = MonitoringStage(status_interval_ns, first_look_ns, observer.on_status)
         self._supervisor = Supervisor(self._report)
         self._interrupt = asyncio.Event()
         self._interrupts: list[tuple[str, int]] = []

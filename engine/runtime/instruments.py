@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.core.errors import UsageError
 from engine.core.instrument import Instrument
 from engine.exchange.coinbase.products import catalogue
-from engine.exchange.recording import observe
+from engine.commands.inspect import _observe as observe
 
 
 def recorded_instruments(path: Path, symbols: Sequence[str]) -> dict[str, Instrument]:
@@ -18,7 +18,7 @@ def recorded_instruments(path: Path, symbols: Sequence[str]) -> dict[str, Instru
     A recording from other times may be finer than today's increments; its own precision is used then.
     Raises `UsageError` for a product that the recording does not hold, naming those it holds.
     """
-    observed, known = observe(path), catalogue()
+    observed, known = observe(path).instruments(), catalogue()
     chosen = {}
     for symbol in symbols:
         seen = observed.get(symbol)

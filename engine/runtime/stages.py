@@ -136,14 +136,14 @@ class MonitoringStage:
 
     name = "monitoring"
 
-    def __init__(self, interval_ns: int, work: Callable[[int], None]) -> None:
-        self.interval_ns = interval_ns
-        self.next_due_ns = interval_ns
+    def __init__(self, interval_ns: int, first_due_ns: int, work: Callable[[int], None]) -> None:
+        self.next_due_ns = first_due_ns
+        self._interval_ns = interval_ns
         self._work = work
 
     def step(self, now_ns: int) -> None:
         """Do the work if it is due; periods that passed unseen are skipped, not made up for."""
         if now_ns < self.next_due_ns:
             return
-        self.next_due_ns += ((now_ns - self.next_due_ns) // self.interval_ns + 1) * self.interval_ns
+        self.next_due_ns = (now_ns // self._interval_ns + 1) * self._interval_ns
         self._work(now_ns)

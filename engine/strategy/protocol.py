@@ -17,8 +17,7 @@ class MarketView:
     """What the Trader shows its strategy at each decision. One object, refilled; keep no reference.
 
     `market` is the book without our own orders; `touch` is the book as displayed, which post-only
-    prices must respect. `position` is in lots, signed. `resting_buy`/`resting_sell` are the lots of
-    our live orders (working, pending, uncertain) per side.
+    prices must respect. `position` is in lots, signed.
     """
 
     now_ns: int
@@ -26,8 +25,6 @@ class MarketView:
     market: DepthReader
     touch: DepthReader
     position: int
-    resting_buy: int = 0
-    resting_sell: int = 0
 
 
 @dataclass(frozen=True, slots=True)

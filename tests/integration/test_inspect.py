@@ -167,9 +167,9 @@ class Cutter:
     """Writes recordings made of a recording's lines."""
 
     def __init__(self, source: Path, folder: Path) -> None:
-        opened = gzip.open(source, "rt") if source.suffix == ".gz" else source.open()
-        with opened as stream:
-            self.lines = [line.rstrip("\n") for line in stream]
+        body = source.read_bytes()
+        text = (gzip.decompress(body) if source.suffix == ".gz" else body).decode()
+        self.lines = text.rstrip("\n").split("\n")
         self.received = [n for n, line in enumerate(self.lines) if json.loads(line)["dir"] == "recv"]
         self.path = folder / "changed.jsonl"
 

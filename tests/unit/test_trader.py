@@ -67,7 +67,7 @@ def test_a_replacement_waits_for_the_evidence_and_then_leaves_at_once():
     assert not submits(bench.step(10))
     bench.prove(asked)
     placed = submits(bench.step(10))
-    assert [X.price_text(q.price) for q in one_side(placed, 1)] == ["10004.99", "10003.98", "10002.98"]
+    assert [X.price_text(q.price) for q in one_side(placed, 1)] == ["10004.99", "10003.99", "10002.99"]
     assert len(placed) == 6
 
 
@@ -96,7 +96,8 @@ def test_a_refused_quote_is_not_sent_again_before_the_next_decision():
 
 def test_case_41_a_buy_at_the_mid_loses_its_fee():
     bench = TraderBench(strategy__base_spread_bps=D(1), strategy__min_spread_bps=D(1), strategy__levels=1)
-    bench.market("99.99", "100.02", "100")
+    # Half a basis point below 100.01, on a tick: 100.00.
+    bench.market("99.99", "100.03", "100")
     quotes = submits(bench.step())
     bench.accept(quotes)
     bid = one_side(quotes, 1)[0]

@@ -126,7 +126,8 @@ class AdvancedSession(SessionBase):
             if isinstance(frame, TickerFrame | TickerBatchFrame):
                 for tickers in frame.events:
                     for ticker in tickers.tickers:
-                        self.last_ticker[ticker.product_id] = ticker
+                        if ticker.product_id in self._products:
+                            self.last_ticker[ticker.product_id] = ticker
             elif isinstance(frame, UserFrame):
                 self._user(frame)
         return lost + events if lost else events

@@ -145,7 +145,8 @@ class ExchangeSession(SessionBase):
                 events += self._confirmed(channel, recv_ns, wall_ns)
             return events
         if isinstance(message, ExchangeTicker):
-            self.last_ticker[message.product_id] = message
+            if message.product_id in self._products:
+                self.last_ticker[message.product_id] = message
         elif isinstance(message, ExchangeHeartbeat):
             self.counters.heartbeats += 1
         elif isinstance(message, Error):

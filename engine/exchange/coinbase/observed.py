@@ -40,7 +40,9 @@ class ObservedInstruments:
             exchange_messages.Snapshot
             | exchange_messages.L2Update
             | exchange_messages.Match
+            | exchange_messages.Received
             | exchange_messages.Open
+            | exchange_messages.Done
             | exchange_messages.Change,
             strict=False,
         )
@@ -77,11 +79,12 @@ class ObservedInstruments:
             self._note(product, message.asks)
         elif isinstance(message, exchange_messages.Match):
             self._note(product, ((message.price, message.size),))
-        elif isinstance(message, exchange_messages.Open):
-            self.by_order.add(product)
-            self._note(product, ((message.price, message.remaining_size),))
         else:
-            self._note(product, ((message.new_price or "0", message.new_size or "0"),))
+            self.by_order.add(product)
+            if isinstance(message, exchange_messages.Open):
+                self._note(product, ((message.price, message.remaining_size),))
+            elif isinstance(message, exchange_messages.Change):
+                self._note(product, ((message.new_price or "", message.new_size or ""),))
 
     def add_level3(self, product: str, body: bytes) -> None:
         """Look at an order-by-order snapshot."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Final
 
 import msgspec
 
 from engine.core.errors import InstrumentError, UsageError
-from engine.core.instrument import Instrument
+from engine.core.instrument import Instrument, parse_decimal
 
 CATALOGUE_DATE: Final = "2026-08-09"
 """The day of the increments in `catalogue`. They are a fallback: the venue's list is the authority."""
@@ -124,7 +123,7 @@ def _from_exchange(entry: _ExchangeProduct) -> Instrument:
 
 def _maximum(text: str) -> str | None:
     """A maximum of 0 is the venue's word for none."""
-    return text if text and Decimal(text) > 0 else None
+    return text if text and parse_decimal(text, "maximum size") > 0 else None
 
 
 def catalogue() -> dict[str, Instrument]:
