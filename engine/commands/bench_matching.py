@@ -17,6 +17,7 @@ from engine.core.order import Side
 from engine.core.order_book import OrderBook
 
 _MIDDLE = 100_000
+_DISTANCE = 50
 _REACH = 1_000
 
 Operation = tuple[str, Side | None, int, int]
@@ -57,7 +58,8 @@ def workload(seed: int, count: int, opening: int = 2_000) -> Workload:
     """A stream of `count` operations after `opening` resting orders; the same seed, the same stream.
 
     Resting orders lie 1 tick and more from a fixed middle, exponentially distributed with a mean of
-    20 ticks; the orders that trade reach far through the middle, so that none of them rests.
+    `_DISTANCE` ticks (some 250 levels a side; a real book has thousands); the orders that trade reach far
+    through the middle, so that none of them rests. Sizes are 1 to 20 lots.
     """
     source = random.Random(seed)
     book = OrderBook(_instrument())
@@ -68,7 +70,7 @@ def workload(seed: int, count: int, opening: int = 2_000) -> Workload:
         nonlocal number
         number += 1
         side = Side.BUY if source.random() < 0.5 else Side.SELL
-        distance = 1 + int(source.expovariate(1 / 20))
+        distance = 1 + int(source.expovariate(1 / _DISTANCE))
         operation = (f"o{number}", side, source.randint(1, 20), _MIDDLE - side * distance)
         live.append(operation[0])
         book.submit(*operation)
@@ -202,7 +204,7 @@ class PyOrderBook:
         """See `Engine`."""
 
 
-def bench_matching(seed: int = 1, count: int = 60_000, chunks: int = 30) -> list[BenchResult]:
+def bench_matching(seed: int = 1, count: int = 100_000, chunks: int = 20) -> list[BenchResult]:
     """Time our book and the peers that are installed on one stream. Ours comes first.
 
     Raises `AssertionError` when the work did not happen or the engines traded different amounts.

@@ -17,8 +17,7 @@ from engine.core.price_levels import PriceLevels
 from engine.exchange.coinbase.observed import ObservedInstruments
 from engine.exchange.coinbase.products import parse_products
 from engine.exchange.coinbase.session import FeedSession
-from engine.exchange.coinbase.sessions import Api
-from engine.exchange.recording import RecordingFeed, read_recording, recorded_api
+from engine.exchange.recording import RecordingFeed, observe
 
 
 class TradesReport(TypedDict):
@@ -152,7 +151,7 @@ def inspect(
     if depth < 0:
         raise UsageError(f"--depth {depth}: must be at least 0 levels")
     level3 = None if snapshot is None else read_body(snapshot)
-    observed = _observe(path)
+    observed = observe(path)
     level3_product = "" if level3 is None else _level3_product(path, observed, products)
     if level3 is not None:
         observed.add_level3(level3_product, level3)
@@ -172,15 +171,6 @@ def inspect(
             if not tallies[event.product].on_event(event):
                 feed.session.mark_stale(event.product, "crossed book", due_ns, event.wall_ns)
     return _report(feed.session, tallies, products, depth)
-
-
-def _observe(path: Path) -> ObservedInstruments:
-    observed = ObservedInstruments()
-    add = observed.add_advanced if recorded_api(path) is Api.ADVANCED else observed.add_exchange
-    for frame in read_recording(path):
-        if frame.direction == "recv":
-            add(frame.raw)
-    return observed
 
 
 def _level3_product(path: Path, observed: ObservedInstruments, products: Sequence[str]) -> str:

@@ -110,7 +110,6 @@ class OrderBook(OrderBookReader):
             order_type is not _LIMIT
             or time_in_force is not _GTC
             or post_only
-            or price is None
             or stop_price is not None
             or expires_ns
         ):

@@ -15,12 +15,19 @@ from engine.core.events import CancelOrder, MarketEvent, OrderEvent, SubmitOrder
 class Feed(Protocol):
     """A source of market data for one or many products."""
 
+    makes_market: bool
+    """True when polling makes the market happen (a simulator): that time is no latency of ours."""
+
     def next_due_ns(self) -> int | None:
         """Monotonic time of the next batch, or None when there is nothing to come for now."""
         ...
 
     def poll(self, now_ns: int) -> list[MarketEvent]:
         """Everything due up to `now_ns`, in order."""
+        ...
+
+    def distrust(self, product: str, reason: str, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
+        """Whoever holds the book found it wrong (crossed): stale until a new snapshot. What to tell the desks."""
         ...
 
     @property

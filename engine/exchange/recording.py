@@ -22,6 +22,7 @@ import msgspec
 from engine.core.errors import RecordingError
 from engine.core.events import MarketEvent
 from engine.core.instrument import Instrument
+from engine.exchange.coinbase.observed import ObservedInstruments
 from engine.exchange.coinbase.session import FeedSession
 from engine.exchange.coinbase.sessions import Api, detect_api, open_session
 
@@ -130,6 +131,16 @@ def recorded_api(path: Path) -> Api:
     raise RecordingError(f"{path}: none of its lines is a frame of Coinbase Advanced Trade or Exchange")
 
 
+def observe(path: Path) -> ObservedInstruments:
+    """The precision of every product in a recording, found by reading it through once."""
+    observed = ObservedInstruments()
+    add = observed.add_advanced if recorded_api(path) is Api.ADVANCED else observed.add_exchange
+    for frame in read_recording(path):
+        if frame.direction == "recv":
+            add(frame.raw)
+    return observed
+
+
 class RecordingFeed:
     """A recording played as a `Feed`, at recorded times relative to its first line.
 
@@ -137,6 +148,8 @@ class RecordingFeed:
     what was recorded. Lines are read as they fall due, never all at once. `level3` is the body of an
     order-by-order snapshot of `level3_product`, for a recording of the full channel.
     """
+
+    makes_market = False
 
     def __init__(
         self,
@@ -169,6 +182,10 @@ class RecordingFeed:
         while self._next is not None and self._due_ns <= now_ns:
             events += self.step()
         return events
+
+    def distrust(self, product: str, reason: str, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
+        """See `Feed`."""
+        return self.session.mark_stale(product, reason, recv_ns, wall_ns)
 
     @property
     def is_exhausted(self) -> bool:

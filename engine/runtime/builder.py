@@ -17,7 +17,7 @@ from engine.exchange.account import Account
 from engine.exchange.coinbase.products import catalogue
 from engine.exchange.paper import PaperVenue
 from engine.exchange.protocol import Feed, Venue
-from engine.exchange.recording import RecordingFeed
+from engine.exchange.recording import RecordingFeed, recorded_api
 from engine.exchange.simulator.exchange import SimulatedExchange
 from engine.risk.gate import RiskGate
 from engine.risk.loss_guard import LossGuard
@@ -86,6 +86,9 @@ def _simulated(config: Config) -> Market:
 
 def _recorded(config: Config) -> Market:
     path = Path(config.engine.input or "")
+    api, wanted = recorded_api(path), config.exchange.name
+    if wanted is not None and api != wanted:
+        raise UsageError(f"{path} was recorded at {api.value}, and exchange.name is {wanted}")
     instruments = recorded_instruments(path, config.engine.symbols)
     desks = [
         _desk(

@@ -15,6 +15,7 @@ from engine.core.events import (
     AnyCommand,
     AnyEvent,
     CancelOrder,
+    FeedState,
     OperatorAction,
     OperatorCommand,
     Severity,
@@ -161,8 +162,7 @@ class Engine:
     def _step(self, now_ns: int) -> None:
         """One wake-up of the desks."""
         self.clock.advance_to(now_ns)
-        started = self._real.monotonic_ns()
-        self._supervisor.run(self._market_data.name, self._market_data.step)
+        started = self._supervisor.run(self._market_data.name, self._market_data.step)
         for desk in self.desks.values():
             self._work(desk, started)
         # Every wake-up ends with a timer event; the cadence is for a market that is quiet for longer.
@@ -171,6 +171,8 @@ class Engine:
     def _work(self, desk: Desk, started_ns: int) -> None:
         events = self._supervisor.run(self._strategy.name, lambda: self._strategy.step(desk))
         commands = self._supervisor.run(self._execution.name, lambda: self._execution.step(desk))
+        if desk.trader.book.is_crossed() and desk.trader.feed_state is FeedState.LIVE:
+            self._market_data.distrust(desk, "the book is crossed or locked")
         if commands:
             desk.latency.stage("tick_to_quote").record(self._real.monotonic_ns() - started_ns)
         self._show(desk, events, commands)

@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.core.errors import UsageError
 from engine.core.instrument import Instrument
 from engine.exchange.coinbase.products import catalogue
-from engine.commands.inspect import _observe as observe
+from engine.exchange.recording import observe
 
 
 def recorded_instruments(path: Path, symbols: Sequence[str]) -> dict[str, Instrument]:

@@ -39,20 +39,19 @@ class MarketDataStage:
         self._clock = clock
         self._real = real
 
-    def step(self) -> bool:
-        """True when market data arrived for any desk."""
-        now = self._clock.monotonic_ns()
-        arrived = False
+    def step(self) -> int:
+        """Fill the desks' queues; the real time from which what follows counts as latency."""
+        now, real = self._clock.monotonic_ns(), self._real
+        begin = real.monotonic_ns()
         for feed in self._feeds:
-            started = self._real.monotonic_ns()
+            started = real.monotonic_ns()
             events = feed.poll(now)
             if not events:
                 continue
-            spent = self._real.monotonic_ns() - started
-            for desk in {event.product: self._desks.get(event.product) for event in events}.values():
-                if desk is not None:
-                    arrived = True
-                    desk.latency.stage("feed").record(spent)
+            if not feed.makes_market:
+                for desk in {event.product: self._desks.get(event.product) for event in events}.values():
+                    if desk is not None:
+                        desk.latency.stage("feed").record(real.monotonic_ns() - started)
             for event in events:
                 receiver = self._desks.get(event.product)
                 if receiver is not None:
@@ -62,7 +61,14 @@ class MarketDataStage:
         for desk in self._desks.values():
             for answer in desk.venue.poll(now):
                 desk.order_events.push(answer)
-        return arrived
+        return real.monotonic_ns() if any(feed.makes_market for feed in self._feeds) else begin
+
+    def distrust(self, desk: Desk, reason: str) -> None:
+        """The desk's book is wrong: stale until the feed brings a new one."""
+        now, wall = self._clock.monotonic_ns(), self._clock.wall_ns()
+        for feed in self._feeds:
+            for event in feed.distrust(desk.product, reason, now, wall):
+                self._push(desk, event)
 
     def _push(self, desk: Desk, event: MarketEvent) -> None:
         try:

@@ -54,7 +54,10 @@ def test_absent_peers_are_skipped_with_a_word(monkeypatch: pytest.MonkeyPatch) -
 
 def test_candidates_take_turns_and_the_warm_up_does_not_count() -> None:
     ran: list[str] = []
-    candidates = [Candidate(name, lambda chunk, name=name: ran.append(name + chunk)) for name in "ab"]
+    candidates = [
+        Candidate("a", lambda chunk: ran.append("a" + chunk)),
+        Candidate("b", lambda chunk: ran.append("b" + chunk)),
+    ]
     timings = time_interleaved(candidates, ["1", "2", "3"], len, warm_up=1)
     assert ran == ["a1", "b1", "b2", "a2", "a3", "b3"]
     assert [len(timing.cpu_ns) for timing in timings] == [2, 2]

@@ -6,7 +6,15 @@ import heapq
 from collections.abc import Callable
 from functools import partial
 
-from engine.core.events import AnyCommand, CancelOrder, MarketEvent, OrderEvent, SubmitOrder
+from engine.core.events import (
+    AnyCommand,
+    CancelOrder,
+    FeedState,
+    FeedStatus,
+    MarketEvent,
+    OrderEvent,
+    SubmitOrder,
+)
 from engine.core.instrument import Instrument
 from engine.core.settings import require_valid
 from engine.exchange.account import Account
@@ -167,6 +175,7 @@ class SimulatedExchange:
 class SimulatorFeed:
     """The exchange's market data as a `Feed`. Endless."""
 
+    makes_market = True
     is_exhausted = False
 
     def __init__(self, exchange: SimulatedExchange) -> None:
@@ -179,6 +188,10 @@ class SimulatorFeed:
     def poll(self, now_ns: int) -> list[MarketEvent]:
         """See `Feed`."""
         return self._exchange.market_events(now_ns)
+
+    def distrust(self, product: str, reason: str, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
+        """See `Feed`. The simulator's data has no gaps: a book that is wrong is a defect and stays stale."""
+        return [FeedStatus(product, recv_ns, wall_ns, FeedState.STALE, reason)]
 
 
 class SimulatorVenue:
