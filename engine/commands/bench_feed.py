@@ -174,15 +174,16 @@ def bench_top_of_book(chunks: int = 40, size: int = 1_000) -> BenchResult:
 def level2_frames(seed: int, count: int, instrument: Instrument) -> list[bytes]:
     """`count` single-change `l2_data` frames in the wire format of Advanced Trade, after their snapshot."""
     bids, asks = opening_book()
-    frames = [_frame(0, "snapshot", instrument, bids, asks)]
+    frames = [level2_frame(0, "snapshot", instrument, bids, asks)]
     for number, (bid, ask) in enumerate(updates(seed, count, mean_changes=1.0), start=1):
-        frames.append(_frame(number, "update", instrument, bid, ask))
+        frames.append(level2_frame(number, "update", instrument, bid, ask))
     return frames
 
 
-def _frame(
+def level2_frame(
     sequence: int, kind: str, instrument: Instrument, bids: Sequence[Level], asks: Sequence[Level]
 ) -> bytes:
+    """One `l2_data` frame as Advanced Trade sends it; `kind` is snapshot or update."""
     changes = ",".join(
         f'{{"side":"{side}","event_time":"2026-01-02T03:04:05.678901Z",'
         f'"price_level":"{instrument.price_text(price)}","new_quantity":"{instrument.size_text(size)}"}}'

@@ -91,6 +91,9 @@ class Instrument:
     """Digits after the point kept of a model's price offsets (at least nine); see `half_tick_units`."""
     half_tick_units: int = field(default=1, kw_only=True)
     """Half a tick in model units of `10**-model_places` quote: every mid is a whole number of units."""
+    tick_steps: int = field(default=1, kw_only=True)
+    """The tick in units of its last place: 1 unless it is a tick like 0.05."""
+    lot_steps: int = field(default=1, kw_only=True)
     tick_float: float = field(default=1.0, kw_only=True)
     lot_float: float = field(default=1.0, kw_only=True)
 
@@ -145,6 +148,8 @@ class Instrument:
                 size_places=decimal_places(lot_d),
                 money_places=money_places,
                 atoms_per_half_tick_lot=int(half.scaleb(money_places)),
+                tick_steps=int(tick_d.scaleb(decimal_places(tick_d))),
+                lot_steps=int(lot_d.scaleb(decimal_places(lot_d))),
                 tick_float=float(tick_d),
                 lot_float=float(lot_d),
             )
@@ -207,11 +212,11 @@ class Instrument:
 
     def price_text(self, ticks: int) -> str:
         """Ticks as a plain decimal: no exponent, no trailing zeros."""
-        return self._text(ticks, self.tick, self.price_places)
+        return scaled_text(ticks * self.tick_steps, self.price_places)
 
     def size_text(self, lots: int) -> str:
         """Lots as a plain decimal: no exponent, no trailing zeros."""
-        return self._text(lots, self.lot, self.size_places)
+        return scaled_text(lots * self.lot_steps, self.size_places)
 
     def money_text(self, atoms: int) -> str:
         """Atoms as a plain decimal: no exponent, no trailing zeros."""
@@ -223,10 +228,6 @@ class Instrument:
             value = self.tick * half_ticks / 2
             places = decimal_places(value) if value else 0
             return scaled_text(int(value.scaleb(places)), places)
-
-    @staticmethod
-    def _text(steps: int, step: Decimal, places: int) -> str:
-        return scaled_text(steps * int(step.scaleb(places, _EXACT)), places)
 
     # -- arithmetic ------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ class Feed(Protocol):
         ...
 
     def distrust(self, product: str, reason: str, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
-        """Whoever holds the book found it wrong (crossed): stale until a new snapshot. What to tell the desks."""
+        """Whoever holds the book found it wrong: stale until a new snapshot. What to tell the desks."""
         ...
 
     @property

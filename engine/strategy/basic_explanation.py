@@ -16,9 +16,11 @@ class Cycle:
     """
 
     __slots__ = (
+        "ask_terms",
         "base",
         "best_ask",
         "best_bid",
+        "bid_terms",
         "distance",
         "half",
         "imbalance",
@@ -43,6 +45,46 @@ class Cycle:
         self.imbalance = 0.0
         self.base = self.imbalance_part = self.stress_part = self.half = self.skew = 0
         self.offsets: list[int] = []
+        self.bid_terms: tuple[Term, ...] = ()
+        self.ask_terms: tuple[Term, ...] = ()
+
+    def terms(self, side: Side) -> tuple[Term, ...]:
+        """The terms that all quotes of a side share, made once."""
+        if side is Side.BUY:
+            if not self.bid_terms:
+                self.bid_terms = self._terms(1)
+            return self.bid_terms
+        if not self.ask_terms:
+            self.ask_terms = self._terms(-1)
+        return self.ask_terms
+
+    def _terms(self, sign: int) -> tuple[Term, ...]:
+        price_text, words = self.parameters.instrument.price_text, self.parameters.words
+        unwidened = self.base + self.imbalance_part + self.stress_part
+        return (
+            Term("fair", self.mid, f"mid of {price_text(self.best_bid)} and {price_text(self.best_ask)}"),
+            Term("skew", -self.skew, self._skew_inputs()),
+            Term("half spread", -sign * self.base, words.half_spread),
+            Term("imbalance", -sign * self.imbalance_part, self._imbalance_inputs()),
+            Term("stress", -sign * self.stress_part, self._stress_inputs()),
+            Term("clamp", -sign * (self.half - unwidened), words.clamp),
+        )
+
+    def _skew_inputs(self) -> str:
+        words = self.parameters.words
+        return f"{words.skew_factor}·{self.parameters.instrument.size_text(self.distance)}/{words.skew_unit}"
+
+    def _imbalance_inputs(self) -> str:
+        parameters, threshold = self.parameters, self.parameters.words.imbalance_threshold
+        if abs(self.imbalance) <= parameters.imbalance_threshold:
+            return f"|{self.imbalance:.4g}| ≤ {threshold}"
+        factor = 1 + parameters.imbalance_weight * abs(self.imbalance)
+        return f"×{factor:.6g}, |{self.imbalance:.4g}| > {threshold}"
+
+    def _stress_inputs(self) -> str:
+        words = self.parameters.words
+        factor = words.stress_factor if self.stress_part else "calm"
+        return f"{factor}, volatility {self.volatility:.4g} {words.stress_threshold}"
 
 
 class SizeReason:
@@ -105,60 +147,16 @@ class PriceReason:
         """The additive terms of the price, in model units; their sum is the price, exactly."""
         cycle, sign = self.cycle, self.side.value
         parameters = cycle.parameters
-        instrument, settings = parameters.instrument, parameters.settings
-        price_text, tick = instrument.price_text, parameters.tick_units
-        unwidened = cycle.base + cycle.imbalance_part + cycle.stress_part
-        level_part = cycle.offsets[self.level] - cycle.half
-        distance = cycle.distance
+        words, tick = parameters.words, parameters.tick_units
         is_buy = self.side is Side.BUY
+        opposite = parameters.instrument.price_text(self.opposite)
         return (
-            Term("fair", cycle.mid, f"mid of {price_text(cycle.best_bid)} and {price_text(cycle.best_ask)}"),
-            Term("skew", -cycle.skew, self._skew_inputs(distance)),
-            Term("half spread", -sign * cycle.base, f"{number_text(settings.base_spread_bps / 2)} bp"),
-            Term("imbalance", -sign * cycle.imbalance_part, self._imbalance_inputs()),
-            Term("stress", -sign * cycle.stress_part, self._stress_inputs()),
-            Term(
-                "clamp",
-                -sign * (cycle.half - unwidened),
-                self._clamp_inputs(),
-            ),
-            Term("level", -sign * level_part, self._level_inputs()),
-            Term("tick", self.rounded * tick - self.raw, f"{'down' if is_buy else 'up'} to {price_text(1)}"),
+            *cycle.terms(self.side),
+            Term("level", sign * (cycle.half - cycle.offsets[self.level]), words.levels[self.level]),
+            Term("tick", self.rounded * tick - self.raw, words.tick_down if is_buy else words.tick_up),
             Term(
                 "post-only",
                 (self.price - self.rounded) * tick,
-                f"best {'ask' if is_buy else 'bid'} {price_text(self.opposite)}",
+                f"best ask {opposite}" if is_buy else f"best bid {opposite}",
             ),
         )
-
-    def _skew_inputs(self, distance: int) -> str:
-        parameters = self.cycle.parameters
-        settings, text = parameters.settings, parameters.instrument.size_text
-        unit = "half-spread" if parameters.skew_by_half_spread else "1 bp"
-        factor = number_text(settings.inventory_skew_factor)
-        return f"{factor}·{text(distance)}/{text(parameters.max_position)}·{unit}"
-
-    def _imbalance_inputs(self) -> str:
-        cycle = self.cycle
-        parameters = cycle.parameters
-        threshold = number_text(parameters.settings.imbalance_threshold)
-        if abs(cycle.imbalance) <= parameters.imbalance_threshold:
-            return f"|{cycle.imbalance:.4g}| ≤ {threshold}"
-        factor = 1 + parameters.imbalance_weight * abs(cycle.imbalance)
-        return f"×{factor:.6g}, |{cycle.imbalance:.4g}| > {threshold}"
-
-    def _stress_inputs(self) -> str:
-        cycle = self.cycle
-        settings = cycle.parameters.settings
-        factor = f"×{number_text(settings.spread_widen_factor)}" if cycle.stress_part else "calm"
-        limit = number_text(settings.volatility_threshold)
-        return f"{factor}, volatility {cycle.volatility:.4g} (threshold {limit}) % per √minute"
-
-    def _clamp_inputs(self) -> str:
-        settings = self.cycle.parameters.settings
-        return f"{number_text(settings.min_spread_bps / 2)} to {number_text(settings.max_spread_bps / 2)} bp"
-
-    def _level_inputs(self) -> str:
-        settings = self.cycle.parameters.settings
-        spacing, spread = number_text(settings.price_level_spacing), number_text(settings.base_spread_bps)
-        return f"{self.level}·{spacing}·{spread} bp"

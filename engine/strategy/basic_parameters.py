@@ -10,6 +10,7 @@ from engine.core.instrument import Instrument
 from engine.core.order import Side
 from engine.core.settings import require_valid
 from engine.strategy.basic_settings import SECTION, BasicSettings
+from engine.strategy.explain import number_text
 
 DEPTH_LEVELS: Final = 5
 """Levels a side that imbalance and the depth cap look at."""
@@ -50,6 +51,7 @@ class BasicParameters:
         "stress_factor",
         "target",
         "tick_units",
+        "words",
     )
 
     def __init__(self, instrument: Instrument, settings: BasicSettings) -> None:
@@ -96,6 +98,7 @@ class BasicParameters:
         self.hedge_distance = max(
             1, self._lots(settings.max_position * settings.hedge_threshold_pct / 100, ROUND_CEILING)
         )
+        self.words = Words(instrument, settings)
         self.interval_ns = settings.quote_update_interval_ms * _NS_PER_MS
         self.hedge_interval_ns = settings.hedge_interval_ms * _NS_PER_MS
 
@@ -112,3 +115,38 @@ class BasicParameters:
                 f"{self.instrument.size_text(1)} of {self.instrument.symbol}"
             )
         return lots
+
+
+class Words:
+    """The parts of a price's explanation that follow from the settings alone, written once."""
+
+    __slots__ = (
+        "clamp",
+        "half_spread",
+        "imbalance_threshold",
+        "levels",
+        "skew_factor",
+        "skew_unit",
+        "stress_factor",
+        "stress_threshold",
+        "tick_down",
+        "tick_up",
+    )
+
+    def __init__(self, instrument: Instrument, settings: BasicSettings) -> None:
+        spacing, spread = number_text(settings.price_level_spacing), number_text(settings.base_spread_bps)
+        limit = number_text(settings.volatility_threshold)
+        unit = "half-spread" if settings.inventory_skew_unit == "half_spread" else "1 bp"
+        tick = instrument.price_text(1)
+        self.half_spread = f"{number_text(settings.base_spread_bps / 2)} bp"
+        self.clamp = (
+            f"{number_text(settings.min_spread_bps / 2)} to {number_text(settings.max_spread_bps / 2)} bp"
+        )
+        self.levels = tuple(f"{level}·{spacing}·{spread} bp" for level in range(settings.levels))
+        self.skew_factor = number_text(settings.inventory_skew_factor)
+        self.skew_unit = f"{number_text(settings.max_position)}·{unit}"
+        self.imbalance_threshold = number_text(settings.imbalance_threshold)
+        self.stress_factor = f"×{number_text(settings.spread_widen_factor)}"
+        self.stress_threshold = f"(threshold {limit}) % per √minute"
+        self.tick_down = f"down to {tick}"
+        self.tick_up = f"up to {tick}"

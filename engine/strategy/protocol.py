@@ -6,6 +6,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from engine.core.depth import DepthReader
 from engine.core.events import Term, TradePrint
 from engine.core.instrument import Instrument
@@ -27,8 +29,7 @@ class MarketView:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(msgspec.Struct, frozen=True):
     """One passive order wanted at the venue. `slot` ("B0", "A2") names its place: side and level.
 
     `explain` gives the additive terms of the price, in model units, when somebody asks: their sum is
@@ -44,8 +45,7 @@ class Quote:
     explain_size: Callable[[], tuple[Term, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Take:
+class Take(msgspec.Struct, frozen=True, gc=False):
     """A marketable limit order (IOC, reduce-only towards target) wanted now; `purpose` is `hedge`."""
 
     side: Side
@@ -55,8 +55,7 @@ class Take:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """A strategy's answer: the quotes it wants to have working, at most one taking order, and why.
 
     `reason` says in words why there is no quote, or none on a side; empty when nothing is left out.

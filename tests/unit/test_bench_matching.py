@@ -54,7 +54,7 @@ def test_absent_peers_are_skipped_with_a_word(monkeypatch: pytest.MonkeyPatch) -
 
 def test_candidates_take_turns_and_the_warm_up_does_not_count() -> None:
     ran: list[str] = []
-    candidates = [
+    candidates: list[Candidate[str]] = [
         Candidate("a", lambda chunk: ran.append("a" + chunk)),
         Candidate("b", lambda chunk: ran.append("b" + chunk)),
     ]

@@ -35,12 +35,15 @@ def book() -> OrderBook:
         (11, 50, "MAX_SIZE"),
     ],
 )
-def test_sizes_and_notionals_stay_within_the_instrument(size: int, price: int, code: str) -> None:
+@pytest.mark.parametrize("post_only", [False, True])
+def test_sizes_and_notionals_stay_within_the_instrument(
+    size: int, price: int, code: str, post_only: bool
+) -> None:
     instrument = Instrument.create(
         "BTC-USD", tick="0.5", lot="0.1", min_size="0.3", max_size="1", min_notional="5"
     )
     book = OrderBook(instrument)
-    order = book.submit("x", BUY, size, price)
+    order = book.submit("x", BUY, size, price, post_only=post_only)
     assert order.code == code
     assert order.state is (OrderState.REJECTED if code else OrderState.NEW)
     if code:
