@@ -26,7 +26,8 @@ class OrderRules:
             MOST_SIZE if instrument.max_size is None else instrument.max_size,
             max(1, -(-instrument.min_notional // instrument.notional(1, 1))),
         )
-        """Least size, most size, least product of price and size; an order keeps all of them."""
+        """Least size, most size, least product of price and size. All are at least 1, so that a size and a
+        product within them mean a price above 0 too."""
 
     def amounts(self, size: int, price: int | None) -> Reason | None:
         """Check a total size and a limit price.

@@ -1,0 +1,176 @@
+"""What the engine does when a part of it fails: fail closed, cancel, prove or list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from trader_bench import D, configured
+
+from engine.core.clock import SystemClock
+from engine.core.events import Alert, AnyCommand, AnyEvent, CancelOrder, OrderEvent
+from engine.runtime.builder import Market, build_engine, build_market
+from engine.runtime.desk import Desk
+from engine.runtime.engine import Engine, Outcome
+
+S = 1_000_000_000
+
+
+class Watcher:
+    """Keeps what the engine shows."""
+
+    def __init__(self) -> None:
+        self.alerts: list[Alert] = []
+        self.commands: list[AnyCommand] = []
+        self.statuses: list[int] = []
+        self.on_wake: Callable[[], None] = lambda: None
+
+    def on_events(self, desk: Desk, events: Sequence[AnyEvent], commands: Sequence[AnyCommand]) -> None:
+        self.commands += commands
+        self.on_wake()
+
+    def on_alerts(self, desk: Desk, alerts: Sequence[Alert]) -> None:
+        self.alerts += alerts
+
+    def on_status(self, now_ns: int) -> None:
+        self.statuses.append(now_ns)
+
+
+def simulated(**changes: Any) -> tuple[Engine, Market, Watcher]:
+    config = configured(engine__speed="max", engine__duration_s=D(5), **changes)
+    market, watcher = build_market(config), Watcher()
+    return build_engine(config, market, SystemClock(), watcher, status_interval_ns=S), market, watcher
+
+
+def codes(watcher: Watcher) -> list[str]:
+    return [alert.code for alert in watcher.alerts]
+
+
+async def test_a_clean_run_ends_with_proof():
+    engine, market, watcher = simulated()
+    outcome = await engine.run()
+    assert outcome == Outcome("the duration has passed", 0)
+    assert market.desks[0].trader.quote_count > 6
+    assert market.desks[0].venue.open_orders() == []
+    assert watcher.statuses[-1] == 5 * S
+
+
+async def test_a_strategy_that_raises_ends_the_run_with_every_order_cancelled(monkeypatch):
+    engine, market, watcher = simulated()
+    desk = market.desks[0]
+    decide = desk.trader.strategy.decide
+
+    def break_after_a_second(view):
+        if view.now_ns > S:
+            raise RuntimeError("a defect")
+        return decide(view)
+
+    monkeypatch.setattr(desk.trader.strategy, "decide", break_after_a_second)
+    outcome = await engine.run()
+    assert outcome.exit_code == 1
+    assert "a defect" in outcome.reason
+    assert outcome.open_orders == ()
+    assert desk.trader.quote_count >= 6
+    assert desk.venue.open_orders() == []
+    assert "STAGE_FAILED" in codes(watcher)
+
+
+async def test_a_trader_that_fails_for_good_leaves_its_orders_to_the_listing(monkeypatch):
+    engine, market, watcher = simulated()
+    desk = market.desks[0]
+    on_event = desk.trader.on_event
+
+    def break_after_a_second(event):
+        if event.recv_ns > S:
+            raise RuntimeError("a defect")
+        return on_event(event)
+
+    monkeypatch.setattr(desk.trader, "on_event", break_after_a_second)
+    outcome = await engine.run()
+    assert desk.venue.open_orders() == [], "the venue's own list was cancelled"
+    assert outcome.exit_code == 75, "our records can no longer prove it"
+    assert len(outcome.open_orders) == len(desk.trader.orders.open_orders()) > 0
+    assert "SHUTDOWN" in codes(watcher)
+
+
+class DeafToCancels:
+    """A venue that takes cancels and does nothing."""
+
+    def __init__(self, venue: Any) -> None:
+        self._venue = venue
+
+    def cancel(self, order: CancelOrder) -> None:
+        pass
+
+    def poll(self, now_ns: int) -> list[OrderEvent]:
+        events: list[OrderEvent] = self._venue.poll(now_ns)
+        return events
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._venue, name)
+
+
+async def test_without_proof_the_exit_code_is_75_and_the_orders_are_listed():
+    engine, market, _ = simulated()
+    desk = market.desks[0]
+    desk.venue = DeafToCancels(desk.venue)
+    outcome = await engine.run()
+    assert outcome.exit_code == 75
+    assert set(outcome.open_orders) >= set(desk.venue.open_orders())
+    assert len(outcome.open_orders) >= 6
+    assert engine.clock.monotonic_ns() <= 11 * S, "the waiting for proof is bounded"
+
+
+async def test_monitoring_that_fails_does_not_stop_the_trading(monkeypatch):
+    engine, market, watcher = simulated()
+
+    def fail(now_ns: int) -> None:
+        raise RuntimeError("no room on the screen")
+
+    engine._monitoring._work = fail
+    outcome = await engine.run()
+    assert outcome.exit_code == 0
+    assert market.desks[0].trader.quote_count > 6
+    assert codes(watcher).count("STAGE_FAILED") == 4, "told at each restart and at the end of them"
+
+
+async def test_a_second_interrupt_shortens_the_waiting_not_the_list():
+    engine, market, watcher = simulated(engine__duration_s=D(60))
+    desk = market.desks[0]
+    desk.venue = DeafToCancels(desk.venue)
+
+    def interrupt_twice() -> None:
+        if engine.clock.monotonic_ns() > S:
+            engine.interrupt("SIGINT", 130)
+
+    watcher.on_wake = interrupt_twice
+    outcome = await engine.run()
+    assert outcome.exit_code == 75
+    assert outcome.reason.startswith("SIGINT")
+    assert len(outcome.open_orders) >= 6
+    assert engine.clock.monotonic_ns() < 2 * S
+
+
+async def test_more_market_data_than_the_queue_holds_makes_the_book_stale(monkeypatch):
+    engine, market, _ = simulated()
+    monkeypatch.setattr(market.desks[0].market_events, "capacity", 1)
+    await engine.run()
+    trader = market.desks[0].trader
+    assert trader.feed_state.value == "stale"
+    assert trader.quote_count == 0
+    assert market.desks[0].market_events.lost > 0
+
+
+@pytest.mark.parametrize("speed", [None, 5_000.0])
+async def test_the_status_comes_on_time_whatever_the_speed(speed):
+    engine, _, watcher = simulated()
+    engine._speed = speed
+    await engine.run()
+    assert [at // S for at in watcher.statuses] == [0, 1, 2, 3, 4, 5]
+    assert [at % S for at in watcher.statuses[1:]] == [0] * 5
+
+
+def test_configured_changes_one_key():
+    assert configured(strategy__levels=1).strategy == replace(configured().strategy, levels=1)
