@@ -146,28 +146,31 @@ class Engine:
         Monitoring comes at its own moments, without a wake-up of the desks: whether and how often
         somebody looks must not change what is traded.
         """
-        monitoring = self._monitoring
-        while (look_ns := monitoring.next_due_ns) < due_ns:
+        while (look_ns := self._monitoring.next_due_ns) < due_ns:
             await pacer.until(look_ns, interrupt)
             if interrupt.is_set():
                 return
             self.clock.advance_to(look_ns)
-            self._supervisor.watch(monitoring.name, partial(monitoring.step, look_ns))
+            self._look(look_ns)
         await pacer.until(due_ns, interrupt)
         if interrupt.is_set():
             return
         self._step(due_ns)
-        self._supervisor.watch(monitoring.name, partial(monitoring.step, due_ns))
+        self._look(due_ns)
+
+    def _look(self, now_ns: int) -> None:
+        if self._monitoring.claim(now_ns):
+            self._supervisor.watch(self._monitoring.name, partial(self._monitoring.step, now_ns))
 
     def _step(self, now_ns: int) -> None:
         """One wake-up of the desks."""
         self.clock.advance_to(now_ns)
+        # Every wake-up ends with a timer event; the cadence is for a market that is quiet for longer. Set
+        # first: a wake-up that fails must not fall due again at the same moment.
+        self._next_timer_ns = now_ns + self._timer_interval_ns
         started = self._supervisor.run(self._market_data.name, self._market_data.step)
         for desk in self.desks.values():
             self._work(desk, started)
-        # Every wake-up ends with a timer event; the cadence is for a market that is quiet for longer.
-        self._next_timer_ns = now_ns + self._timer_interval_ns
-
     def _work(self, desk: Desk, started_ns: int) -> None:
         events = self._supervisor.run(self._strategy.name, lambda: self._strategy.step(desk))
         commands = self._supervisor.run(self._execution.name, lambda: self._execution.step(desk))

@@ -147,9 +147,16 @@ class MonitoringStage:
         self._interval_ns = interval_ns
         self._work = work
 
-    def step(self, now_ns: int) -> None:
-        """Do the work if it is due; periods that passed unseen are skipped, not made up for."""
+    def claim(self, now_ns: int) -> bool:
+        """True when the work is due; the next time is set then, whatever becomes of the work.
+
+        Periods that passed unseen are skipped, not made up for.
+        """
         if now_ns < self.next_due_ns:
-            return
+            return False
         self.next_due_ns = (now_ns // self._interval_ns + 1) * self._interval_ns
+        return True
+
+    def step(self, now_ns: int) -> None:
+        """Do the work."""
         self._work(now_ns)

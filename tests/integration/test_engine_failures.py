@@ -39,7 +39,7 @@ class Watcher:
 
 
 def simulated(**changes: Any) -> tuple[Engine, Market, Watcher]:
-    config = configured(engine__speed="max", engine__duration_s=D(5), **changes)
+    config = configured(**{"engine__speed": "max", "engine__duration_s": D(5)} | changes)
     market, watcher = build_market(config), Watcher()
     return build_engine(config, market, SystemClock(), watcher, status_interval_ns=S), market, watcher
 
