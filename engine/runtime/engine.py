@@ -171,6 +171,7 @@ class Engine:
         started = self._supervisor.run(self._market_data.name, self._market_data.step)
         for desk in self.desks.values():
             self._work(desk, started)
+
     def _work(self, desk: Desk, started_ns: int) -> None:
         events = self._supervisor.run(self._strategy.name, lambda: self._strategy.step(desk))
         commands = self._supervisor.run(self._execution.name, lambda: self._execution.step(desk))

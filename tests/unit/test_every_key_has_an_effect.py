@@ -31,6 +31,8 @@ EFFECTS = {
     "engine.opening_base_balance": f"{RUN}::test_opening_base_balance",
     "engine.timer_interval_ms": f"{RUN}::test_timer_interval_ms",
     "engine.status_interval_s": f"{RUN}::test_status_interval_s",
+    "engine.input": "integration/test_replay.py::test_input_is_what_is_replayed",
+    "exchange.name": "integration/test_replay.py::test_the_named_exchange_must_be_the_recorded_one",
     "engine.mode": "unit/test_config.py::test_fees_default_to_those_of_the_modes_venue",
     "strategy.base_spread_bps": STRATEGY,
     "strategy.min_spread_bps": STRATEGY,
