@@ -337,7 +337,7 @@ class Trader:
                 intent = self.orders.intent(quote, now)
                 denial = self.gate.check(intent, context)
                 if denial is None:
-                    commands.append(self.orders.submit(intent, quote.explain()))
+                    commands.append(self.orders.submit(intent, quote.explain))
                     self.quote_count += 1
                 else:
                     self._denied(event, intent, denial)

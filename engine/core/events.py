@@ -223,7 +223,6 @@ class SubmitOrder(Command, frozen=True, gc=False, tag=True):
     reduce_only: bool = False
     slot: str = ""
     purpose: str = "quote"
-    terms: tuple[Term, ...] = ()
 
 
 class CancelOrder(Command, frozen=True, gc=False, tag=True):

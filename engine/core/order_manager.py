@@ -27,12 +27,11 @@ from engine.core.events import (
     OrderRejected,
     Severity,
     SubmitOrder,
-    Term,
 )
 from engine.core.fill_ids import FillIds
 from engine.core.instrument import Instrument
 from engine.core.order import OrderState, Side, TimeInForce, check_transition
-from engine.core.own_orders import OwnOrder, OwnOrders
+from engine.core.own_orders import Explain, OwnOrder, OwnOrders, unexplained
 
 ENDED_ORDERS_KEPT: Final = 1_000
 """Ended orders remembered, for the blotter and for late answers."""
@@ -223,19 +222,18 @@ class OrderManager:
             purpose=purpose,
         )
 
-    def submit(self, intent: SubmitOrder, terms: tuple[Term, ...] = ()) -> SubmitOrder:
-        """Record an approved intent as sent, with the terms of its price, and return the command.
+    def submit(self, intent: SubmitOrder, explain: Explain = unexplained) -> SubmitOrder:
+        """Record an approved intent as sent, with whoever can explain its price, and return the command.
 
         Raises `OrderError` when the id was used before or the slot is taken.
         """
         if intent.client_id in self._known:
             raise OrderError(f"client id {intent.client_id} was used before; an id never serves two intents")
-        command = msgspec.structs.replace(intent, terms=terms) if terms else intent
-        order = OwnOrder(command)
+        order = OwnOrder(intent, explain)
         self.own.add(order)
         self._known[order.client_id] = order
         self._look_again(order.sent_ns + self.policy.ack_timeout_ns + 1)
-        return command
+        return intent
 
     def cancel_all(self, now_ns: int, reason: str) -> list[CancelOrder]:
         """Cancels for every live order, those asked for before included; their retries start anew."""

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Final
 
 from engine.core.depth import DepthReader
 from engine.core.errors import OrderError
-from engine.core.events import Level, SubmitOrder
+from engine.core.events import Level, SubmitOrder, Term
 from engine.core.order import OrderState, Side, TimeInForce
 
 # Looking a member up on an enum class costs more than most of what is done here.
 _BUY: Final = Side.BUY
 _SELL: Final = Side.SELL
 _RESTING: Final = (TimeInForce.GTC, TimeInForce.GTD)
+
+
+Explain = Callable[[], tuple[Term, ...]]
+
+
+def unexplained() -> tuple[Term, ...]:
+    """The explanation of an order whose price no model made."""
+    return ()
 
 
 class OwnOrder:
@@ -29,6 +37,7 @@ class OwnOrder:
         "command",
         "end_reason",
         "ended_ns",
+        "explain",
         "filled",
         "is_displayed",
         "is_unresolved",
@@ -43,11 +52,13 @@ class OwnOrder:
         "venue_order_id",
     )
 
-    def __init__(self, command: SubmitOrder) -> None:
+    def __init__(self, command: SubmitOrder, explain: Explain = unexplained) -> None:
         if command.price is None:
             raise OrderError(f"order {command.client_id} has no price; only limit orders are sent")
         self.command = command
-        """What was sent, with the explanation of its price."""
+        """What was sent."""
+        self.explain = explain
+        """Gives the additive terms of the price when asked: telling why must not make the order later."""
         self.client_id = command.client_id
         self.slot = command.slot
         self.side = command.side

@@ -127,6 +127,18 @@ class PriceLevels(DepthReader):
         sizes = self._ask_sizes
         return [(-key, sizes[-key]) for key in self._ask_keys[: -depth - 1 : -1]]
 
+    def volumes(self, depth: int = 5) -> tuple[int, int]:
+        """See `DepthReader`."""
+        bid = ask = 0
+        if depth > 0:
+            sizes = self._bid_sizes
+            for price in self._bid_keys[-depth:]:
+                bid += sizes[price]
+            sizes = self._ask_sizes
+            for key in self._ask_keys[-depth:]:
+                ask += sizes[-key]
+        return bid, ask
+
     def volume_at(self, side: Side, price: int) -> int:
         """See `DepthReader`."""
         return (self._bid_sizes if side is Side.BUY else self._ask_sizes).get(price, 0)

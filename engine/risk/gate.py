@@ -6,7 +6,7 @@ code. Each of them fails closed: what it cannot judge, it denies.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +16,7 @@ from engine.core.events import SubmitOrder
 from engine.core.instrument import Instrument
 from engine.core.order import OrderType, Side, TimeInForce
 from engine.core.own_orders import OwnOrders
-from engine.risk.settings import RiskLimits
+from engine.risk.settings import Ratio, RiskLimits
 from engine.risk.state import RiskState, TradingState
 
 DUPLICATE_WINDOW_NS: Final = 100_000_000
@@ -59,9 +59,6 @@ class RiskContext:
     equity: int | None = None
 
 
-Control = Callable[[SubmitOrder, RiskContext], Denial | None]
-
-
 class RiskGate:
     """Judges orders against the limits and the trading state.
 
@@ -81,49 +78,31 @@ class RiskGate:
         self._state = state
         self._atoms_per_tick_lot = instrument.notional(1, 1)
         self._last_in_slot: dict[str, SubmitOrder] = {}
-        self._controls: tuple[Control, ...] = (
-            self._trading_state,
-            self._book,
-            self._validity,
-            self._size,
-            self._notional,
-            self._collar,
-            self._band,
-            self._duplicate,
-            self._self_trade,
-            self._slot,
-            self._open_orders,
-            self._position,
-            self._exposure,
-        )
 
     def check(self, order: SubmitOrder, context: RiskContext) -> Denial | None:
         """None lets the order through, which must then be sent; else the first control that failed."""
-        control = self._controls[0]
         try:
-            for control in self._controls:
-                denial = control(order, context)
-                if denial is not None:
-                    break
-            else:
-                self.approved += 1
-                self._last_in_slot[order.slot] = order
-                return None
+            denial = next(self._failures(order, context), None)
         except Exception as error:  # a control that breaks must deny, whatever broke it
-            denial = _broken(control, error)
-        self.denied[denial.code] = self.denied.get(denial.code, 0) + 1
+            denial = _broken(error)
+        if denial is None:
+            self.approved += 1
+            self._last_in_slot[order.slot] = order
+        else:
+            self.denied[denial.code] = self.denied.get(denial.code, 0) + 1
         return denial
 
     def check_all(self, order: SubmitOrder, context: RiskContext) -> list[Denial]:
-        """Every control that fails, for the explain view; counts and remembers nothing."""
+        """Every control that fails, for the explain view; counts and remembers nothing.
+
+        What is no valid order, and what a broken control could not judge, ends the list.
+        """
         denials = []
-        for control in self._controls:
-            try:
-                denial = control(order, context)
-            except Exception as error:  # as in `check`
-                denial = _broken(control, error)
-            if denial is not None:
-                denials.append(denial)
+        try:
+            for denial in self._failures(order, context):
+                denials.append(denial)  # noqa: PERF402  what came before a broken control is kept
+        except Exception as error:
+            denials.append(_broken(error))
         return denials
 
     def reducible(self, side: Side, context: RiskContext) -> int:
@@ -166,187 +145,154 @@ class RiskGate:
 
     # -- the controls, in order ------------------------------------------------------------------
 
-    def _trading_state(self, order: SubmitOrder, context: RiskContext) -> Denial | None:
+    def _failures(self, order: SubmitOrder, context: RiskContext) -> Iterator[Denial]:
+        """The controls as one walk: this runs for every order that leaves, and calls cost more than it.
+
+        The words of a denial are made only when there is one.
+        """
+        limits, own, side = self.limits, context.own, order.side
+        is_buy = side is Side.BUY
+        if self._state.effective is not TradingState.ACTIVE:
+            yield from self._restricted(order, context)
+        if not context.is_book_live:
+            yield Denial("STALE", "the book is not live: nothing is sent on old prices")
+
+        # R5. Only limit orders leave: a market order has no price that the collar could hold.
+        invalid = self._invalid(order)
+        price, size = order.price, order.size
+        if invalid or price is None:
+            yield Denial("INVALID", invalid)
+            return
+        if size > limits.max_order_size:  # R1
+            yield self._too_large(order)
+        if (notional := self._atoms_per_tick_lot * price * size) > limits.max_order_notional:  # R2
+            yield self._too_dear(notional)
+
+        mid, bid, ask = context.mid, context.best_bid, context.best_ask
+        if mid is None or mid <= 0:  # R3
+            yield Denial("COLLAR", "there is no reference price to measure from")
+        elif abs(2 * price - mid) * limits.collar.denominator > mid * limits.collar.numerator:
+            yield Denial("COLLAR", self._away(price, mid, "collar", limits.collar))
+        if order.purpose == "quote":  # R4
+            if not order.post_only:
+                yield Denial("BAND", "a quote must be post-only")
+            elif bid is None or ask is None or mid is None:
+                yield Denial("BAND", "a side of the book is empty")
+            elif bid >= ask:
+                yield Denial("BAND", "the book is crossed")
+            elif price >= ask if is_buy else price <= bid:
+                yield Denial("BAND", f"{self._at(price)} would cross {self._at(ask if is_buy else bid)}")
+            elif abs(2 * price - mid) * limits.band.denominator > mid * limits.band.numerator:
+                yield Denial("BAND", self._away(price, mid, "band", limits.band))
+
+        last = self._last_in_slot.get(order.slot)  # R20
+        if last is not None:
+            if last.client_id == order.client_id:
+                yield Denial("DUPLICATE", f"client id {order.client_id} was used before")
+            elif (
+                last.price == price
+                and last.size == size
+                and last.side is side
+                and context.now_ns - last.created_ns < DUPLICATE_WINDOW_NS
+            ):
+                yield Denial("DUPLICATE", f"the same order was sent to {order.slot} less than 100 ms ago")
+        meets = own.best_ask if is_buy else own.best_bid  # R22
+        if meets is not None and (price >= meets if is_buy else price <= meets):
+            yield Denial("SELF_TRADE", f"{self._at(price)} would meet our own order at {self._at(meets)}")
+        if (other := own.by_slot.get(order.slot)) is not None:  # R21: unproven, so still in the way
+            yield Denial(
+                "UNCERTAIN", f"slot {order.slot} is taken by {other.client_id} ({other.state.value})"
+            )
+        if (  # R6
+            (own.buy_count if is_buy else own.sell_count) >= limits.max_open_orders_per_side
+            or own.buy_count + own.sell_count >= limits.max_open_orders
+        ):
+            yield self._too_many(context)
+
+        # R7: every live order of this side filled, and none of the other.
+        worst = size + (own.buy_lots + context.position if is_buy else own.sell_lots - context.position)
+        if order.reduce_only and size > self.reducible(side, context):
+            yield Denial("POSITION", "a reduce-only order could turn the position around")
+        elif worst > limits.max_position:
+            yield self._too_much(worst)
+
+        if mid is None:  # R8
+            yield Denial("EXPOSURE", "there is no reference price to value the position at")
+            return
+        gross = self._instrument.value(mid, worst)
+        if gross > limits.max_gross_notional:
+            yield self._too_exposed(gross)
+        if is_buy and size > self.reducible(side, context):
+            if context.quote_balance is None or context.equity is None:
+                yield Denial("EXPOSURE", "the balances are not known")
+                return
+            held = self._atoms_per_tick_lot * (own.buy_tick_lots + price * size)
+            free, least = context.quote_balance - held, limits.min_free_balance
+            if free < 0 or free * least.denominator < context.equity * least.numerator:
+                yield self._too_little_free(free, context.equity)
+
+    def _restricted(self, order: SubmitOrder, context: RiskContext) -> Iterator[Denial]:
         state = self._state.effective
-        if state is _ACTIVE:
-            return None
         if state >= TradingState.HALTED:
-            return Denial(state.name, f"trading is {state.name}: no order leaves")
-        if state is TradingState.PAUSED and order.purpose == "quote":
-            return Denial(state.name, "quoting is paused")
-        room = self.reducible(order.side, context)
-        if order.size > room:
-            return Denial(
+            yield Denial(state.name, f"trading is {state.name}: no order leaves")
+        elif state is TradingState.PAUSED and order.purpose == "quote":
+            yield Denial(state.name, "quoting is paused")
+        elif order.size > (room := self.reducible(order.side, context)):
+            yield Denial(
                 state.name,
                 f"only orders that reduce the position are sent now: at most {self._lots(room)} "
                 f"on the {order.side.word} side",
             )
-        return None
 
-    def _book(self, _order: SubmitOrder, context: RiskContext) -> Denial | None:
-        if context.is_book_live:
-            return None
-        return Denial("STALE", "the book is not live: nothing is sent on old prices")
-
-    def _validity(self, order: SubmitOrder, _context: RiskContext) -> Denial | None:
-        """R5. Only limit orders leave: a market order has no price that the collar could hold."""
+    def _invalid(self, order: SubmitOrder) -> str:
+        """Why this is no order that the instrument takes; empty when it is one (R5)."""
         instrument, price, size = self._instrument, order.price, order.size
         if order.product != instrument.symbol:
-            return Denial("INVALID", f"an order for {order.product} at the gate of {instrument.symbol}")
-        if order.order_type is not _LIMIT or type(price) is not int:
-            return Denial("INVALID", "only limit orders with a price in whole ticks are sent")
+            return f"an order for {order.product} at the gate of {instrument.symbol}"
+        if order.order_type is not OrderType.LIMIT or type(price) is not int:
+            return "only limit orders with a price in whole ticks are sent"
         if type(size) is not int or price <= 0 or size <= 0:
-            return Denial(
-                "INVALID", f"price {price!r} ticks and size {size!r} lots must be whole and above 0"
-            )
+            return f"price {price!r} ticks and size {size!r} lots must be whole and above 0"
         if size < instrument.min_size or (instrument.max_size is not None and size > instrument.max_size):
-            return Denial(
-                "INVALID", f"{self._lots(size)} is outside the sizes that {instrument.symbol} takes"
-            )
+            return f"{self._lots(size)} is outside the sizes that {instrument.symbol} takes"
         if self._atoms_per_tick_lot * price * size < instrument.min_notional:
-            return Denial(
-                "INVALID", f"worth less than {self._money(instrument.min_notional)}, the smallest order"
-            )
-        if order.post_only and order.time_in_force in _IMMEDIATE:
-            return Denial("INVALID", "post-only contradicts immediate-or-cancel")
-        return None
+            return f"worth less than {self._money(instrument.min_notional)}, the smallest order"
+        if order.post_only and order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
+            return "post-only contradicts immediate-or-cancel"
+        return ""
 
-    def _size(self, order: SubmitOrder, _context: RiskContext) -> Denial | None:
-        """R1."""
-        limit = self.limits.max_order_size
-        if order.size <= limit:
-            return None
-        return Denial("SIZE", f"order of {self._lots(order.size)}, the limit is {self._lots(limit)}")
+    # -- the words of a denial -------------------------------------------------------------------
 
-    def _notional(self, order: SubmitOrder, _context: RiskContext) -> Denial | None:
-        """R2."""
-        notional, limit = (
-            self._atoms_per_tick_lot * _price(order) * order.size,
-            self.limits.max_order_notional,
-        )
-        if notional <= limit:
-            return None
-        return Denial("NOTIONAL", f"order worth {self._money(notional)}, the limit is {self._money(limit)}")
+    def _too_large(self, order: SubmitOrder) -> Denial:
+        limit = self._lots(self.limits.max_order_size)
+        return Denial("SIZE", f"order of {self._lots(order.size)}, the limit is {limit}")
 
-    def _collar(self, order: SubmitOrder, context: RiskContext) -> Denial | None:
-        """R3."""
-        mid = context.mid
-        if mid is None or mid <= 0:
-            return Denial("COLLAR", "there is no reference price to measure from")
-        numerator, denominator = self.limits.collar
-        if abs(2 * _price(order) - mid) * denominator <= mid * numerator:
-            return None
-        return Denial(
-            "COLLAR", f"{self._away(order, mid)}, outside the collar of {_percent(self.limits.collar)}"
-        )
+    def _too_dear(self, notional: int) -> Denial:
+        limit = self._money(self.limits.max_order_notional)
+        return Denial("NOTIONAL", f"order worth {self._money(notional)}, the limit is {limit}")
 
-    def _band(self, order: SubmitOrder, context: RiskContext) -> Denial | None:
-        """R4."""
-        if order.purpose != "quote":
-            return None
-        if not order.post_only:
-            return Denial("BAND", "a quote must be post-only")
-        bid, ask, mid = context.best_bid, context.best_ask, context.mid
-        if bid is None or ask is None or mid is None:
-            return Denial("BAND", "a side of the book is empty")
-        if bid >= ask:
-            return Denial("BAND", "the book is crossed")
-        price = _price(order)
-        if price >= ask if order.side is _BUY else price <= bid:
-            touch = ask if order.side is _BUY else bid
-            return Denial("BAND", f"{self._at(price)} would cross {self._at(touch)}")
-        numerator, denominator = self.limits.band
-        if abs(2 * price - mid) * denominator <= mid * numerator:
-            return None
-        return Denial("BAND", f"{self._away(order, mid)}, outside the band of {_percent(self.limits.band)}")
-
-    def _duplicate(self, order: SubmitOrder, context: RiskContext) -> Denial | None:
-        """R20."""
-        last = self._last_in_slot.get(order.slot)
-        if last is None:
-            return None
-        if last.client_id == order.client_id:
-            return Denial("DUPLICATE", f"client id {order.client_id} was used before")
-        if (
-            last.price == order.price
-            and last.size == order.size
-            and last.side is order.side
-            and context.now_ns - last.created_ns < DUPLICATE_WINDOW_NS
-        ):
-            return Denial("DUPLICATE", f"the same order was sent to {order.slot} less than 100 ms ago")
-        return None
-
-    def _self_trade(self, order: SubmitOrder, context: RiskContext) -> Denial | None:
-        """R22."""
-        price = _price(order)
-        if order.side is _BUY:
-            own = context.own.best_ask
-            matches = own is not None and price >= own
-        else:
-            own = context.own.best_bid
-            matches = own is not None and price <= own
-        if not matches or own is None:
-            return None
-        return Denial("SELF_TRADE", f"{self._at(price)} would meet our own order at {self._at(own)}")
-
-    def _slot(self, order: SubmitOrder, context: RiskContext) -> Denial | None:
-        """R21: an order whose end is not proven blocks its slot."""
-        other = context.own.by_slot.get(order.slot)
-        if other is None:
-            return None
-        return Denial("UNCERTAIN", f"slot {order.slot} is taken by {other.client_id} ({other.state.value})")
-
-    def _open_orders(self, order: SubmitOrder, context: RiskContext) -> Denial | None:
-        """R6."""
+    def _too_many(self, context: RiskContext) -> Denial:
         own, limits = context.own, self.limits
-        of_side = own.buy_count if order.side is _BUY else own.sell_count
-        if (
-            of_side < limits.max_open_orders_per_side
-            and own.buy_count + own.sell_count < limits.max_open_orders
-        ):
-            return None
         return Denial(
             "OPEN_ORDERS",
             f"{own.buy_count} buys and {own.sell_count} sells are open; the limits are "
             f"{limits.max_open_orders}, {limits.max_open_orders_per_side} a side",
         )
 
-    def _position(self, order: SubmitOrder, context: RiskContext) -> Denial | None:
-        """R7."""
-        if order.reduce_only and order.size > self.reducible(order.side, context):
-            return Denial("POSITION", "a reduce-only order could turn the position around")
-        worst, limit = _worst_case(order, context), self.limits.max_position
-        if worst <= limit:
-            return None
-        return Denial("POSITION", f"{self._lots(worst)} if all fills, the limit is {self._lots(limit)}")
+    def _too_much(self, worst: int) -> Denial:
+        limit = self._lots(self.limits.max_position)
+        return Denial("POSITION", f"{self._lots(worst)} if all fills, the limit is {limit}")
 
-    def _exposure(self, order: SubmitOrder, context: RiskContext) -> Denial | None:
-        """R8."""
-        mid, cash, equity = context.mid, context.quote_balance, context.equity
-        if mid is None:
-            return Denial("EXPOSURE", "there is no reference price to value the position at")
-        gross, limit = (
-            self._instrument.value(mid, _worst_case(order, context)),
-            self.limits.max_gross_notional,
-        )
-        if gross > limit:
-            return Denial("EXPOSURE", f"{self._money(gross)} if all fills, the limit is {self._money(limit)}")
-        if order.side is Side.SELL or order.size <= self.reducible(_BUY, context):
-            return None
-        if cash is None or equity is None:
-            return Denial("EXPOSURE", "the balances are not known")
-        held = context.own.buy_tick_lots + _price(order) * order.size
-        free = cash - self._atoms_per_tick_lot * held
-        numerator, denominator = self.limits.min_free_balance
-        if free * denominator >= equity * numerator and free >= 0:
-            return None
+    def _too_exposed(self, gross: int) -> Denial:
+        limit = self._money(self.limits.max_gross_notional)
+        return Denial("EXPOSURE", f"{self._money(gross)} if all fills, the limit is {limit}")
+
+    def _too_little_free(self, free: int, equity: int) -> Denial:
         return Denial(
             "EXPOSURE",
             f"would leave {self._money(free)} free, the minimum is {_percent(self.limits.min_free_balance)} "
             f"of {self._money(equity)}",
         )
-
-    # -- words -----------------------------------------------------------------------------------
 
     def _lots(self, lots: int) -> str:
         return f"{self._instrument.size_text(lots)} {self._instrument.base}"
@@ -357,27 +303,14 @@ class RiskGate:
     def _at(self, price: int) -> str:
         return self._instrument.price_text(price)
 
-    def _away(self, order: SubmitOrder, mid: int) -> str:
-        return f"{self._at(_price(order))} against a mid of {self._instrument.half_ticks_text(mid)}"
+    def _away(self, price: int, mid: int, what: str, limit: Ratio) -> str:
+        against = self._instrument.half_ticks_text(mid)
+        return f"{self._at(price)} against a mid of {against}, outside the {what} of {_percent(limit)}"
 
 
-def _broken(control: Control, error: Exception) -> Denial:
-    name = getattr(control, "__name__", "control").strip("_")
-    return Denial("CONTROL_FAILED", f"the control of {name} failed: {error!r}")
+def _broken(error: Exception) -> Denial:
+    return Denial("CONTROL_FAILED", f"a control could not judge the order: {error!r}")
 
 
-def _price(order: SubmitOrder) -> int:
-    if order.price is None:
-        raise ValueError("the order has no price")
-    return order.price
-
-
-def _worst_case(order: SubmitOrder, context: RiskContext) -> int:
-    """Lots held on the order's side if it and all our live orders of that side fill; below 0 if reduced."""
-    if order.side is _BUY:
-        return context.position + context.own.buy_lots + order.size
-    return context.own.sell_lots + order.size - context.position
-
-
-def _percent(ratio: tuple[int, int]) -> str:
-    return f"{100 * ratio[0] / ratio[1]:g} %"
+def _percent(ratio: Ratio) -> str:
+    return f"{100 * ratio.numerator / ratio.denominator:g} %"

@@ -99,7 +99,8 @@ def _evidence(evidence: FillEvidence, instrument: Instrument) -> Report:
 
 def submit_report(desk: Desk, command: SubmitOrder) -> Report:
     """An order that was sent, with the terms that make its price."""
-    instrument = desk.trader.instrument
+    instrument, order = desk.trader.instrument, desk.trader.orders.order(command.client_id)
+    terms = () if order is None else order.explain()
     return {
         "type": "order",
         "v": VERSION,
@@ -113,7 +114,7 @@ def submit_report(desk: Desk, command: SubmitOrder) -> Report:
         "price": None if command.price is None else instrument.price_text(command.price),
         "size": instrument.size_text(command.size),
         "post_only": command.post_only,
-        "explain": [_term(term, instrument) for term in command.terms],
+        "explain": [_term(term, instrument) for term in terms],
     }
 
 

@@ -133,8 +133,10 @@ def test_a_quote_becomes_a_post_only_limit_order_and_carries_its_terms() -> None
     assert (intent.created_ns, intent.product) == (9, "BTC-USD")
     assert not desk.manager.open_orders()
     terms = (Term("fair", 5), Term("skew", -1))
-    command = desk.manager.submit(intent, terms)
-    assert command.terms == terms
+    command = desk.manager.submit(intent, lambda: terms)
+    order = desk.manager.order(command.client_id)
+    assert order is not None
+    assert order.explain() == terms
     assert command.client_id == intent.client_id
     (order,) = desk.manager.open_orders()
     assert (order.state, order.command) == (OrderState.PENDING, command)

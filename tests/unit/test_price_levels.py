@@ -131,3 +131,11 @@ def test_clear_forgets_levels_and_keeps_counters() -> None:
     assert (book.best_bid(), book.best_ask(), book.snapshots) == (None, None, 1)
     book.apply([(100, 0)], [(101, 0)])
     assert book.absent_deletes == 2
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2, 5, 100])
+def test_volumes_are_the_sums_of_the_levels(depth: int) -> None:
+    book = PriceLevels()
+    book.apply_snapshot([(100 - n, 3 + n) for n in range(7)], [(101 + n, 11 * n + 1) for n in range(4)])
+    sums = tuple(sum(size for _, size in book.levels(side, depth)) for side in (Side.BUY, Side.SELL))
+    assert book.volumes(depth) == sums

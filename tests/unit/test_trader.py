@@ -12,11 +12,14 @@ from engine.risk.state import TradingState
 
 
 def test_a_live_two_sided_book_is_quoted_post_only_on_both_sides():
-    quotes = TraderBench().quote()
+    bench = TraderBench()
+    quotes = bench.quote()
     assert [X.price_text(q.price) for q in quotes] == ["9995", "9994", "9993", "10005", "10006", "10007"]
     assert all(q.post_only and q.time_in_force is TimeInForce.GTC for q in quotes)
     for quote in quotes:
-        assert sum(term.value for term in quote.terms) == quote.price * 2 * X.half_tick_units
+        order = bench.trader.orders.order(quote.client_id)
+        assert order is not None
+        assert sum(term.value for term in order.explain()) == quote.price * 2 * X.half_tick_units
 
 
 def test_nothing_is_quoted_before_the_book_is_live():
