@@ -38,7 +38,7 @@ from engine.core.events import (
 )
 from engine.core.instrument import Instrument
 from engine.core.ledger import Ledger
-from engine.core.order import Side
+from engine.core.order import BUY, SELL, Side
 from engine.core.order_manager import OrderManager
 from engine.core.own_orders import ExcludingOwn
 from engine.core.price_levels import PriceLevels
@@ -47,6 +47,9 @@ from engine.risk.loss_guard import LossGuard
 from engine.risk.state import RiskState, TradingState
 from engine.strategy.protocol import Decision, MarketView, Quote, Strategy, Take
 
+_LIVE: Final = FeedState.LIVE
+_REDUCING: Final = TradingState.REDUCING
+_PAUSED: Final = TradingState.PAUSED
 _NOTHING: Final[tuple[AnyCommand, ...]] = ()
 _DENIAL_ALERT_EVERY_NS: Final = 60_000_000_000
 """The same denial or rejection code is told once a minute; every one of them is counted."""
@@ -170,7 +173,7 @@ class Trader:
     # -- market data -----------------------------------------------------------------------------
 
     def _on_book_update(self, event: BookUpdate) -> Sequence[AnyCommand]:
-        if self.feed_state is FeedState.LIVE:
+        if self.feed_state is _LIVE:
             self.book.apply(event.bids, event.asks)
             self._mark()
         return _NOTHING
@@ -197,9 +200,9 @@ class Trader:
 
     def _on_feed_status(self, event: FeedStatus) -> Sequence[AnyCommand]:
         was, self.feed_state = self.feed_state, event.state
-        if event.state is not FeedState.LIVE:
+        if event.state is not _LIVE:
             self.ledger.mark(None)
-        if event.state is FeedState.LIVE or was is not FeedState.LIVE:
+        if event.state is _LIVE or was is not _LIVE:
             return _NOTHING
         self._wanted, self._take = (), None
         self._alert(
@@ -263,7 +266,7 @@ class Trader:
             self._alerts.extend(due.alerts)
         if due.must_halt:
             commands += self._halt(event, "UNRESOLVED", "an order stayed unknown for too long")
-        if self.feed_state is FeedState.LIVE:
+        if self.feed_state is _LIVE:
             self.strategy.on_book(now, self.market)
         closing = self._guard(event)
         if self.ledger.residual:
@@ -312,9 +315,9 @@ class Trader:
         return closing
 
     def _decide(self, event: Timer) -> Decision | None:
-        if self.feed_state is not FeedState.LIVE:
+        if self.feed_state is not _LIVE:
             return Decision(reason=f"no quotes: the book is {self.feed_state.value}")
-        if self.risk.effective >= TradingState.PAUSED:
+        if self.risk.effective >= _PAUSED:
             worst = max(self.risk.restrictions(), key=lambda r: r.state)
             return Decision(reason=f"no quotes: {worst.state.name}, {worst.reason}")
         view = self._view
@@ -323,7 +326,7 @@ class Trader:
         return self.strategy.decide(view)
 
     def _requote(self, quotes: Sequence[Quote], event: Timer) -> list[AnyCommand]:
-        if self.risk.effective is TradingState.REDUCING:
+        if self.risk.effective is _REDUCING:
             quotes = [quote for quote in quotes if not self._adds_exposure(quote.side)]
         if self._take is not None:
             # Its own way must be free of our quotes.
@@ -348,7 +351,7 @@ class Trader:
         take, own = self._take, self.orders.own
         if take is None:
             return []
-        blocked_by = own.best_ask if take.side is Side.BUY else own.best_bid
+        blocked_by = own.best_ask if take.side is BUY else own.best_bid
         if blocked_by is not None and take.side * (take.price - blocked_by) >= 0:
             return []
         self._take = None
@@ -377,13 +380,13 @@ class Trader:
     def _close_position(self, event: Timer, purpose: str) -> list[AnyCommand]:
         """Reduce the position by an order at the collar, once no other order of ours can fill."""
         mid = self.book.mid()
-        if self.orders.own.by_id or mid is None or self.feed_state is not FeedState.LIVE:
+        if self.orders.own.by_id or mid is None or self.feed_state is not _LIVE:
             return []
-        side = Side.SELL if self.ledger.position > 0 else Side.BUY
+        side = SELL if self.ledger.position > 0 else BUY
         size = self.gate.reducible(side, self._refilled_context(event.recv_ns))
         numerator, denominator = self.gate.limits.collar
         room = mid * numerator // (2 * denominator)
-        price = max(1, (mid + 1) // 2 - room) if side is Side.SELL else mid // 2 + room
+        price = max(1, (mid + 1) // 2 - room) if side is SELL else mid // 2 + room
         reason = f"{purpose.replace('_', ' ')}: {side.word} {self._lots(size)} to close the position"
         return self._send_take(Take(side, price, size, purpose, reason), event, reduce_only=True)
 
@@ -404,7 +407,7 @@ class Trader:
         context, book = self._context, self.book
         bid, ask = book.best_bid(), book.best_ask()
         context.now_ns = now
-        context.is_book_live = self.feed_state is FeedState.LIVE
+        context.is_book_live = self.feed_state is _LIVE
         context.best_bid, context.best_ask = bid, ask
         context.mid = None if bid is None or ask is None else bid + ask
         context.position = self.ledger.position

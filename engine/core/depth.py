@@ -10,7 +10,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 
 from engine.core.events import Level
-from engine.core.order import Side
+from engine.core.order import BUY, SELL, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,11 @@ class DepthReader:
 
     def bids(self, depth: int | None = None) -> list[Level]:
         """`levels(Side.BUY, depth)`."""
-        return self.levels(Side.BUY, depth)
+        return self.levels(BUY, depth)
 
     def asks(self, depth: int | None = None) -> list[Level]:
         """`levels(Side.SELL, depth)`."""
-        return self.levels(Side.SELL, depth)
+        return self.levels(SELL, depth)
 
     def mid(self) -> int | None:
         """Best bid plus best ask, that is the mid in half ticks; None unless both sides exist."""
@@ -89,9 +89,9 @@ class DepthReader:
     def volumes(self, depth: int = 5) -> tuple[int, int]:
         """Lots displayed over `depth` levels: of the bids, of the asks."""
         bid = ask = 0
-        for _, size in self.levels(Side.BUY, depth):
+        for _, size in self.levels(BUY, depth):
             bid += size
-        for _, size in self.levels(Side.SELL, depth):
+        for _, size in self.levels(SELL, depth):
             ask += size
         return bid, ask
 
@@ -109,7 +109,7 @@ class DepthReader:
         bid, ask = self.best_bid(), self.best_ask()
         if bid is None or ask is None:
             return None
-        bid_size, ask_size = self.volume_at(Side.BUY, bid), self.volume_at(Side.SELL, ask)
+        bid_size, ask_size = self.volume_at(BUY, bid), self.volume_at(SELL, ask)
         return (bid * ask_size + ask * bid_size) / (bid_size + ask_size)
 
     def sweep(self, taker_side: Side, size: int) -> Sweep:
@@ -128,9 +128,7 @@ class DepthReader:
 
     def snapshot(self, depth: int | None = None) -> DepthSnapshot:
         """An immutable copy of the best `depth` levels a side (all when None)."""
-        return DepthSnapshot(
-            tuple(self.levels(Side.BUY, depth)), tuple(self.levels(Side.SELL, depth)), self.sequence()
-        )
+        return DepthSnapshot(tuple(self.levels(BUY, depth)), tuple(self.levels(SELL, depth)), self.sequence())
 
     def sequence(self) -> int:
         """How many changes the book has seen."""

@@ -25,6 +25,11 @@ class Side(enum.IntEnum):
         return "buy" if self is Side.BUY else "sell"
 
 
+BUY: Final = Side.BUY
+SELL: Final = Side.SELL
+"""The sides for hot paths: CPython 3.11 needs ten times as long to read `Side.BUY` as a plain name."""
+
+
 class OrderType(enum.StrEnum):
     """How an order names its price."""
 

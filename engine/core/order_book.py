@@ -11,7 +11,7 @@ from typing import Final
 
 from engine.core.events import Level
 from engine.core.instrument import Instrument
-from engine.core.order import OrderState, OrderType, Side, TimeInForce
+from engine.core.order import BUY, SELL, OrderState, OrderType, Side, TimeInForce
 from engine.core.order_book_changes import ChangeLog, Listener
 from engine.core.order_book_events import ChangeKind, Reason, ReasonCode, SelfTrade, Trade
 from engine.core.order_book_expiry import ExpiryQueue
@@ -20,8 +20,6 @@ from engine.core.order_book_reader import OrderBookReader
 from engine.core.order_book_rules import OrderRules
 
 # Reading a member off an enum goes through its metaclass every time; these are read once.
-_BUY: Final = Side.BUY
-_SELL: Final = Side.SELL
 _LIMIT: Final = OrderType.LIMIT
 _GTC: Final = TimeInForce.GTC
 _IOC: Final = TimeInForce.IOC
@@ -118,7 +116,7 @@ class OrderBook(OrderBookReader):
         least_size, most_size, least_cost = self._rules.limits
         if (
             terms is PLAIN
-            and (side is _BUY or side is _SELL)
+            and (side is BUY or side is SELL)
             and type(size) is int
             and type(price) is int
             and least_size <= size <= most_size
@@ -127,7 +125,7 @@ class OrderBook(OrderBookReader):
             and not symbol
         ):
             # The way of nearly every order: nothing to refuse and, mostly, nothing to trade with.
-            if side is _BUY:
+            if side is BUY:
                 own, keys, key = self._bids, self._asks.keys, price
             else:
                 own, keys, key = self._asks, self._bids.keys, -price
@@ -251,7 +249,7 @@ class OrderBook(OrderBookReader):
 
     def _enter(self, order: BookOrder) -> None:
         """Match an order against the other side, then rest it or end it."""
-        if order.side is _BUY:
+        if order.side is BUY:
             own, opposite = self._bids, self._asks
         else:
             own, opposite = self._asks, self._bids
@@ -417,13 +415,13 @@ class OrderBook(OrderBookReader):
     # -- bookkeeping -------------------------------------------------------------------------------
 
     def _side(self, order: BookOrder) -> BookSide:
-        return self._bids if order.side is _BUY else self._asks
+        return self._bids if order.side is BUY else self._asks
 
     def _refusal(self, order: BookOrder, symbol: str) -> Reason | None:
         if symbol and symbol != self.instrument.symbol:
             text = f"this is the book of {self.instrument.symbol}, the order is for {symbol}"
             return Reason(ReasonCode.WRONG_PRODUCT, text)
-        if order.side is not _BUY and order.side is not _SELL:
+        if order.side is not BUY and order.side is not SELL:
             return Reason(ReasonCode.BAD_TERMS, f"{order.side!r} is not a side")
         if order.order_id in self._orders:
             text = f"order id {order.order_id!r} is taken by a live order"
@@ -438,7 +436,7 @@ class OrderBook(OrderBookReader):
             text = f"{order.filled} lots are filled already: the new size must be above, or cancel"
             reason = Reason(ReasonCode.BAD_SIZE, text)
         if reason is None and order.terms.post_only and price is not None and price != order.price:
-            own, opposite = (self._bids, self._asks) if order.side is _BUY else (self._asks, self._bids)
+            own, opposite = (self._bids, self._asks) if order.side is BUY else (self._asks, self._bids)
             if opposite.keys and opposite.keys[-1] >= -price * own.sign:
                 reason = _POST_ONLY
         return reason
@@ -449,7 +447,7 @@ class OrderBook(OrderBookReader):
         if level is None:
             self._stops.remove(order)
         else:
-            (self._bids if order.side is _BUY else self._asks).remove(order, level)
+            (self._bids if order.side is BUY else self._asks).remove(order, level)
         order.state = state
         order.reason = reason
         del self._orders[order.order_id]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.core.order import Side
+from engine.core.order import BUY, Side
 from engine.core.order_book_events import BookChange, ChangeKind
 
 Listener = Callable[[BookChange], None]
@@ -48,7 +48,7 @@ class ChangeLog:
     ) -> None:
         """Keep one change (see `BookChange`)."""
         if self._track_levels and delta:
-            (self._bids if side is Side.BUY else self._asks).add(price)
+            (self._bids if side is BUY else self._asks).add(price)
         if self._listeners:
             self._changes.append(BookChange(sequence, kind, order_id, side, price, delta, level_size))
 

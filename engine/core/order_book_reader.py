@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from engine.core.depth import DepthReader, Sweep
 from engine.core.events import Level
 from engine.core.instrument import Instrument
-from engine.core.order import Side
+from engine.core.order import BUY, SELL, Side
 from engine.core.order_book_levels import BookOrder, BookSide
 from engine.core.order_book_stops import StopOrders
-
-_BUY: Final = Side.BUY
 
 
 class OrderBookReader(DepthReader):
@@ -21,8 +17,8 @@ class OrderBookReader(DepthReader):
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
-        self._bids = BookSide(Side.BUY)
-        self._asks = BookSide(Side.SELL)
+        self._bids = BookSide(BUY)
+        self._asks = BookSide(SELL)
         self._stops = StopOrders()
         self._orders: dict[str, BookOrder] = {}
         self._last_price: int | None = None
@@ -39,7 +35,7 @@ class OrderBookReader(DepthReader):
     def queue(self, side: Side, price: int) -> list[BookOrder]:
         """The orders at a price, first to be filled first."""
         queue = []
-        level = (self._bids if side is _BUY else self._asks).level_at(price)
+        level = (self._bids if side is BUY else self._asks).level_at(price)
         order = None if level is None else level.head
         while order is not None:
             queue.append(order)
@@ -82,15 +78,15 @@ class OrderBookReader(DepthReader):
 
     def levels(self, side: Side, depth: int | None = None) -> list[Level]:
         """See `DepthReader`."""
-        return (self._bids if side is _BUY else self._asks).depth(depth)
+        return (self._bids if side is BUY else self._asks).depth(depth)
 
     def volume_at(self, side: Side, price: int) -> int:
         """See `DepthReader`."""
-        return (self._bids if side is _BUY else self._asks).volume_at(price)
+        return (self._bids if side is BUY else self._asks).volume_at(price)
 
     def sweep(self, taker_side: Side, size: int) -> Sweep:
         """See `DepthReader`."""
-        return (self._asks if taker_side is _BUY else self._bids).sweep(size)
+        return (self._asks if taker_side is BUY else self._bids).sweep(size)
 
     def sequence(self) -> int:
         """See `DepthReader`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 
-from engine.core.order import Side
+from engine.core.order import BUY
 from engine.core.order_book_levels import BookOrder
 
 _Entry = tuple[int, int, BookOrder]
@@ -35,11 +35,11 @@ class StopOrders:
         assert stop_price is not None
         self._number += 1
         entry = self._by_id[order.order_id] = (-stop_price * order.side, -self._number, order)
-        insort(self._buys if order.side is Side.BUY else self._sells, entry)
+        insort(self._buys if order.side is BUY else self._sells, entry)
 
     def remove(self, order: BookOrder) -> None:
         """Take out an order that waits."""
-        entries = self._buys if order.side is Side.BUY else self._sells
+        entries = self._buys if order.side is BUY else self._sells
         del entries[bisect_left(entries, self._by_id.pop(order.order_id))]
 
     def release(self, trade_price: int) -> list[BookOrder]:

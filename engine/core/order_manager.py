@@ -30,7 +30,7 @@ from engine.core.events import (
 )
 from engine.core.fill_ids import FillIds
 from engine.core.instrument import Instrument
-from engine.core.order import OrderState, Side, TimeInForce, check_transition
+from engine.core.order import BUY, OrderState, Side, TimeInForce, check_transition
 from engine.core.own_orders import Explain, OwnOrder, OwnOrders, unexplained
 
 ENDED_ORDERS_KEPT: Final = 1_000
@@ -39,7 +39,6 @@ ENDED_ORDERS_KEPT: Final = 1_000
 _MS: Final = 1_000_000
 _NEVER: Final = 1 << 63
 # Looking a member up on an enum class costs more than most of what is done here.
-_BUY: Final = Side.BUY
 _NEW: Final = OrderState.NEW
 _PARTIALLY_FILLED: Final = OrderState.PARTIALLY_FILLED
 _PENDING_CANCEL: Final = OrderState.PENDING_CANCEL
@@ -161,7 +160,7 @@ class OrderManager:
         for quote in quotes:
             order = by_slot.get(quote.slot)
             if order is None:
-                if may_buy if quote.side is _BUY else may_sell:
+                if may_buy if quote.side is BUY else may_sell:
                     places.append(quote)
                 continue
             matched += 1
@@ -169,7 +168,7 @@ class OrderManager:
             if state is not _NEW and state is not _PARTIALLY_FILLED:
                 continue
             price = order.price
-            if order.side is _BUY:
+            if order.side is BUY:
                 is_safe = best_ask is None or price < best_ask
             else:
                 is_safe = best_bid is None or price > best_bid
@@ -184,7 +183,7 @@ class OrderManager:
             ):
                 continue
             cancels.append(self.cancel(order, now_ns, "replace"))
-            if not policy.wait_cancel_ack and (may_buy if quote.side is _BUY else may_sell):
+            if not policy.wait_cancel_ack and (may_buy if quote.side is BUY else may_sell):
                 places.append(quote)
         if matched < taken:
             wanted = {quote.slot for quote in quotes}
@@ -392,7 +391,7 @@ class OrderManager:
                 self._end(order, OrderState.FILLED, event.recv_ns, "")
         if self.policy.post_fill_pause_ns and order.command.purpose == "quote":
             until = event.recv_ns + self.policy.post_fill_pause_ns
-            if order.side is _BUY:
+            if order.side is BUY:
                 self._buys_paused_ns = until
             else:
                 self._sells_paused_ns = until

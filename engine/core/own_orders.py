@@ -8,11 +8,9 @@ from typing import Final
 from engine.core.depth import DepthReader
 from engine.core.errors import OrderError
 from engine.core.events import Level, SubmitOrder, Term
-from engine.core.order import OrderState, Side, TimeInForce
+from engine.core.order import BUY, SELL, OrderState, Side, TimeInForce
 
 # Looking a member up on an enum class costs more than most of what is done here.
-_BUY: Final = Side.BUY
-_SELL: Final = Side.SELL
 _RESTING: Final = (TimeInForce.GTC, TimeInForce.GTD)
 
 
@@ -153,7 +151,7 @@ class OwnOrders:
         self.by_id[order.client_id] = order
         self.by_slot[order.slot] = order
         price, lots = order.price, order.remaining
-        if order.side is _BUY:
+        if order.side is BUY:
             self.buy_lots += lots
             self.buy_count += 1
             self.buy_tick_lots += price * lots
@@ -169,13 +167,13 @@ class OwnOrders:
         """The venue has the order: unless it cannot rest, it is part of the displayed book now."""
         if not order.is_displayed and order.command.time_in_force in _RESTING:
             order.is_displayed = True
-            shown = self.displayed_bids if order.side is _BUY else self.displayed_asks
+            shown = self.displayed_bids if order.side is BUY else self.displayed_asks
             shown[order.price] = shown.get(order.price, 0) + order.remaining
 
     def reduce(self, order: OwnOrder, lots: int) -> None:
         """`lots` of the order, at most what remains of it, have been filled or are gone."""
         order.remaining -= lots
-        if order.side is _BUY:
+        if order.side is BUY:
             self.buy_lots -= lots
             self.buy_tick_lots -= order.price * lots
             shown = self.displayed_bids
@@ -197,14 +195,14 @@ class OwnOrders:
         order.is_displayed = False
         del self.by_id[order.client_id]
         self.free_slot(order)
-        if order.side is _BUY:
+        if order.side is BUY:
             self.buy_count -= 1
             if order.price == self.best_bid:
-                self.best_bid = max((o.price for o in self.by_id.values() if o.side is _BUY), default=None)
+                self.best_bid = max((o.price for o in self.by_id.values() if o.side is BUY), default=None)
         else:
             self.sell_count -= 1
             if order.price == self.best_ask:
-                self.best_ask = min((o.price for o in self.by_id.values() if o.side is _SELL), default=None)
+                self.best_ask = min((o.price for o in self.by_id.values() if o.side is SELL), default=None)
 
     def free_slot(self, order: OwnOrder) -> None:
         """Let another order take the slot of this one, which may still be live."""
@@ -231,7 +229,7 @@ class ExcludingOwn(DepthReader):
         price = self._book.best_bid()
         if price is None or price not in self._bids:
             return price
-        top = self.levels(_BUY, 1)
+        top = self.levels(BUY, 1)
         return top[0][0] if top else None
 
     def best_ask(self) -> int | None:
@@ -239,12 +237,12 @@ class ExcludingOwn(DepthReader):
         price = self._book.best_ask()
         if price is None or price not in self._asks:
             return price
-        top = self.levels(_SELL, 1)
+        top = self.levels(SELL, 1)
         return top[0][0] if top else None
 
     def levels(self, side: Side, depth: int | None = None) -> list[Level]:
         """See `DepthReader`."""
-        own = self._bids if side is _BUY else self._asks
+        own = self._bids if side is BUY else self._asks
         top = self._book.levels(side, depth)
         if own.keys().isdisjoint([price for price, _ in top]):
             return top
@@ -256,7 +254,7 @@ class ExcludingOwn(DepthReader):
 
     def volume_at(self, side: Side, price: int) -> int:
         """See `DepthReader`."""
-        own = self._bids if side is _BUY else self._asks
+        own = self._bids if side is BUY else self._asks
         return max(0, self._book.volume_at(side, price) - own.get(price, 0))
 
     def sequence(self) -> int:

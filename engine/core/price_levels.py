@@ -11,7 +11,7 @@ from bisect import bisect_left, insort
 from engine.core.depth import DepthReader
 from engine.core.errors import OrderError
 from engine.core.events import Level
-from engine.core.order import Side
+from engine.core.order import BUY, Side
 
 
 class PriceLevels(DepthReader):
@@ -121,7 +121,7 @@ class PriceLevels(DepthReader):
             depth = len(self._bid_keys) + len(self._ask_keys)
         elif depth <= 0:
             return []
-        if side is Side.BUY:
+        if side is BUY:
             sizes = self._bid_sizes
             return [(price, sizes[price]) for price in self._bid_keys[: -depth - 1 : -1]]
         sizes = self._ask_sizes
@@ -141,15 +141,15 @@ class PriceLevels(DepthReader):
 
     def volume_at(self, side: Side, price: int) -> int:
         """See `DepthReader`."""
-        return (self._bid_sizes if side is Side.BUY else self._ask_sizes).get(price, 0)
+        return (self._bid_sizes if side is BUY else self._ask_sizes).get(price, 0)
 
     def level_count(self, side: Side) -> int:
         """How many price levels a side holds."""
-        return len(self._bid_keys if side is Side.BUY else self._ask_keys)
+        return len(self._bid_keys if side is BUY else self._ask_keys)
 
     def total_size(self, side: Side) -> int:
         """All lots displayed on a side."""
-        return sum((self._bid_sizes if side is Side.BUY else self._ask_sizes).values())
+        return sum((self._bid_sizes if side is BUY else self._ask_sizes).values())
 
     def sequence(self) -> int:
         """Snapshots and updates applied so far."""

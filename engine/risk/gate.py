@@ -14,7 +14,7 @@ import msgspec
 
 from engine.core.events import SubmitOrder
 from engine.core.instrument import Instrument
-from engine.core.order import OrderType, Side, TimeInForce
+from engine.core.order import BUY, OrderType, Side, TimeInForce
 from engine.core.own_orders import OwnOrders
 from engine.risk.settings import Ratio, RiskLimits
 from engine.risk.state import RiskState, TradingState
@@ -24,7 +24,6 @@ DUPLICATE_WINDOW_NS: Final = 100_000_000
 
 _POSITION_HOLD: Final = "POSITION"
 # Looking a member up on an enum class costs more than most of what is done here.
-_BUY: Final = Side.BUY
 _LIMIT: Final = OrderType.LIMIT
 _ACTIVE: Final = TradingState.ACTIVE
 _IMMEDIATE: Final = (TimeInForce.IOC, TimeInForce.FOK)
@@ -110,7 +109,7 @@ class RiskGate:
 
         Our live orders of that side count as filled; 0 when the side does not reduce.
         """
-        if side is _BUY:
+        if side is BUY:
             return max(0, -context.position - context.own.buy_lots)
         return max(0, context.position - context.own.sell_lots)
 
@@ -151,8 +150,8 @@ class RiskGate:
         The words of a denial are made only when there is one.
         """
         limits, own, side = self.limits, context.own, order.side
-        is_buy = side is Side.BUY
-        if self._state.effective is not TradingState.ACTIVE:
+        is_buy = side is BUY
+        if self._state.effective is not _ACTIVE:
             yield from self._restricted(order, context)
         if not context.is_book_live:
             yield Denial("STALE", "the book is not live: nothing is sent on old prices")
@@ -219,7 +218,7 @@ class RiskGate:
         if mid is None:  # R8
             yield Denial("EXPOSURE", "there is no reference price to value the position at")
             return
-        gross = self._instrument.value(mid, worst)
+        gross = self._atoms_per_tick_lot * mid * worst // 2
         if gross > limits.max_gross_notional:
             yield self._too_exposed(gross)
         if is_buy and size > self.reducible(side, context):
@@ -249,7 +248,7 @@ class RiskGate:
         instrument, price, size = self._instrument, order.price, order.size
         if order.product != instrument.symbol:
             return f"an order for {order.product} at the gate of {instrument.symbol}"
-        if order.order_type is not OrderType.LIMIT or type(price) is not int:
+        if order.order_type is not _LIMIT or type(price) is not int:
             return "only limit orders with a price in whole ticks are sent"
         if type(size) is not int or price <= 0 or size <= 0:
             return f"price {price!r} ticks and size {size!r} lots must be whole and above 0"
@@ -257,7 +256,7 @@ class RiskGate:
             return f"{self._lots(size)} is outside the sizes that {instrument.symbol} takes"
         if self._atoms_per_tick_lot * price * size < instrument.min_notional:
             return f"worth less than {self._money(instrument.min_notional)}, the smallest order"
-        if order.post_only and order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
+        if order.post_only and order.time_in_force in _IMMEDIATE:
             return "post-only contradicts immediate-or-cancel"
         return ""
 

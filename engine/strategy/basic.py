@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from engine.core.depth import DepthReader
 from engine.core.events import TradePrint
 from engine.core.instrument import Instrument
-from engine.core.order import Side
+from engine.core.order import BUY, SELL, Side
 from engine.strategy.basic_explanation import Cycle, PriceReason, SizeReason
 from engine.strategy.basic_parameters import DEPTH_LEVELS, BasicParameters
 from engine.strategy.basic_settings import BasicSettings
@@ -104,7 +104,7 @@ class BasicMarketMaker:
         hedged = 0 if take is None else take.side.value
         quotes: list[Quote] = []
         reasons = []
-        for side, depth, opposite in ((Side.BUY, bid_depth, shown_ask), (Side.SELL, ask_depth, shown_bid)):
+        for side, depth, opposite in ((BUY, bid_depth, shown_ask), (SELL, ask_depth, shown_bid)):
             if hedged == -side.value:
                 reason = f"{_left_out(side, 0)}: a hedge trades against this side"
             else:
@@ -218,8 +218,8 @@ class BasicMarketMaker:
         if size < parameters.min_lots:
             return None
         slip = round(parameters.half_base * float(cycle.mid)) // parameters.tick_units
-        side = Side.SELL if distance > 0 else Side.BUY
-        price = max(1, cycle.best_bid - slip) if side is Side.SELL else cycle.best_ask + slip
+        side = SELL if distance > 0 else BUY
+        price = max(1, cycle.best_bid - slip) if side is SELL else cycle.best_ask + slip
         self._hedged_ns = now
         text = self.instrument.size_text
         threshold = text(parameters.hedge_distance)
@@ -228,5 +228,5 @@ class BasicMarketMaker:
 
 
 def _left_out(side: Side, level: int) -> str:
-    word = "bid" if side is Side.BUY else "ask"
+    word = "bid" if side is BUY else "ask"
     return f"{word} levels from {level} on left out" if level else f"no {word}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.core.events import Term
-from engine.core.order import Side
+from engine.core.order import BUY, Side
 from engine.strategy.basic_parameters import DEPTH_LEVELS, BasicParameters
 from engine.strategy.explain import number_text
 
@@ -50,7 +50,7 @@ class Cycle:
 
     def terms(self, side: Side) -> tuple[Term, ...]:
         """The terms that all quotes of a side share, made once."""
-        if side is Side.BUY:
+        if side is BUY:
             if not self.bid_terms:
                 self.bid_terms = self._terms(1)
             return self.bid_terms
@@ -148,7 +148,7 @@ class PriceReason:
         cycle, sign = self.cycle, self.side.value
         parameters = cycle.parameters
         words, tick = parameters.words, parameters.tick_units
-        is_buy = self.side is Side.BUY
+        is_buy = self.side is BUY
         opposite = parameters.instrument.price_text(self.opposite)
         return (
             *cycle.terms(self.side),
