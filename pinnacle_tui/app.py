@@ -11,12 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
+from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Footer, RichLog, Static
 
 from pinnacle_tui.engine_process import Ending, EngineProcess, Report
+from pinnacle_tui.themes import DEFAULT, load_theme, themes_folder
 
 _NOTHING = "n/a"
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
@@ -39,6 +41,8 @@ class ConsoleApp(App[None]):
     def __init__(self, command: Sequence[str], *, mode: str, notices: Iterable[str] = ()) -> None:
         """`notices` are sentences that stand among the alerts from the start."""
         super().__init__()
+        self.register_theme(load_theme(themes_folder() / f"{DEFAULT}.toml"))
+        self.theme = DEFAULT
         self._mode = mode
         self._notices = tuple(notices)
         self._statuses: dict[str, Report] = {}
@@ -116,7 +120,8 @@ class ConsoleApp(App[None]):
                 ended = (status for status in self._statuses.values() if status["type"] == "summary")
                 self.last_words = "\n".join(summary_text(summary) for summary in ended)
         elif kind == "fill":
-            self._write("fills", fill_text(report))
+            colour = self.theme_variables["bid" if report.get("side") == "buy" else "ask"]
+            self._write("fills", Text(fill_text(report), style=colour))
         elif kind == "alert":
             words = (report.get(name, "") for name in ("severity", "code", "text"))
             self._write("alerts", "  ".join(str(word) for word in words if word))
@@ -142,7 +147,7 @@ class ConsoleApp(App[None]):
             lines = (f"{label:<14}{value:>15}" for label, value in rows)
             self._texts[name].update("\n".join(lines))
 
-    def _write(self, log: str, line: str) -> None:
+    def _write(self, log: str, line: str | Text) -> None:
         self._logs[log].write(line, expand=True)
 
     def _say(self, sentence: str, *, is_wrong: bool = False) -> None:
