@@ -1,17 +1,44 @@
-"""Shared fixtures. Recorded market data lives beside the repository and is optional."""
+"""Shared fixtures, and the rule that no test is skipped without a reason that is known here."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+NO_RECORDINGS = "the real recordings are not on this machine (they are not part of the project)"
+ALLOWED_SKIPS = {NO_RECORDINGS: 40}
+"""How many tests may skip for which reason; anything else fails the run."""
+
+_skips: Counter[str] = Counter()
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real recordings; the test skips where it is absent."""
     if not SHARED.is_dir():
-        pytest.skip("the real recordings are not on this machine (they are not part of the project)")
+        pytest.skip(NO_RECORDINGS)
     return SHARED
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and not hasattr(report, "wasxfail"):
+        assert isinstance(report.longrepr, tuple)
+        _skips[report.longrepr[2].removeprefix("Skipped: ")] += 1
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    unexpected = {reason: n for reason, n in _skips.items() if n > ALLOWED_SKIPS.get(reason, 0)}
+    if unexpected and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    session.config.stash[_UNEXPECTED] = unexpected
+
+
+_UNEXPECTED = pytest.StashKey[dict[str, int]]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for reason, count in config.stash.get(_UNEXPECTED, {}).items():
+        terminalreporter.write_line(f"{count} tests were skipped that must not be: {reason}", red=True)
