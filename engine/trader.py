@@ -11,6 +11,8 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from engine.core.depth import DepthReader
 from engine.core.errors import IntegrityError
 from engine.core.events import (
@@ -32,27 +34,26 @@ from engine.core.events import (
     OrderFilled,
     OrderRejected,
     Severity,
-    SubmitOrder,
     Timer,
     TradePrint,
 )
 from engine.core.instrument import Instrument
 from engine.core.ledger import Ledger
-from engine.core.order import BUY, SELL, Side
 from engine.core.order_manager import OrderManager
 from engine.core.own_orders import ExcludingOwn
 from engine.core.price_levels import PriceLevels
-from engine.risk.gate import Denial, RiskContext, RiskGate
+from engine.order_entry import OrderEntry
+from engine.risk.gate import RiskGate
 from engine.risk.loss_guard import LossGuard
 from engine.risk.state import RiskState, TradingState
-from engine.strategy.protocol import Decision, MarketView, Quote, Strategy, Take
+from engine.strategy.protocol import Decision, MarketView, Strategy
 
 _LIVE: Final = FeedState.LIVE
 _REDUCING: Final = TradingState.REDUCING
 _PAUSED: Final = TradingState.PAUSED
 _NOTHING: Final[tuple[AnyCommand, ...]] = ()
-_DENIAL_ALERT_EVERY_NS: Final = 60_000_000_000
-"""The same denial or rejection code is told once a minute; every one of them is counted."""
+_SAME_ALERT_EVERY_NS: Final = 60_000_000_000
+"""The same code of a denial or rejection is told once a minute; every one of them is counted."""
 
 
 class Trader:
@@ -61,7 +62,8 @@ class Trader:
     `on_event` takes any event and returns the commands it causes. Market and order events update the
     state; a `Timer` ends a batch and is the only moment at which the strategy is asked. `displays_own`
     says whether the market data contains our own orders (then the strategy sees the book without them).
-    `opening_quote` is the account's quote balance in atoms, against which free balance is judged.
+    `opening_quote` (atoms) and `opening_base` (lots) are the account's balances at the start, which
+    limit what may be bought and sold; profit and drawdown start at zero with them.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Trader:
         guard: LossGuard,
         *,
         opening_quote: int,
+        opening_base: int,
         displays_own: bool,
     ) -> None:
         self.instrument = instrument
@@ -87,23 +90,16 @@ class Trader:
         self.book = PriceLevels()
         self.feed_state = FeedState.IDLE
         self.event_count = 0
-        self.quote_count = 0
-        """Quotes sent so far."""
         self.command_count = 0
         self.crossed_count = 0
         """How often the book was crossed or locked after a complete update."""
         self.decision = Decision(reason="no decision yet")
         """The strategy's last answer, with the explanation of every quote."""
-        self._wanted: Sequence[Quote] = ()
-        """Quotes of the last decision that may still be placed once a replaced order has left its slot."""
-        self._slot_freed = False
-        self._take: Take | None = None
-        """A taking order that waits for our own quotes to leave its way."""
         self._settled = TradingState.ACTIVE
         """The trading state that the working orders conform to."""
-        self._opening_quote = opening_quote
         self._is_stopping = False
         self._alerts: list[Alert] = []
+        self._fills: list[tuple[OrderFilled, int]] = []
         self._told_ns: dict[str, int] = {}
         own = orders.own
         self.market: DepthReader = (
@@ -111,7 +107,16 @@ class Trader:
         )
         """The book as the strategy sees it: without our own orders."""
         self._view = MarketView(0, 0, self.market, self.book, 0)
-        self._context = RiskContext(own)
+        self._entry = OrderEntry(
+            instrument,
+            orders,
+            gate,
+            ledger,
+            self.book,
+            self._tell_once,
+            opening_quote=opening_quote,
+            opening_base=opening_base,
+        )
         self._handlers: dict[type[Event], Callable[[Any], Sequence[AnyCommand]]] = {
             BookUpdate: self._on_book_update,
             BookSnapshot: self._on_book_snapshot,
@@ -140,6 +145,16 @@ class Trader:
         alerts, self._alerts = self._alerts, []
         return alerts
 
+    def drain_fills(self) -> list[tuple[OrderFilled, int]]:
+        """The fills booked since the last call, each with the position after it in lots."""
+        fills, self._fills = self._fills, []
+        return fills
+
+    @property
+    def quote_count(self) -> int:
+        """Quotes sent so far."""
+        return self._entry.quote_count
+
     @property
     def is_quiet(self) -> bool:
         """True when none of our orders may still trade, as far as the venue has proven it."""
@@ -152,14 +167,11 @@ class Trader:
             self.instrument.symbol,
             self.event_count,
             self.command_count,
-            self.quote_count,
             self.crossed_count,
             self.feed_state.value,
             self._is_stopping,
             self._settled.name,
-            self._slot_freed,
-            tuple((quote.slot, quote.price, quote.size) for quote in self._wanted),
-            None if self._take is None else (self._take.side.value, self._take.price, self._take.size),
+            self._entry.state(),
             (snapshot.bids, snapshot.asks),
             self.orders.state(),
             self.ledger.state(),
@@ -180,7 +192,8 @@ class Trader:
 
     def _on_book_snapshot(self, event: BookSnapshot) -> Sequence[AnyCommand]:
         self.book.apply_snapshot(event.bids, event.asks)
-        self._mark()
+        if self.feed_state is _LIVE:
+            self._mark()
         return _NOTHING
 
     def _mark(self) -> None:
@@ -200,15 +213,19 @@ class Trader:
 
     def _on_feed_status(self, event: FeedStatus) -> Sequence[AnyCommand]:
         was, self.feed_state = self.feed_state, event.state
-        if event.state is not _LIVE:
-            self.ledger.mark(None)
-        if event.state is _LIVE or was is not _LIVE:
+        self._entry.is_live = event.state is _LIVE
+        if event.state is _LIVE:
+            if was is not _LIVE:
+                self._mark()
             return _NOTHING
-        self._wanted, self._take = (), None
+        self.ledger.mark(None)
+        if was is not _LIVE:
+            return _NOTHING
+        self._entry.forget()
         self._alert(
             event, Severity.WARNING, "FEED", f"book is {event.state.value}: {event.reason}; quotes are pulled"
         )
-        return self._pull(event.recv_ns)
+        return self._entry.pull(event.recv_ns)
 
     # -- the venue's answers ---------------------------------------------------------------------
 
@@ -217,33 +234,44 @@ class Trader:
         if update.alerts:
             self._alerts.extend(update.alerts)
         if isinstance(event, OrderRejected):
-            self._tell_once(event, "REJECTED", event.code, f"the venue rejected an order: {event.reason}")
+            self._tell_once(event, event.code, f"the venue rejected an order: {event.reason}")
         if update.fill is not None:
             self._book_fill(update.fill)
         elif isinstance(event, OrderCancelled):
             # A refused order is not sent again before the next decision.
-            self._slot_freed = True
+            self._entry.slot_freed()
         if update.must_halt:
             return self._halt(event, "CONTRADICTION", "our record and the venue's contradict each other")
         return _NOTHING
 
     def _book_fill(self, fill: OrderFilled) -> None:
         self.ledger.apply(fill)
+        self._check_accounts()
+        self._fills.append((fill, self.ledger.position))
         # What was wanted before the fill is not wanted with this position.
-        self._wanted, self._take = (), None
+        self._entry.forget()
         self.gate.on_position(self.ledger.position, fill.recv_ns)
+
+    def _check_accounts(self) -> None:
+        if self.ledger.residual:
+            raise IntegrityError(
+                f"the accounts are off by {self.instrument.money_text(self.ledger.residual)} "
+                f"{self.instrument.quote}; quoting stops. Compare position and balances with the venue "
+                "before starting again"
+            )
 
     # -- people ----------------------------------------------------------------------------------
 
     def _on_operator(self, event: OperatorCommand) -> Sequence[AnyCommand]:
         now, action = event.recv_ns, event.action
+        self._entry.forget()
         reason = event.reason or action.value
         if action is OperatorAction.RESUME:
             self.risk.resume()
             return _NOTHING
         if action is OperatorAction.PAUSE:
             self.risk.pause(reason, now)
-            return self._pull(now)
+            return self._entry.pull(now)
         if action is OperatorAction.CANCEL_ALL:
             return self.orders.cancel_all(now, reason)
         if action is OperatorAction.KILL:
@@ -269,32 +297,28 @@ class Trader:
         if self.feed_state is _LIVE:
             self.strategy.on_book(now, self.market)
         closing = self._guard(event)
-        if self.ledger.residual:
-            raise IntegrityError(
-                f"the accounts are off by {self.instrument.money_text(self.ledger.residual)} "
-                f"{self.instrument.quote}; quoting stops. Compare position and balances with the venue "
-                "before starting again"
-            )
+        self._check_accounts()
         if self._is_stopping:
             return commands
 
         if self.risk.effective > self._settled:
             # What the new state forbids goes first; what it allows is judged anew by the gate.
-            commands += self._pull(now)
-            self._wanted = ()
+            self._entry.forget()
+            commands += self._entry.pull(now)
         self._settled = self.risk.effective
-        decision = self._decide(event)
         if closing:
-            commands += self._close_position(event, closing)
-        if decision is not None:
-            self.decision, self._wanted = decision, decision.quotes
-            self._take = decision.take or self._take
-            commands += self._requote(decision.quotes, event)
-        elif self._slot_freed and self._wanted:
-            commands += self._requote(self._wanted, event)
-        self._slot_freed = False
-        if self._take is not None:
-            commands += self._try_take(event)
+            commands += self._entry.close(closing, event)
+        is_reducing = self._settled is _REDUCING
+        decision = self._decide(event)
+        if decision is None:
+            commands += self._entry.proceed(event, is_reducing)
+            return commands
+        if is_reducing:
+            reason = f"REDUCING: only what brings the position of {self._lots(self.ledger.position)} down"
+            reason = f"{decision.reason}; {reason}" if decision.reason else reason
+            decision = msgspec.structs.replace(decision, reason=reason)
+        self.decision = decision
+        commands += self._entry.want(decision, event, is_reducing)
         return commands
 
     def _guard(self, event: Timer) -> str:
@@ -302,7 +326,7 @@ class Trader:
         ledger, before = self.ledger, self.risk.effective
         closing = self.guard.check(
             equity=ledger.equity,
-            position=ledger.position,
+            position=ledger.position if self._is_tradable(ledger.position) else 0,
             open_cost=ledger.open_cost,
             unrealised=ledger.unrealised,
             day_volume=ledger.day_volume(event.wall_ns),
@@ -325,107 +349,25 @@ class Trader:
         view.position = self.ledger.position
         return self.strategy.decide(view)
 
-    def _requote(self, quotes: Sequence[Quote], event: Timer) -> list[AnyCommand]:
-        if self.risk.effective is _REDUCING:
-            quotes = [quote for quote in quotes if not self._adds_exposure(quote.side)]
-        if self._take is not None:
-            # Its own way must be free of our quotes.
-            quotes = [quote for quote in quotes if quote.side is self._take.side]
-        book, now = self.book, event.recv_ns
-        cancels, places = self.orders.diff(quotes, now, book.best_bid(), book.best_ask())
-        commands: list[AnyCommand] = list(cancels)
-        if places:
-            context = self._refilled_context(now)
-            for quote in places:
-                intent = self.orders.intent(quote, now)
-                denial = self.gate.check(intent, context)
-                if denial is None:
-                    commands.append(self.orders.submit(intent, quote.explain))
-                    self.quote_count += 1
-                else:
-                    self._denied(event, intent, denial)
-        return commands
-
-    def _try_take(self, event: Timer) -> list[AnyCommand]:
-        """Send the taking order that is wanted, once our quotes are out of its way."""
-        take, own = self._take, self.orders.own
-        if take is None:
-            return []
-        blocked_by = own.best_ask if take.side is BUY else own.best_bid
-        if blocked_by is not None and take.side * (take.price - blocked_by) >= 0:
-            return []
-        self._take = None
-        return self._send_take(take, event, reduce_only=False)
-
-    def _send_take(self, take: Take, event: Timer, *, reduce_only: bool) -> list[AnyCommand]:
-        """Send a taking order, cut to the largest order allowed, if its slot is free and the gate agrees."""
-        if take.purpose in self.orders.own.by_slot:
-            return []
-        limits = self.gate.limits
-        affordable = limits.max_order_notional // self.instrument.notional(take.price, 1)
-        size = min(take.size, limits.max_order_size, affordable)
-        if size <= 0:
-            return []
-        context = self._refilled_context(event.recv_ns)
-        intent = self.orders.take_intent(
-            take.side, take.price, size, take.purpose, event.recv_ns, reduce_only=reduce_only
+    def _is_tradable(self, position: int) -> bool:
+        """False for a remainder too small for any order: there is nothing that could close it."""
+        instrument, mark = self.instrument, self.ledger.mark_half_ticks
+        size = abs(position)
+        return size >= max(1, instrument.min_size) and (
+            mark is None or instrument.value(mark, size) >= instrument.min_notional
         )
-        denial = self.gate.check(intent, context)
-        if denial is not None:
-            self._denied(event, intent, denial)
-            return []
-        self._tell_once(event, "SENT", take.purpose.upper(), take.reason)
-        return [self.orders.submit(intent)]
-
-    def _close_position(self, event: Timer, purpose: str) -> list[AnyCommand]:
-        """Reduce the position by an order at the collar, once no other order of ours can fill."""
-        mid = self.book.mid()
-        if self.orders.own.by_id or mid is None or self.feed_state is not _LIVE:
-            return []
-        side = SELL if self.ledger.position > 0 else BUY
-        size = self.gate.reducible(side, self._refilled_context(event.recv_ns))
-        numerator, denominator = self.gate.limits.collar
-        room = mid * numerator // (2 * denominator)
-        price = max(1, (mid + 1) // 2 - room) if side is SELL else mid // 2 + room
-        reason = f"{purpose.replace('_', ' ')}: {side.word} {self._lots(size)} to close the position"
-        return self._send_take(Take(side, price, size, purpose, reason), event, reduce_only=True)
-
-    def _adds_exposure(self, side: Side) -> bool:
-        return side * self.ledger.position >= 0
-
-    def _pull(self, now: int) -> list[AnyCommand]:
-        """Cancel every quote that is not being cancelled already."""
-        cancels, _ = self.orders.diff((), now)
-        return list(cancels)
 
     def _halt(self, event: Event, code: str, reason: str) -> Sequence[AnyCommand]:
         self.risk.latch(TradingState.HALTED, code, reason, event.recv_ns)
         self._alert(event, Severity.CRITICAL, code, f"HALTED: {reason}; all orders are being cancelled")
         return self.orders.cancel_all(event.recv_ns, code)
 
-    def _refilled_context(self, now: int) -> RiskContext:
-        context, book = self._context, self.book
-        bid, ask = book.best_bid(), book.best_ask()
-        context.now_ns = now
-        context.is_book_live = self.feed_state is _LIVE
-        context.best_bid, context.best_ask = bid, ask
-        context.mid = None if bid is None or ask is None else bid + ask
-        context.position = self.ledger.position
-        context.quote_balance = self._opening_quote + self.ledger.cash
-        context.equity = self.ledger.equity
-        return context
-
     # -- alerts ----------------------------------------------------------------------------------
 
-    def _denied(self, event: Event, intent: SubmitOrder, denial: Denial) -> None:
-        text = f"{intent.purpose} in {intent.slot} was not sent: {denial.reason}"
-        self._tell_once(event, "DENIED", denial.code, text)
-
-    def _tell_once(self, event: Event, what: str, code: str, text: str) -> None:
-        key = f"{what} {code}"
-        told = self._told_ns.get(key)
-        if told is None or event.recv_ns - told >= _DENIAL_ALERT_EVERY_NS:
-            self._told_ns[key] = event.recv_ns
+    def _tell_once(self, event: Event, code: str, text: str) -> None:
+        told = self._told_ns.get(code)
+        if told is None or event.recv_ns - told >= _SAME_ALERT_EVERY_NS:
+            self._told_ns[code] = event.recv_ns
             self._alert(event, Severity.WARNING, code, text)
 
     def _alert(self, event: Event, severity: Severity, code: str, text: str) -> None:

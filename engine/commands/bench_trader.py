@@ -96,6 +96,7 @@ def bench_risk_check(chunks: int = 30, size: int = 500) -> BenchResult:
         best_bid=mid // 2 - 1,
         best_ask=mid // 2 + 1,
         quote_balance=instrument.atoms(1_000_000),
+        base_balance=instrument.lots("10"),
         equity=instrument.atoms(1_000_000),
     )
     intents = [

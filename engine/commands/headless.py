@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TextIO
 
 import msgspec
@@ -13,7 +14,6 @@ from engine.config import Resolved
 from engine.core.clock import SystemClock
 from engine.core.events import (
     Alert,
-    AnyCommand,
     AnyEvent,
     CancelRejected,
     OrderAccepted,
@@ -26,7 +26,7 @@ from engine.core.events import (
 from engine.runtime import status
 from engine.runtime.builder import build_engine, build_market
 from engine.runtime.desk import Desk
-from engine.runtime.engine import Outcome
+from engine.runtime.engine import Outcome, WakeUp
 from engine.runtime.status import Report
 from engine.telemetry.histogram import Histogram
 from engine.telemetry.process import QuietCollector
@@ -45,6 +45,8 @@ def run(resolved: Resolved, *, as_json: bool, stdout: TextIO, stderr: TextIO) ->
 
     What was asked for goes to `stdout`, one object or line at a time; everything else to `stderr`.
     """
+    if isinstance(stdout, io.TextIOWrapper):
+        stdout.reconfigure(encoding="utf-8")
     for notice in resolved.notices():
         stderr.write(notice + "\n")
     outcome = asyncio.run(_drive(resolved, _JsonLines(stdout) if as_json else _TextLines(stdout)))
@@ -167,16 +169,16 @@ class _Reporter:
         self._lines = lines
         self._statuses = 0
 
-    def on_events(self, desk: Desk, events: Sequence[AnyEvent], commands: Sequence[AnyCommand]) -> None:
+    def on_wake_up(self, desk: Desk, wake: WakeUp) -> None:
         """See `Observer`."""
         if not self._lines.wants_orders:
             return
         write = self._lines.write
-        for event in events:
-            report = _order_event(desk, event)
+        for event in wake.events:
+            report = _order_event(desk, event, wake.positions)
             if report is not None:
                 write(report)
-        for command in commands:
+        for command in wake.commands:
             if isinstance(command, SubmitOrder):
                 write(status.submit_report(desk, command))
             else:
@@ -203,10 +205,11 @@ class _Reporter:
             )
 
 
-def _order_event(desk: Desk, event: AnyEvent) -> Report | None:
+def _order_event(desk: Desk, event: AnyEvent, positions: Mapping[str, int]) -> Report | None:
     match event:
         case OrderFilled():
-            return status.fill_report(desk, event)
+            position = positions.get(event.fill_id)
+            return None if position is None else status.fill_report(desk, event, position)
         case OrderAccepted():
             return status.order_report(
                 event, "accepted", client_id=event.client_id, venue_order_id=event.venue_order_id

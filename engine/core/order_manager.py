@@ -164,8 +164,7 @@ class OrderManager:
                     places.append(quote)
                 continue
             matched += 1
-            state = order.state
-            if state is not _NEW and state is not _PARTIALLY_FILLED:
+            if order.cancel_asked_ns is not None:
                 continue
             price = order.price
             if order.side is BUY:
@@ -173,6 +172,11 @@ class OrderManager:
             else:
                 is_safe = best_bid is None or price > best_bid
             age = now_ns - order.sent_ns
+            if order.state is not _NEW and order.state is not _PARTIALLY_FILLED:
+                # Unanswered. Only where it would do harm is it called back; that brings evidence, too.
+                if not is_safe:
+                    cancels.append(self.cancel(order, now_ns, "unsafe"))
+                continue
             if is_safe and (
                 age < policy.min_quote_life_ns
                 or (

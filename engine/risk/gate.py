@@ -55,6 +55,8 @@ class RiskContext:
     position: int = 0
     quote_balance: int | None = None
     """Quote currency of the account, what open orders hold included."""
+    base_balance: int | None = None
+    """Base currency of the account in lots, what open orders hold included."""
     equity: int | None = None
 
 
@@ -221,7 +223,12 @@ class RiskGate:
         gross = self._atoms_per_tick_lot * mid * worst // 2
         if gross > limits.max_gross_notional:
             yield self._too_exposed(gross)
-        if is_buy and size > self.reducible(side, context):
+        if not is_buy:
+            if context.base_balance is None:
+                yield Denial("EXPOSURE", "the balances are not known")
+            elif own.sell_lots + size > context.base_balance:
+                yield self._too_little_base(context.base_balance)
+        elif size > self.reducible(side, context):
             if context.quote_balance is None or context.equity is None:
                 yield Denial("EXPOSURE", "the balances are not known")
                 return
@@ -285,6 +292,9 @@ class RiskGate:
     def _too_exposed(self, gross: int) -> Denial:
         limit = self._money(self.limits.max_gross_notional)
         return Denial("EXPOSURE", f"{self._money(gross)} if all fills, the limit is {limit}")
+
+    def _too_little_base(self, balance: int) -> Denial:
+        return Denial("EXPOSURE", f"would sell more than the {self._lots(balance)} of the account")
 
     def _too_little_free(self, free: int, equity: int) -> Denial:
         return Denial(

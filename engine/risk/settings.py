@@ -44,6 +44,8 @@ class RiskLimits:
     take_profit: Ratio
     max_trading_volume: int
     risk_capital: int | None
+    max_quoted_position: int
+    """The strategy's own cap: no quote may lead beyond it, everything that rests on its side filled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,7 @@ class RiskSettings:
             take_profit=_ratio(self.take_profit_pct, 100),
             max_trading_volume=instrument.lots_floor(self.max_trading_volume),
             risk_capital=None if self.risk_capital is None else _atoms_floor(instrument, self.risk_capital),
+            max_quoted_position=instrument.lots_floor(strategy_max_position),
         )
         smallest = max(1, instrument.min_size)
         for key, lots in (

@@ -133,6 +133,7 @@ def build_trader(config: Config, instrument: Instrument, number: int, *, display
         risk,
         LossGuard(instrument, limits, risk, opening),
         opening_quote=opening,
+        opening_base=instrument.lots_floor(config.engine.opening_base_balance),
         displays_own=displays_own,
     )
 

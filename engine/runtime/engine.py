@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from engine.core.clock import Clock, ManualClock
 from engine.core.errors import PinnacleError
@@ -24,19 +24,33 @@ from engine.exchange.protocol import Feed
 from engine.runtime.desk import Desk
 from engine.runtime.pacer import Pacer
 from engine.runtime.stages import ExecutionStage, MarketDataStage, MonitoringStage, StrategyStage
-from engine.runtime.supervisor import Supervisor
+from engine.runtime.supervisor import ALERTS, Supervisor
 
 PROOF_WITHIN_NS = 5_000_000_000
 """Engine time that a shutdown waits for the venue's evidence."""
+HURRIED_PROOF_WITHIN_NS = 1_000_000_000
+"""The same after a second interrupt; a third ends the waiting at once."""
 EXIT_DONE = 0
+EXIT_ERROR = 1
 EXIT_WITHOUT_PROOF = 75
+
+
+class WakeUp(NamedTuple):
+    """One wake-up of a desk, for whoever watches."""
+
+    events: Sequence[AnyEvent]
+    """What the Trader was shown, in order."""
+    commands: Sequence[AnyCommand]
+    """What was sent."""
+    positions: Mapping[str, int]
+    """By fill id, the position in lots after each fill that was booked; a repeated fill is not in it."""
 
 
 class Observer(Protocol):
     """Whoever wants to see what happens: status lines, a journal, a console."""
 
-    def on_events(self, desk: Desk, events: Sequence[AnyEvent], commands: Sequence[AnyCommand]) -> None:
-        """What a desk was shown in one wake-up, and what it sent."""
+    def on_wake_up(self, desk: Desk, wake: WakeUp) -> None:
+        """What a desk was shown in one wake-up, and what it did."""
         ...
 
     def on_alerts(self, desk: Desk, alerts: Sequence[Alert]) -> None:
@@ -95,9 +109,10 @@ class Engine:
         self._supervisor = Supervisor(self._report)
         self._interrupt = asyncio.Event()
         self._interrupts: list[tuple[str, int]] = []
+        self._undisturbed = asyncio.Event()
 
     def interrupt(self, reason: str, exit_code: int) -> None:
-        """Ask for an orderly end; a second call shortens the waiting for proof, never the list."""
+        """Ask for an orderly end; further calls shorten the waiting for proof, never the list."""
         self._interrupts.append((reason, exit_code))
         self._interrupt.set()
 
@@ -111,6 +126,9 @@ class Engine:
             reason, code = await self._trade(pacer)
         except PinnacleError as error:
             reason, code = str(error), error.exit_code
+        except Exception as error:  # whatever broke, the orders must go
+            reason, code = f"the engine failed: {type(error).__name__}: {error}", EXIT_ERROR
+            self._report("ENGINE_FAILED", reason)
         open_orders = await self._close(pacer, reason)
         if open_orders:
             return Outcome(f"{reason}; no proof that every order is gone", EXIT_WITHOUT_PROOF, open_orders)
@@ -184,24 +202,36 @@ class Engine:
     def _show(self, desk: Desk, events: Sequence[AnyEvent], commands: Sequence[AnyCommand]) -> None:
         """Whoever watches must not be able to stop the trading."""
         alerts = desk.trader.drain_alerts()
-        self._supervisor.watch("observer", lambda: self._observer.on_events(desk, events, commands))
+        fills = desk.trader.drain_fills()
+        wake = WakeUp(events, commands, {fill.fill_id: position for fill, position in fills})
+        self._supervisor.watch("observer", partial(self._observer.on_wake_up, desk, wake))
         if alerts:
-            self._supervisor.watch("observer", lambda: self._observer.on_alerts(desk, alerts))
+            self._supervisor.watch(ALERTS, partial(self._observer.on_alerts, desk, alerts))
 
     async def _close(self, pacer: Pacer, reason: str) -> tuple[str, ...]:
         """Cancel everything and wait for the venue's proof; the ids it could not give."""
         for desk in self.desks.values():
             self._cancel_all(desk, reason)
         deadline = self.clock.monotonic_ns() + PROOF_WITHIN_NS
-        undisturbed = asyncio.Event()
-        while len(self._interrupts) < 2 and any(self._possibly_open(desk) for desk in self.desks.values()):
-            due = self._next_due_ns()
-            if due is None or due > deadline:
+        is_hurried = False
+        while any(self._possibly_open(desk) for desk in self.desks.values()):
+            if len(self._interrupts) > 1 and not is_hurried:
+                is_hurried = True
+                deadline = min(deadline, self.clock.monotonic_ns() + HURRIED_PROOF_WITHIN_NS)
+            if len(self._interrupts) > 2:
                 break
             try:
-                await self._run_until(due, pacer, undisturbed)
-            except PinnacleError:
-                # The failed stage has reported itself; the venue's listing is all that can be trusted now.
+                due = self._next_due_ns()
+                if due is None or due > deadline:
+                    break
+                await self._run_until(due, pacer, self._undisturbed)
+            except Exception:
+                # The failed part has reported itself. What is left is the venue's own listing; and time
+                # must go on, or the same failure would fall due for ever.
+                self._market_data.stop_asking_feeds()
+                self.clock.advance(self._timer_interval_ns)
+                if self.clock.monotonic_ns() > deadline:
+                    break
                 for desk in self.desks.values():
                     self._cancel_listed(desk, reason)
         return tuple(order_id for desk in self.desks.values() for order_id in self._possibly_open(desk))
@@ -222,8 +252,12 @@ class Engine:
 
     def _cancel_listed(self, desk: Desk, reason: str) -> None:
         """Cancel what the venue lists, without the Trader."""
-        for order_id in desk.venue.open_orders():
-            desk.venue.cancel(CancelOrder(desk.product, self.clock.monotonic_ns(), order_id, reason=reason))
+        now = self.clock.monotonic_ns()
+        try:
+            for order_id in desk.venue.open_orders():
+                desk.venue.cancel(CancelOrder(desk.product, now, order_id, reason=reason))
+        except Exception as error:
+            self._report("CANCEL_FAILED", f"{desk.venue.name} takes no cancels: {error}")
 
     @staticmethod
     def _possibly_open(desk: Desk) -> list[str]:
@@ -232,8 +266,7 @@ class Engine:
         return sorted({*ours, *desk.venue.open_orders()})
 
     def _report(self, code: str, text: str) -> None:
+        now, wall = self.clock.monotonic_ns(), self.clock.wall_ns()
         for desk in self.desks.values():
-            alert = Alert(
-                desk.product, self.clock.monotonic_ns(), self.clock.wall_ns(), Severity.CRITICAL, code, text
-            )
-            self._observer.on_alerts(desk, [alert])
+            alert = Alert(desk.product, now, wall, Severity.CRITICAL, code, text)
+            self._supervisor.watch(ALERTS, partial(self._observer.on_alerts, desk, [alert]))

@@ -14,8 +14,6 @@ from engine.core.events import (
     AnyCommand,
     AnyEvent,
     CancelOrder,
-    FeedState,
-    FeedStatus,
     MarketEvent,
     OperatorCommand,
     SubmitOrder,
@@ -52,16 +50,22 @@ class MarketDataStage:
                 for desk in {event.product: self._desks.get(event.product) for event in events}.values():
                     if desk is not None:
                         desk.latency.stage("feed").record(real.monotonic_ns() - started)
+            lost: set[str] = set()
             for event in events:
                 receiver = self._desks.get(event.product)
                 if receiver is not None:
                     # A paper venue must have seen the market up to now before it is asked what happened.
                     receiver.venue.on_market(event)
-                    self._push(receiver, event)
+                    if event.product not in lost and not self._push(receiver, event):
+                        lost.add(event.product)
         for desk in self._desks.values():
             for answer in desk.venue.poll(now):
                 desk.order_events.push(answer)
         return real.monotonic_ns() if any(feed.makes_market for feed in self._feeds) else begin
+
+    def stop_asking_feeds(self) -> None:
+        """From now on only the venues are asked: a feed that fails must not keep their answers away."""
+        self._feeds = ()
 
     def distrust(self, desk: Desk, reason: str) -> None:
         """The desk's book is wrong: stale until the feed brings a new one."""
@@ -70,15 +74,16 @@ class MarketDataStage:
             for event in feed.distrust(desk.product, reason, now, wall):
                 self._push(desk, event)
 
-    def _push(self, desk: Desk, event: MarketEvent) -> None:
+    def _push(self, desk: Desk, event: MarketEvent) -> bool:
+        """Queue an event; False when there was no room, and with it the book is lost."""
         try:
             desk.market_events.push(event)
         except QueueOverflow as overflow:
-            # A book that missed a change is not a book: forget what waits and wait for a snapshot.
+            # A book that missed a change is not a book: forget what waits, and ask for a new one.
             desk.market_events.clear()
-            desk.market_events.push(
-                FeedStatus(event.product, event.recv_ns, event.wall_ns, FeedState.STALE, str(overflow))
-            )
+            self.distrust(desk, str(overflow))
+            return False
+        return True
 
 
 class StrategyStage:

@@ -69,8 +69,8 @@ def summary_report(desk: Desk, mode: str, now_ns: int, reason: str, open_orders:
     return report
 
 
-def fill_report(desk: Desk, fill: OrderFilled) -> Report:
-    """One execution of ours."""
+def fill_report(desk: Desk, fill: OrderFilled, position: int) -> Report:
+    """One execution of ours, and the position after it in lots."""
     instrument = desk.trader.instrument
     report = _event(fill, "fill")
     report |= {
@@ -79,13 +79,23 @@ def fill_report(desk: Desk, fill: OrderFilled) -> Report:
         "side": fill.side.word,
         "price": instrument.price_text(fill.price),
         "size": instrument.size_text(fill.size),
-        "fee": instrument.money_text(fill.fee),
+        "fee": _fee_text(fill, instrument),
+        "fee_asset": fill.fee_asset or instrument.quote,
         "liquidity": "maker" if fill.is_maker else "taker",
-        "position": instrument.size_text(desk.trader.ledger.position),
+        "position": instrument.size_text(position),
         "exchange_ns": fill.exchange_ns,
         "evidence": None if fill.evidence is None else _evidence(fill.evidence, instrument),
     }
     return report
+
+
+def _fee_text(fill: OrderFilled, instrument: Instrument) -> str:
+    """A fee in units of its asset; one in a third asset as the venue counts it."""
+    if fill.fee_asset == instrument.base:
+        return instrument.size_text(fill.fee)
+    if fill.fee_asset in ("", instrument.quote):
+        return instrument.money_text(fill.fee)
+    return str(fill.fee)
 
 
 def _evidence(evidence: FillEvidence, instrument: Instrument) -> Report:

@@ -9,6 +9,8 @@ from engine.core.errors import PinnacleError
 
 T = TypeVar("T")
 
+ALERTS = "alerts"
+"""The name under which the telling of alerts is watched."""
 _MONITORING_RESTARTS = 3
 
 
@@ -35,9 +37,9 @@ class Supervisor:
         try:
             return step()
         except Exception as error:
-            self._count(stage)
             text = str(error) if isinstance(error, PinnacleError) else f"{type(error).__name__}: {error}"
-            self._report("STAGE_FAILED", f"the {stage} stage failed: {text}")
+            if self._count(stage) == 1:
+                self._report("STAGE_FAILED", f"the {stage} stage failed: {text}")
             raise StageFailure(
                 f"the {stage} stage failed ({text}); all orders are being cancelled and the engine ends"
             ) from error
@@ -51,7 +53,9 @@ class Supervisor:
         except Exception as error:
             count = self._count(stage)
             what = "it is restarted" if count <= _MONITORING_RESTARTS else "it stays off; trading goes on"
-            self._report("STAGE_FAILED", f"the {stage} stage failed: {type(error).__name__}: {error}; {what}")
+            text = f"the {stage} stage failed: {type(error).__name__}: {error}; {what}"
+            if stage != ALERTS:  # nobody could be told that nobody can be told
+                self._report("STAGE_FAILED", text)
 
     def _count(self, stage: str) -> int:
         self.failures[stage] = self.failures.get(stage, 0) + 1

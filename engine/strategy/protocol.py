@@ -46,7 +46,7 @@ class Quote(msgspec.Struct, frozen=True):
 
 
 class Take(msgspec.Struct, frozen=True, gc=False):
-    """A marketable limit order (IOC, reduce-only towards target) wanted now; `purpose` is `hedge`."""
+    """A marketable limit order (IOC) wanted now; `purpose` is `hedge`, towards the target position."""
 
     side: Side
     price: int

@@ -10,10 +10,10 @@ import pytest
 from trader_bench import D, configured
 
 from engine.core.clock import SystemClock
-from engine.core.events import Alert, AnyCommand, AnyEvent, CancelOrder, OrderEvent
+from engine.core.events import Alert, AnyCommand, CancelOrder, OrderEvent
 from engine.runtime.builder import Market, build_engine, build_market
 from engine.runtime.desk import Desk
-from engine.runtime.engine import Engine, Outcome
+from engine.runtime.engine import Engine, Outcome, WakeUp
 
 S = 1_000_000_000
 
@@ -27,8 +27,8 @@ class Watcher:
         self.statuses: list[int] = []
         self.on_wake: Callable[[], None] = lambda: None
 
-    def on_events(self, desk: Desk, events: Sequence[AnyEvent], commands: Sequence[AnyCommand]) -> None:
-        self.commands += commands
+    def on_wake_up(self, desk: Desk, wake: WakeUp) -> None:
+        self.commands += wake.commands
         self.on_wake()
 
     def on_alerts(self, desk: Desk, alerts: Sequence[Alert]) -> None:

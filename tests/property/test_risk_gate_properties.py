@@ -63,6 +63,7 @@ class Session:
         self.open: dict[str, Open] = {}
         self.sent: dict[str, tuple[Side, int, int, int]] = {}
         self.position = 0
+        self.base = rng.choice((10_000, 10_000, 10_000, 20))
         self.mid = 2_000_000
         self.cash = Fraction(rng.choice((100_000, 2_000)))
         self.equity = Fraction(3_000)
@@ -83,6 +84,7 @@ class Session:
         context.best_bid, context.best_ask = (self.mid - half_spread) // 2, (self.mid + half_spread + 1) // 2
         context.position = self.position
         context.quote_balance = int(self.cash * 10**BTC.money_places)
+        context.base_balance = self.base + self.position
         context.equity = int(self.equity * 10**BTC.money_places)
         if rng.random() < 0.01:
             self.state.hold("TEST", rng.choice(list(TradingState)), "", "", self.now_ns)
@@ -252,7 +254,11 @@ class Session:
             broken.add("POSITION")
         if worst * mid > Fraction(rules.max_gross_notional):
             broken.add("EXPOSURE")
-        if order.side is Side.BUY and not only_reduces:
+        if order.side is Side.SELL:
+            to_sell = size + sum((o.size for o in same), Fraction(0))
+            if to_sell > Fraction(context.base_balance or 0) * LOT:
+                broken.add("EXPOSURE")
+        elif not only_reduces:
             held = price * size + sum((o.size * o.price for o in same), Fraction(0))
             if self.cash - held < max(0, self.equity * Fraction(rules.min_free_balance_pct) / 100):
                 broken.add("EXPOSURE")

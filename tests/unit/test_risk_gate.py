@@ -48,6 +48,7 @@ class Desk:
             best_bid=MID - 100,
             best_ask=MID + 100,
             quote_balance=BTC.atoms(10_000_000),
+            base_balance=10**9,
             equity=BTC.atoms(10_000_000),
         )
         self.number = 0
@@ -440,6 +441,14 @@ def test_a_missing_reference_price_denies(mid: int | None) -> None:
     desk = Desk()
     desk.context.mid = mid
     assert desk.code(desk.take(Side.BUY, 3, MID)) == "COLLAR"
+
+
+@pytest.mark.parametrize(("balance", "code"), [(29, "EXPOSURE"), (30, ""), (None, "EXPOSURE")])
+def test_r8_no_more_is_sold_than_the_account_holds(balance: int | None, code: str) -> None:
+    desk = Desk()
+    desk.context.base_balance = balance
+    desk.orders.submit(desk.order(Side.SELL, 10))
+    assert desk.code(desk.order(Side.SELL, 20, MID + 2_000)) == code
 
 
 def test_unknown_balances_deny_what_adds_exposure() -> None:

@@ -142,6 +142,11 @@ class SimulatedExchange:
         """Client ids of our orders that rest in the book now."""
         return self._desk.working_ids
 
+    def resend_book(self) -> None:
+        """Publish the whole book again, for whoever lost track of it."""
+        self._data.publish(self.now_ns)
+        self._data.open(self.now_ns)
+
     def market_events(self, now_ns: int) -> list[MarketEvent]:
         """Market data that has arrived by `now_ns`."""
         self.advance(now_ns)
@@ -190,7 +195,8 @@ class SimulatorFeed:
         return self._exchange.market_events(now_ns)
 
     def distrust(self, product: str, reason: str, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
-        """See `Feed`. The simulator's data has no gaps: a book that is wrong is a defect and stays stale."""
+        """See `Feed`. The exchange sends the whole book anew."""
+        self._exchange.resend_book()
         return [FeedStatus(product, recv_ns, wall_ns, FeedState.STALE, reason)]
 
 

@@ -1,0 +1,231 @@
+"""Order entry: from what is wanted to orders that passed the risk gate. The only caller of the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Final
+
+import msgspec
+
+from engine.core.events import AnyCommand, Event, SubmitOrder
+from engine.core.instrument import Instrument
+from engine.core.ledger import Ledger
+from engine.core.order import BUY, SELL, OrderState, Side
+from engine.core.order_manager import OrderManager
+from engine.core.price_levels import PriceLevels
+from engine.risk.gate import RiskContext, RiskGate
+from engine.strategy.protocol import Decision, Quote, Take
+
+TAKE_LIFE_NS: Final = 1_000_000_000
+"""A taking order that could not leave for this long was wanted for another market."""
+
+Tell = Callable[[Event, str, str], None]
+"""Tells a person, once in a while for each code: event, code, text."""
+
+
+class OrderEntry:
+    """Places quotes and taking orders of one product, and remembers what could not be placed yet.
+
+    What is wanted waits for two things: the venue's proof that a replaced order has left its slot, and
+    our own orders leaving the way of one that takes. `forget` drops it when the reason for it is gone.
+    """
+
+    def __init__(
+        self,
+        instrument: Instrument,
+        orders: OrderManager,
+        gate: RiskGate,
+        ledger: Ledger,
+        book: PriceLevels,
+        tell: Tell,
+        *,
+        opening_quote: int,
+        opening_base: int,
+    ) -> None:
+        """`opening_quote` (atoms) and `opening_base` (lots) are what the account held at the start."""
+        self.is_live = False
+        """Whether the book may be believed."""
+        self.quote_count = 0
+        """Quotes sent so far."""
+        self._instrument = instrument
+        self._orders = orders
+        self._gate = gate
+        self._ledger = ledger
+        self._book = book
+        self._tell = tell
+        self._opening_quote = opening_quote
+        self._opening_base = opening_base
+        self._context = RiskContext(orders.own)
+        self._wanted: Sequence[Quote] = ()
+        self._slot_freed = False
+        self._take: Take | None = None
+        self._take_since_ns = 0
+
+    # -- what is wanted --------------------------------------------------------------------------
+
+    def forget(self) -> None:
+        """What was wanted is not wanted any more: a fill, a person or the feed has changed the grounds."""
+        self._wanted, self._take, self._slot_freed = (), None, False
+
+    def slot_freed(self) -> None:
+        """The venue has proven a cancel: what waits for the slot may leave with the next timer."""
+        self._slot_freed = True
+
+    def want(self, decision: Decision, event: Event, is_reducing: bool) -> list[AnyCommand]:
+        """A new decision: change the working orders into these."""
+        self._wanted = self._reducing(decision.quotes) if is_reducing else decision.quotes
+        if decision.take is not None:
+            self._take, self._take_since_ns = decision.take, event.recv_ns
+        return self._proceed(event, is_reducing)
+
+    def proceed(self, event: Event, is_reducing: bool) -> list[AnyCommand]:
+        """Between decisions: place what could not be placed before."""
+        if self._slot_freed and self._wanted:
+            return self._proceed(event, is_reducing)
+        return self._try_take(event)
+
+    def pull(self, now_ns: int) -> list[AnyCommand]:
+        """Cancel every quote that is not being cancelled already."""
+        cancels, _ = self._orders.diff((), now_ns)
+        return list(cancels)
+
+    def close(self, purpose: str, event: Event) -> list[AnyCommand]:
+        """Reduce the position by one order with its limit at the collar."""
+        mid = self._book.mid()
+        if mid is None or not self.is_live:
+            return []
+        side = SELL if self._ledger.position > 0 else BUY
+        size = self._gate.reducible(side, self._refilled(event.recv_ns))
+        if not size:
+            return []
+        numerator, denominator = self._gate.limits.collar
+        room = mid * numerator // (2 * denominator)
+        price = max(1, (mid + 1) // 2 - room) if side is SELL else mid // 2 + room
+        lots = self._instrument.size_text(size)
+        text = f"{purpose.replace('_', ' ')}: {side.word} {lots} to close the position"
+        return self._send_take(Take(side, price, size, purpose, text), event, reduce_only=True) or []
+
+    def state(self) -> Hashable:
+        """Everything that future commands depend on, for the Trader's digest."""
+        take = self._take
+        return (
+            self.is_live,
+            self.quote_count,
+            self._slot_freed,
+            tuple((quote.slot, quote.price, quote.size) for quote in self._wanted),
+            None if take is None else (take.side.value, take.price, take.size, self._take_since_ns),
+        )
+
+    # -- quotes ----------------------------------------------------------------------------------
+
+    def _proceed(self, event: Event, is_reducing: bool) -> list[AnyCommand]:
+        self._slot_freed = False
+        quotes = self._wanted
+        if self._take is not None:
+            # Its way must be free of our own quotes.
+            side = self._take.side
+            quotes = [quote for quote in quotes if quote.side is side]
+        book, now = self._book, event.recv_ns
+        cancels, places = self._orders.diff(quotes, now, book.best_bid(), book.best_ask())
+        commands: list[AnyCommand] = list(cancels)
+        if places:
+            context = self._refilled(now)
+            for quote in places:
+                if quote.size <= self._room(quote.side, context, is_reducing):
+                    commands += self._send_quote(quote, event, context)
+        if self._take is not None:
+            commands += self._try_take(event)
+        return commands
+
+    def _send_quote(self, quote: Quote, event: Event, context: RiskContext) -> list[AnyCommand]:
+        intent = self._orders.intent(quote, event.recv_ns)
+        denial = self._gate.check(intent, context)
+        if denial is not None:
+            self._denied(event, intent, denial.code, denial.reason)
+            return []
+        self.quote_count += 1
+        return [self._orders.submit(intent, quote.explain)]
+
+    def _room(self, side: Side, context: RiskContext, is_reducing: bool) -> int:
+        """Lots that a quote may have now, everything that still rests on its side filled.
+
+        The strategy counts the orders it wants; until replaced ones are proven gone, those count too.
+        """
+        own = self._orders.own
+        resting = own.buy_lots if side is BUY else own.sell_lots
+        room = self._gate.limits.max_quoted_position - side * context.position - resting
+        return min(room, self._gate.reducible(side, context)) if is_reducing else room
+
+    def _reducing(self, quotes: Sequence[Quote]) -> list[Quote]:
+        """The quotes of the side that reduces, cut so that all of them together do not turn the position."""
+        position = self._ledger.position
+        left, kept = abs(position), []
+        for quote in quotes:
+            size = min(quote.size, left)
+            if quote.side * position < 0 and size >= max(1, self._instrument.min_size):
+                kept.append(quote if size == quote.size else msgspec.structs.replace(quote, size=size))
+                left -= size
+        return kept
+
+    # -- orders that take ------------------------------------------------------------------------
+
+    def _try_take(self, event: Event) -> list[AnyCommand]:
+        take = self._take
+        if take is None:
+            return []
+        commands = self._send_take(take, event, reduce_only=False)
+        if commands is not None or event.recv_ns - self._take_since_ns >= TAKE_LIFE_NS:
+            self._take = None
+        return commands or []
+
+    def _send_take(self, take: Take, event: Event, *, reduce_only: bool) -> list[AnyCommand] | None:
+        """Send a taking order, short of our own and cut to the largest allowed; None while it must wait."""
+        own, book = self._orders.own, self._book
+        if take.purpose in own.by_slot:
+            return None
+        if take.side is BUY:
+            price = take.price if own.best_ask is None else min(take.price, own.best_ask - 1)
+            best = book.best_ask()
+            is_marketable = best is not None and price >= best
+        else:
+            price = take.price if own.best_bid is None else max(take.price, own.best_bid + 1)
+            best = book.best_bid()
+            is_marketable = best is not None and price <= best
+        if not is_marketable:
+            if any(o.side is not take.side and o.state is OrderState.UNCERTAIN for o in own.by_id.values()):
+                text = f"{take.purpose} waits: an unanswered order of ours may stand in its way"
+                self._tell(event, "BLOCKED", text)
+            return None
+        limits = self._gate.limits
+        affordable = limits.max_order_notional // self._instrument.notional(price, 1)
+        size = min(take.size, limits.max_order_size, affordable)
+        if size <= 0:
+            return []
+        context = self._refilled(event.recv_ns)
+        intent = self._orders.take_intent(
+            take.side, price, size, take.purpose, event.recv_ns, reduce_only=reduce_only
+        )
+        denial = self._gate.check(intent, context)
+        if denial is not None:
+            self._denied(event, intent, denial.code, denial.reason)
+            return []
+        self._tell(event, take.purpose.upper(), take.reason)
+        return [self._orders.submit(intent)]
+
+    # -- the gate's view -------------------------------------------------------------------------
+
+    def _refilled(self, now_ns: int) -> RiskContext:
+        context, book, ledger = self._context, self._book, self._ledger
+        bid, ask = book.best_bid(), book.best_ask()
+        context.now_ns = now_ns
+        context.is_book_live = self.is_live
+        context.best_bid, context.best_ask = bid, ask
+        context.mid = None if bid is None or ask is None else bid + ask
+        context.position = ledger.position
+        context.quote_balance = self._opening_quote + ledger.cash
+        context.base_balance = self._opening_base + ledger.position
+        context.equity = ledger.equity
+        return context
+
+    def _denied(self, event: Event, intent: SubmitOrder, code: str, reason: str) -> None:
+        self._tell(event, code, f"{intent.purpose} in {intent.slot} was not sent: {reason}")
