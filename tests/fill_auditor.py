@@ -5,6 +5,10 @@ walks the tape once and asks of every fill for the evidence that the documented 
 (strategy notes 10.1, protocol notes 10.1). It finds fills that should not be; it does not look for
 fills that are missing.
 
+A print fills an order only if the venue stamped it after the book that the order joined and after the
+wall time of the order's acceptance; the latter where the clocks are comparable, that is where the newest
+stamped book came within a minute of its own time.
+
 The bound for fills by the queue (risk-averse reading: nobody behind us left the queue before us): at any
 moment u since the order joined, at most the size then displayed, S_u, stood before it. So from then on
 it can have been filled for at most W_u - S_u lots, W_u being the volume printed at its price since u,
@@ -55,8 +59,9 @@ class _Moment:
 class _Watched:
     order: SubmitOrder
     accepted_ns: int
+    accepted_wall_ns: int
     ended_ns: int | None = None
-    joined_book_ns: int = 0
+    joined_ns: int = 0
     filled: int = 0
     by_queue: int = 0
     moments: list[_Moment] = field(default_factory=list)
@@ -102,7 +107,7 @@ class _Auditor:
         for answer in answers:
             at = answer.recv_ns - latency
             if isinstance(answer, OrderAccepted):
-                accepted[answer.client_id] = _Watched(orders[answer.client_id], at)
+                accepted[answer.client_id] = _Watched(orders[answer.client_id], at, answer.wall_ns - latency)
             elif isinstance(answer, OrderCancelled | OrderExpired):
                 accepted[answer.client_id].ended_ns = at
             elif isinstance(answer, OrderFilled):
@@ -123,6 +128,7 @@ class _Auditor:
         self.asks: dict[int, int] = {}
         self.taken: dict[tuple[Side, int], int] = {}
         self.book_ns = 0
+        self.book_lag_ns: int | None = None
         self.has_book = False
         self.feed_live = False
         self.seen_prints: set[int] = set()
@@ -154,7 +160,7 @@ class _Auditor:
             self.bids = {price: size for price, size in event.bids if size}
             self.asks = {price: size for price, size in event.asks if size}
             self.has_book = True
-            self.book_changed(event.exchange_ns)
+            self.book_changed(event)
         elif isinstance(event, BookUpdate):
             if self.has_book:
                 for book, changes in ((self.bids, event.bids), (self.asks, event.asks)):
@@ -162,7 +168,7 @@ class _Auditor:
                         book[price] = size
                         if not size:
                             del book[price]
-                self.book_changed(event.exchange_ns)
+                self.book_changed(event)
         elif event.trade_id not in self.seen_prints:
             self.seen_prints.add(event.trade_id)
             if self.has_book and self.feed_live:
@@ -170,8 +176,10 @@ class _Auditor:
                     if watched.is_at(event.price, event.taker_side.opposite):
                         watched.count(event, event.size)
 
-    def book_changed(self, exchange_ns: int) -> None:
-        self.book_ns = max(self.book_ns, exchange_ns)
+    def book_changed(self, event: BookSnapshot | BookUpdate) -> None:
+        if event.exchange_ns > self.book_ns:
+            self.book_ns = event.exchange_ns
+            self.book_lag_ns = event.wall_ns - event.exchange_ns
         for (side, price), size in list(self.taken.items()):
             self.taken[side, price] = min(size, self.displayed(side).get(price, 0))
         for watched in self.watched:
@@ -197,7 +205,9 @@ class _Auditor:
         """Orders accepted before a time join the queue; what they took at once is judged now."""
         while self.waiting and (before_ns is None or self.waiting[0].accepted_ns < before_ns):
             watched = self.waiting.pop(0)
-            watched.joined_book_ns = self.book_ns
+            watched.joined_ns = self.book_ns
+            if self.book_lag_ns is not None and abs(self.book_lag_ns) < 60 * 10**9:
+                watched.joined_ns = max(self.book_ns, watched.accepted_wall_ns)
             self.watched.append(watched)
             self.observe(watched)
             for fill in self.taker_fills:
@@ -274,8 +284,8 @@ class _Auditor:
             return f"there is no print {evidence.trade_id} at that time"
         if event.taker_side is fill.side:
             return "the print's taker was on our side"
-        if 0 < event.exchange_ns <= watched.joined_book_ns:
-            return "the print was already in the book that the order joined"
+        if 0 < event.exchange_ns <= watched.joined_ns:
+            return "the print is older than the order's place in the book"
         if evidence.reason == "traded_through":
             is_through = fill.side * (fill.price - event.price) > 0
             return "" if is_through else f"a print at {event.price} is not through {fill.price}"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from decimal import Decimal
 from typing import Protocol, TextIO
 
 import msgspec
 
+from engine.commands.line_writer import LineWriter
 from engine.config import Resolved
 from engine.core.clock import SystemClock
 from engine.core.events import (
@@ -26,7 +28,7 @@ from engine.core.events import (
 from engine.runtime import status
 from engine.runtime.builder import build_engine, build_market
 from engine.runtime.desk import Desk
-from engine.runtime.engine import Outcome, WakeUp
+from engine.runtime.engine import EXIT_ERROR, Outcome, WakeUp
 from engine.runtime.status import Report
 from engine.telemetry.histogram import Histogram
 from engine.telemetry.process import QuietCollector
@@ -36,6 +38,11 @@ _JSON_STATUS_S = 1
 _TEXT_STATUS_S = 5
 _COLLECT_EVERY = 60
 """Status intervals between two garbage collections; in between there are none."""
+EXIT_IO = 74
+_MOST_LINES = 16_384
+_MOST_LINES_OF = {"order": 8_192, "status": 12_288}
+"""So many lines may wait for the reader of a paced run. The less a kind would be missed, the sooner it is
+dropped; whatever is dropped is counted."""
 _SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 0, signal.SIGHUP: 0}
 """Exit codes: an interrupt is an interruption, a request to end that was met in full is done."""
 
@@ -45,96 +52,106 @@ def run(resolved: Resolved, *, as_json: bool, stdout: TextIO, stderr: TextIO) ->
 
     What was asked for goes to `stdout`, one object or line at a time; everything else to `stderr`.
     """
-    if isinstance(stdout, io.TextIOWrapper):
-        stdout.reconfigure(encoding="utf-8")
     for notice in resolved.notices():
         stderr.write(notice + "\n")
-    outcome = asyncio.run(_drive(resolved, _JsonLines(stdout) if as_json else _TextLines(stdout)))
-    if outcome.exit_code:
-        stderr.write(f"ended: {outcome.reason}\n")
-    for order_id in outcome.open_orders:
-        stderr.write(f"possibly open: {order_id}\n")
-    return outcome.exit_code
+    stderr.flush()
+    return asyncio.run(_drive(resolved, _JsonLines() if as_json else _TextLines(), stdout, stderr)).exit_code
 
 
-async def _drive(resolved: Resolved, lines: Lines) -> Outcome:
+async def _drive(resolved: Resolved, form: Form, stdout: TextIO, stderr: TextIO) -> Outcome:
     config = resolved.config
     market = build_market(config)
-    interval = config.engine.status_interval_s or lines.status_interval_s
-    reporter = _Reporter(market.desks, config.engine.mode, lines)
-    engine = build_engine(config, market, SystemClock(), reporter, status_interval_ns=int(interval * _S))
     loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def interrupt(reason: str, code: int) -> None:
+        stop.set()
+        engine.interrupt(reason, code)
+
+    def output_failed(error: OSError) -> None:
+        with suppress(RuntimeError):  # the loop has ended, and with it the run
+            loop.call_soon_threadsafe(interrupt, *_output_failure(error))
+
+    writer = LineWriter(stdout, output_failed)
+    reporter = _Reporter(market.desks, config.engine.mode, form, writer)
+    interval = config.engine.status_interval_s or form.status_interval_s
+    engine = build_engine(config, market, SystemClock(), reporter, status_interval_ns=int(interval * _S))
+    is_paced = config.engine.speed_factor is not None
+    if not is_paced:
+        engine.before_step = lambda: writer.room(stop)
     for number, code in _SIGNALS.items():
-        loop.add_signal_handler(number, engine.interrupt, number.name, code)
-    lines.on_closed = lambda: engine.interrupt("nobody reads the output any more", 1)
-    pauses = Histogram()
+        loop.add_signal_handler(number, interrupt, f"stopped by {number.name}", code)
     try:
-        with QuietCollector(pauses) as collector:
+        with QuietCollector(Histogram()) as collector:
             reporter.collect = collector.collect
             outcome = await engine.run()
+        reporter.on_end(outcome, engine.clock.monotonic_ns())
+        if is_paced:
+            stop.set()
+        await writer.close(stop)
+        if writer.error is not None and not outcome.exit_code:
+            outcome = Outcome(*_output_failure(writer.error), outcome.open_orders)
+        await _last_words(outcome, stderr)
     finally:
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
-    reporter.on_end(outcome, engine.clock.monotonic_ns())
     return outcome
 
 
-class Lines(Protocol):
+def _output_failure(error: OSError) -> tuple[str, int]:
+    if isinstance(error, BrokenPipeError):
+        return "nobody reads the output any more", EXIT_ERROR
+    return f"the output cannot be written: {error.strerror}", EXIT_IO
+
+
+async def _last_words(outcome: Outcome, stderr: TextIO) -> None:
+    """Why the run ended other than well. A terminal that takes nothing must not keep the process."""
+    writer = LineWriter(stderr, lambda _: None)
+    if outcome.exit_code:
+        writer.write(f"ended: {outcome.reason}", _MOST_LINES)
+    for order_id in outcome.open_orders:
+        writer.write(f"possibly open: {order_id}", _MOST_LINES)
+    now = asyncio.Event()
+    now.set()
+    await writer.close(now)
+
+
+class Form(Protocol):
     """How reports become lines."""
 
     status_interval_s: int
     wants_orders: bool
-    on_closed: Callable[[], None]
 
-    def write(self, report: Report) -> None:
-        """Write one report; when the reader has gone, call `on_closed` once and write no more."""
+    def lines(self, report: Report) -> Sequence[str]:
+        """The lines of one report; none when this form does not show it."""
         ...
 
 
-class _Stream:
-    """Writes lines until the reader goes away; the engine then ends in order, with its orders cancelled."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self.on_closed: Callable[[], None] = lambda: None
-        self._stream: TextIO | None = stream
-
-    def line(self, text: str, *, flush: bool) -> None:
-        if self._stream is None:
-            return
-        try:
-            self._stream.write(text + "\n")
-            if flush:
-                self._stream.flush()
-        except OSError:
-            self._stream = None
-            self.on_closed()
-
-
-class _JsonLines(_Stream):
+class _JsonLines:
     """Every report as one JSON object per line."""
 
     status_interval_s = _JSON_STATUS_S
     wants_orders = True
 
-    def write(self, report: Report) -> None:
-        self.line(msgspec.json.encode(report).decode(), flush=report["type"] != "order")
+    def lines(self, report: Report) -> Sequence[str]:
+        return (msgspec.json.encode(report).decode(),)
 
 
-class _TextLines(_Stream):
+class _TextLines:
     """Status lines and alerts for a person; fills are counted in the status."""
 
     status_interval_s = _TEXT_STATUS_S
     wants_orders = False
 
-    def write(self, report: Report) -> None:
+    def lines(self, report: Report) -> Sequence[str]:
         kind = report["type"]
         if kind == "alert":
-            self.line(f"{_clock(report['time_ns'])}  {report['severity']:<8} {report['text']}", flush=True)
-        elif kind == "status":
-            self.line(_status_text(report), flush=True)
-        elif kind == "summary":
-            self.line(_status_text(report), flush=False)
-            self.line(f"ended: {report['reason']}  digest {report['digest'][:16]}", flush=True)
+            return (f"{_clock(report['time_ns'])}  {report['severity']:<8} {report['text']}",)
+        if kind == "status":
+            return (_status_text(report),)
+        if kind == "summary":
+            return _status_text(report), f"ended: {report['reason']}  digest {report['digest'][:16]}"
+        return ()
 
 
 def _clock(now_ns: int) -> str:
@@ -144,65 +161,77 @@ def _clock(now_ns: int) -> str:
 
 def _status_text(report: Report) -> str:
     def money(key: str) -> str:
-        return "n/a" if report[key] is None else f"{float(report[key]):+,.2f}"
+        return "n/a" if report[key] is None else f"{Decimal(report[key]):+,.2f} {report['quote']}"
 
     quick = report["latency_ns"].get("tick_to_quote")
     latency = f"  tick-to-quote p50 {quick['p50'] / 1e3:.0f} p99 {quick['p99'] / 1e3:.0f} us" if quick else ""
     note = f"  {report['note']}" if report["note"] else ""
+    dropped = f"  dropped lines {report['dropped_lines']}" if report["dropped_lines"] else ""
     return (
         f"{_clock(report['time_ns'])}  {report['product']} {report['state']}"
         f"  {report['best_bid'] or 'none'} / {report['best_ask'] or 'none'}"
-        f"  position {report['position']}"
+        f"  position {report['position']} {report['base']}"
         f"  P&L {money('equity_change')} (realised {money('realised_pnl')}, unrealised "
         f"{money('unrealised_pnl')}, fees {money('fees')})"
-        f"  open {report['open_orders']}  fills {report['fills']}  quotes {report['quotes']}{latency}{note}"
+        f"  open {report['open_orders']}  fills {report['fills']}  quotes {report['quotes']}{latency}{dropped}{note}"
     )
 
 
 class _Reporter:
     """Turns what the engine shows into reports."""
 
-    def __init__(self, desks: Sequence[Desk], mode: str, lines: Lines) -> None:
+    def __init__(self, desks: Sequence[Desk], mode: str, form: Form, writer: LineWriter) -> None:
         self.collect: Callable[[], object] = lambda: None
         self._desks = desks
         self._mode = mode
-        self._lines = lines
+        self._form = form
+        self._writer = writer
         self._statuses = 0
 
     def on_wake_up(self, desk: Desk, wake: WakeUp) -> None:
         """See `Observer`."""
-        if not self._lines.wants_orders:
+        if not self._form.wants_orders:
             return
-        write = self._lines.write
         for event in wake.events:
             report = _order_event(desk, event, wake.positions)
             if report is not None:
-                write(report)
+                self._write(report)
+        # Every wake-up ends with an event of the engine's own clocks; commands know only one of them.
+        wall_offset = wake.events[-1].wall_ns - wake.events[-1].recv_ns if wake.events else 0
         for command in wake.commands:
+            wall_ns = command.created_ns + wall_offset
             if isinstance(command, SubmitOrder):
-                write(status.submit_report(desk, command))
+                self._write(status.submit_report(desk, command, wall_ns))
             else:
-                write(status.cancel_report(command))
+                self._write(status.cancel_report(command, wall_ns))
 
     def on_alerts(self, desk: Desk, alerts: Sequence[Alert]) -> None:
         """See `Observer`."""
         for alert in alerts:
-            self._lines.write(status.alert_report(alert))
+            self._write(status.alert_report(alert))
 
     def on_status(self, now_ns: int) -> None:
         """See `Observer`."""
         for desk in self._desks:
-            self._lines.write(status.status_report(desk, self._mode, now_ns))
+            self._write(status.status_report(desk, self._mode, now_ns) | self._output())
         self._statuses += 1
         if self._statuses % _COLLECT_EVERY == 0:
             self.collect()
 
     def on_end(self, outcome: Outcome, now_ns: int) -> None:
         """Write the last object of every desk."""
+        reason, open_orders = outcome.reason, outcome.open_orders
         for desk in self._desks:
-            self._lines.write(
-                status.summary_report(desk, self._mode, now_ns, outcome.reason, outcome.open_orders)
-            )
+            report = status.summary_report(desk, self._mode, now_ns, reason, open_orders)
+            self._write(report | self._output())
+
+    def _output(self) -> Report:
+        return {"dropped_lines": self._writer.dropped}
+
+    def _write(self, report: Report) -> None:
+        most = _MOST_LINES_OF.get(report["type"], _MOST_LINES)
+        for line in self._form.lines(report):
+            self._writer.write(line, most)
 
 
 def _order_event(desk: Desk, event: AnyEvent, positions: Mapping[str, int]) -> Report | None:

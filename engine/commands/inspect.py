@@ -186,9 +186,15 @@ def _level3_product(path: Path, observed: ObservedInstruments, products: Sequenc
 
 
 def read_body(path: Path) -> bytes:
-    """A recorded REST body, gzip-compressed or plain. `RecordingError` if it cannot be read."""
+    """A recorded REST body, gzip-compressed or plain.
+
+    Raises `UsageError` if it cannot be opened, `RecordingError` if it is damaged.
+    """
     try:
         body = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be opened: {error.strerror}") from None
+    try:
         return gzip.decompress(body) if path.suffix == ".gz" else body
     except (OSError, EOFError, zlib.error) as error:
         raise RecordingError(f"{path}: cannot be read: {error}") from None

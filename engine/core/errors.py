@@ -26,7 +26,9 @@ class OrderError(PinnacleError, ValueError):
 
 
 class RecordingError(PinnacleError):
-    """A recording that cannot be read; the message names file and line."""
+    """A recording that is damaged or is something else; the message names file and line."""
+
+    exit_code = 6
 
 
 class IntegrityError(PinnacleError):

@@ -127,6 +127,8 @@ class OrderManager:
         self._product = instrument.symbol
         self._ids = ids
         self._known: dict[str, OwnOrder] = {}
+        self._missing: dict[str, tuple[int, int]] = {}
+        """Ended orders whose fills do not add up: lots that are missing, and when the order ended."""
         self._ended: deque[OwnOrder] = deque()
         self._fills = FillIds()
         self._ended_count = 0
@@ -306,6 +308,18 @@ class OrderManager:
                     cancels.append(self._send_cancel(order, now_ns))
                 else:
                     self._look_again(order.cancel_due_ns)
+        for client_id, (_, ended_ns) in list(self._missing.items()):
+            if now_ns - ended_ns < policy.unresolved_limit_ns:
+                self._look_again(ended_ns + policy.unresolved_limit_ns)
+                continue
+            del self._missing[client_id]
+            must_halt = True
+            alert(
+                Severity.CRITICAL,
+                "FILL_MISSING",
+                f"order {client_id} ended with another size filled than our fills add up to, and nothing "
+                "more came: the position is not certain; compare it with the venue",
+            )
         return TimeUpdate(tuple(cancels), must_halt, tuple(alerts))
 
     def _look_again(self, at_ns: int) -> None:
@@ -353,6 +367,9 @@ class OrderManager:
         self._end(order, _ENDS[type(event)], event.recv_ns, event.reason)
         if event.remaining == order.remaining:
             return OrderUpdate(order)
+        # A fill may still be under way; if it never comes, the position is not what we think.
+        self._missing[order.client_id] = (order.remaining - event.remaining, event.recv_ns)
+        self._look_again(event.recv_ns + self.policy.unresolved_limit_ns)
         text = (
             f"order {order.client_id} ended with {event.remaining} lots unfilled by the venue's word and "
             f"{order.remaining} by our record: a fill is missing on one side"
@@ -368,6 +385,10 @@ class OrderManager:
             return self._unknown(event)
         if not self._fills.add(event.fill_id):
             return OrderUpdate(order, is_duplicate=True)
+        if event.client_id in self._missing:
+            lots, ended_ns = self._missing.pop(event.client_id)
+            if lots != event.size:
+                self._missing[event.client_id] = (lots - event.size, ended_ns)
         if order is None:
             return OrderUpdate(None, event, alerts=self._unknown(event).alerts)
         alerts: tuple[Alert, ...] = ()
@@ -456,6 +477,7 @@ class OrderManager:
             self._buys_paused_ns,
             self._sells_paused_ns,
             tuple(order.digest() for order in self.own.by_id.values()),
+            tuple(self._missing.items()),
         )
 
 

@@ -72,8 +72,8 @@ class PaperVenue:
 
     Fill rule (strategy notes section 10.1). A resting order fills in full at its own price when the
     book or a print goes through it (`crossed`, `traded_through`); a print at its price first uses up
-    the queue ahead (`queue_cleared`). A print that the venue stamped before the book an order joined
-    never fills that order. Takers walk the displayed levels and cannot take the same lots twice.
+    the queue ahead (`queue_cleared`). A print that the venue stamped before the book an order joined, or
+    before the order got there, never fills that order. Takers walk the displayed levels and cannot take the same lots twice.
     """
 
     name = "paper"
@@ -88,7 +88,6 @@ class PaperVenue:
         self._partial_fills = settings.partial_fills
 
         self._book = PaperBook()
-        self._last_trade_id = 0
 
         self._orders: dict[str, RestingOrder] = {}
         # By price, per side. Attributes, not dicts by side: the hash of an enum member is slow.
@@ -205,7 +204,7 @@ class PaperVenue:
             limit,
             order.size,
             self._book.levels.volume_at(order.side, limit),
-            self._book.venue_ns,
+            self._joined_ns(),
         )
         if not order.post_only:
             self._take(resting)
@@ -224,6 +223,15 @@ class PaperVenue:
             )
             return
         self._rest(resting)
+
+    def _joined_ns(self) -> int:
+        """The venue time up to which prints are older than an order that arrives now.
+
+        Prints trail the book, and a quiet book stands still: its time alone is too early. Our wall clock
+        counts only while it agrees with the venue's.
+        """
+        book = self._book
+        return max(book.venue_ns, self._wall_ns) if book.clocks_agree else book.venue_ns
 
     def _limit_to_hold(self, order: SubmitOrder) -> int:
         """The worst price the order can trade at: its limit, or the last level a market order needs."""
@@ -350,9 +358,6 @@ class PaperVenue:
         self._fill_crossed_sells()
 
     def _on_trade(self, trade: TradePrint) -> None:
-        if 0 < trade.trade_id <= self._last_trade_id:
-            return  # a print repeated by the feed was used once already
-        self._last_trade_id = max(self._last_trade_id, trade.trade_id)
         if not self._orders or not self._book.is_live:
             return
         side = trade.taker_side.opposite

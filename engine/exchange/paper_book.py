@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from engine.core.events import BookSnapshot, BookUpdate, FeedState, FeedStatus, Level
 from engine.core.order import Side
 from engine.core.price_levels import PriceLevels
 
+_CLOCKS_AGREE_NS: Final = 60_000_000_000
+"""Delay and drift stay below this; a wrong time zone or no clock at all does not."""
+
 
 class PaperBook:
     """A mirror of one product's book that knows whether it may be believed.
 
-    `venue_ns` is the venue's own time of the newest book event, 0 while it gave none. What our takers
+    `venue_ns` is the venue's own time of the newest book event, 0 while it gave none; `clocks_agree` tells
+    that our wall clock showed about the same time when it came. What our takers
     took still stands in the data; `available` leaves it out until the level itself shrinks below it,
     so that nothing displayed is taken twice.
     """
 
-    __slots__ = ("_feed_is_live", "_has_book", "_taken_asks", "_taken_bids", "levels", "venue_ns")
+    __slots__ = ("_feed_is_live", "_has_book", "_taken_asks", "_taken_bids", "clocks_agree", "levels", "venue_ns")
 
     def __init__(self) -> None:
         self.levels = PriceLevels()
         self.venue_ns = 0
+        self.clocks_agree = False
         self._has_book = False
         self._feed_is_live = False
         self._taken_bids: dict[int, int] = {}
@@ -44,19 +50,20 @@ class PaperBook:
         """Replace the book."""
         self.levels.apply_snapshot(event.bids, event.asks)
         self._has_book = True
-        self._applied(event.exchange_ns)
+        self._applied(event.exchange_ns, event.wall_ns)
 
     def on_update(self, event: BookUpdate) -> bool:
         """Apply an update; False, with nothing changed, while there is no book to apply it to."""
         if not self._has_book:
             return False
         self.levels.apply(event.bids, event.asks)
-        self._applied(event.exchange_ns)
+        self._applied(event.exchange_ns, event.wall_ns)
         return self._feed_is_live
 
-    def _applied(self, venue_ns: int) -> None:
+    def _applied(self, venue_ns: int, wall_ns: int) -> None:
         if venue_ns > self.venue_ns:
             self.venue_ns = venue_ns
+            self.clocks_agree = -_CLOCKS_AGREE_NS < wall_ns - venue_ns < _CLOCKS_AGREE_NS
         if self._taken_bids or self._taken_asks:
             for side, taken in ((Side.BUY, self._taken_bids), (Side.SELL, self._taken_asks)):
                 for price, size in list(taken.items()):

@@ -93,16 +93,16 @@ def ahead_after_change(behind: Behind, ahead: float, before: int, after: int, tr
 class RestingOrder:
     """One of our orders in a queue. `ahead` counts strangers' lots only, never our own."""
 
-    __slots__ = ("_shrinkage", "ahead", "book_ns", "client_id", "fills", "price", "remaining", "side")
+    __slots__ = ("_shrinkage", "ahead", "client_id", "fills", "joined_ns", "price", "remaining", "side")
 
-    def __init__(self, client_id: str, side: Side, price: int, size: int, ahead: int, book_ns: int) -> None:
+    def __init__(self, client_id: str, side: Side, price: int, size: int, ahead: int, joined_ns: int) -> None:
         self.client_id = client_id
         self.side = side
         self.price = price
         self.remaining = size
         self.ahead = float(ahead)
-        self.book_ns = book_ns
-        """Venue time of the book that `ahead` was read from: prints up to then are already in it."""
+        self.joined_ns = joined_ns
+        """Venue time of the order's arrival, or of the book that `ahead` was read from if that is later."""
         self.fills = 0
         self._shrinkage: deque[tuple[int, float]] = deque()
 
@@ -112,8 +112,8 @@ class RestingOrder:
         return math.ceil(self.ahead)
 
     def predates(self, trade: TradePrint) -> bool:
-        """True unless the print was already in the book that this order took its place in."""
-        return not 0 < trade.exchange_ns <= self.book_ns
+        """True unless the venue stamped the print before this order had its place."""
+        return not 0 < trade.exchange_ns <= self.joined_ns
 
     def move_up(self, ahead: float, book_ns: int) -> None:
         """Take a new place because the level shrank in the book of venue time `book_ns`."""

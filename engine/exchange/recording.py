@@ -13,13 +13,13 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 import msgspec
 
-from engine.core.errors import RecordingError
+from engine.core.errors import RecordingError, UsageError
 from engine.core.events import MarketEvent
 from engine.core.instrument import Instrument
 from engine.exchange.coinbase.observed import ObservedInstruments
@@ -29,6 +29,7 @@ from engine.exchange.coinbase.sessions import Api, detect_api, open_session
 DIRECTIONS: Final = frozenset({"connect", "send", "recv"})
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _SECONDS_LIMIT: Final = 10**11
+_LONGEST_HOLE_NS: Final = 6 * 3600 * 10**9
 _TEXT_TIME: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?", re.ASCII
 )
@@ -55,8 +56,9 @@ class _Line(msgspec.Struct, gc=False):
 def read_recording(path: Path) -> Iterator[RecordedFrame]:
     """Stream the lines of a recording. A line without a time has the time of the line before.
 
-    Raises `RecordingError`, naming file and line, for what cannot be read: no such file, not gzip,
-    gzip that ends early, a line that is not such a JSON object.
+    Raises `UsageError` for a file that cannot be opened, and `RecordingError`, naming file and line, for
+    what is wrong inside: not gzip, gzip that ends early, a line that is not such a JSON object, and more
+    than six hours between two lines, because the engine would have to live through them.
     """
     decoder = msgspec.json.Decoder(_Line)
     wall_ns, number = 0, 0
@@ -69,12 +71,18 @@ def read_recording(path: Path) -> Iterator[RecordedFrame]:
                     line = decoder.decode(text)
                     if line.dir not in DIRECTIONS:
                         raise ValueError(f"`dir` is {line.dir[:20]!r}, not one of connect, send, recv")
-                    wall_ns = _time_of(line, wall_ns)
+                    previous_ns, wall_ns = wall_ns, _time_of(line, wall_ns)
                 except (msgspec.MsgspecError, ValueError, RecursionError) as error:
                     raise RecordingError(
                         f"{path}: line {number} is not a line of a recording: {error}. "
                         "The recording is damaged there, or is something else."
                     ) from None
+                if previous_ns and wall_ns - previous_ns > _LONGEST_HOLE_NS:
+                    hours = (wall_ns - previous_ns) / 3600e9
+                    raise RecordingError(
+                        f"{path}: line {number} is {hours:,.1f} hours later than the line before it. "
+                        "Were two recordings joined? Replay them one by one."
+                    )
                 yield RecordedFrame(number, line.dir, wall_ns, line.raw)
     except EOFError:
         raise RecordingError(
@@ -82,11 +90,15 @@ def read_recording(path: Path) -> Iterator[RecordedFrame]:
         ) from None
     except (OSError, zlib.error) as error:
         where = f" after line {number}" if number else ""
-        raise RecordingError(f"{path}: cannot be read{where}: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise RecordingError(f"{path}: cannot be read{where}: {reason}") from None
 
 
 def _open(path: Path) -> BinaryIO:
-    stream = path.open("rb")
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be opened: {error.strerror}") from None
     try:
         is_gzip = stream.read(2) == _GZIP_MAGIC
         stream.seek(0)
@@ -118,7 +130,7 @@ def parse_time_ns(text: str) -> int:
         if not abs(seconds) < _SECONDS_LIMIT:
             raise ValueError
         return int(seconds.scaleb(9))
-    except (InvalidOperation, ValueError):
+    except (DecimalException, ValueError):
         raise ValueError(f"{text[:40]!r} is not a time") from None
 
 

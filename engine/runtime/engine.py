@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -107,6 +107,9 @@ class Engine:
         first_look_ns = min((due for feed in feeds if (due := feed.next_due_ns()) is not None), default=0)
         self._monitoring = MonitoringStage(status_interval_ns, first_look_ns, observer.on_status)
         self._supervisor = Supervisor(self._report)
+        self.before_step: Callable[[], Awaitable[None]] | None = None
+        """Awaited before every step while trading, never while closing: somebody may have to keep up. It
+        must return when the engine is interrupted."""
         self._interrupt = asyncio.Event()
         self._interrupts: list[tuple[str, int]] = []
         self._undisturbed = asyncio.Event()
@@ -144,6 +147,8 @@ class Engine:
             is_last = self._end_ns is not None and due >= self._end_ns
             if self._end_ns is not None and is_last:
                 due = self._end_ns
+            if self.before_step is not None:
+                await self.before_step()
             await self._run_until(due, pacer, self._interrupt)
             if self._interrupts:
                 return self._interrupts[0]

@@ -13,9 +13,10 @@ from engine.exchange.recording import observe
 
 
 def recorded_instruments(path: Path, symbols: Sequence[str]) -> dict[str, Instrument]:
-    """The instruments of `symbols`, in that order: catalogued where the increments fit, else as recorded.
+    """The instruments of `symbols`, in that order: catalogued ones, and as recorded what is not catalogued.
 
-    A recording from other times may be finer than today's increments; its own precision is used then.
+    A catalogued product keeps its increments whatever the recording holds: one odd price in it must not
+    change what our orders are made of. The session refuses and counts frames off those increments.
     Raises `UsageError` for a product that the recording does not hold, naming those it holds.
     """
     observed, known = observe(path).instruments(), catalogue()
@@ -27,7 +28,5 @@ def recorded_instruments(path: Path, symbols: Sequence[str]) -> dict[str, Instru
             hint = f"; did you mean {near[0]}?" if near else ""
             held = ", ".join(sorted(observed)) or "none"
             raise UsageError(f"{path} holds no book or trade of {symbol}{hint} (it holds: {held})")
-        listed = known.get(symbol)
-        fits = listed is not None and listed.tick <= seen.tick and listed.lot <= seen.lot
-        chosen[symbol] = listed if listed is not None and fits else seen
+        chosen[symbol] = known.get(symbol, seen)
     return chosen

@@ -34,6 +34,8 @@ def status_report(desk: Desk, mode: str, now_ns: int) -> Report:
         "time_ns": now_ns,
         "mode": mode,
         "product": desk.product,
+        "base": instrument.base,
+        "quote": instrument.quote,
         "state": trader.risk.effective.name,
         "connection": trader.feed_state.value,
         "best_bid": None if bid is None else instrument.price_text(bid),
@@ -107,8 +109,8 @@ def _evidence(evidence: FillEvidence, instrument: Instrument) -> Report:
     }
 
 
-def submit_report(desk: Desk, command: SubmitOrder) -> Report:
-    """An order that was sent, with the terms that make its price."""
+def submit_report(desk: Desk, command: SubmitOrder, wall_ns: int) -> Report:
+    """An order that was sent at `wall_ns`, with the terms that make its price."""
     instrument, order = desk.trader.instrument, desk.trader.orders.order(command.client_id)
     terms = () if order is None else order.explain()
     return {
@@ -117,6 +119,7 @@ def submit_report(desk: Desk, command: SubmitOrder) -> Report:
         "event": "submitted",
         "product": command.product,
         "time_ns": command.created_ns,
+        "wall_ns": wall_ns,
         "client_id": command.client_id,
         "slot": command.slot,
         "purpose": command.purpose,
@@ -136,14 +139,15 @@ def _term(term: Term, instrument: Instrument) -> Report:
     }
 
 
-def cancel_report(command: CancelOrder) -> Report:
-    """A cancel that was asked for."""
+def cancel_report(command: CancelOrder, wall_ns: int) -> Report:
+    """A cancel that was asked for at `wall_ns`."""
     return {
         "type": "order",
         "v": VERSION,
         "event": "cancel_requested",
         "product": command.product,
         "time_ns": command.created_ns,
+        "wall_ns": wall_ns,
         "client_id": command.client_id,
         "reason": command.reason,
     }

@@ -26,6 +26,7 @@ class Watcher:
         self.commands: list[AnyCommand] = []
         self.statuses: list[int] = []
         self.on_wake: Callable[[], None] = lambda: None
+        self.is_done = False
 
     def on_wake_up(self, desk: Desk, wake: WakeUp) -> None:
         self.commands += wake.commands
@@ -136,31 +137,98 @@ async def test_monitoring_that_fails_does_not_stop_the_trading(monkeypatch):
     assert codes(watcher).count("STAGE_FAILED") == 4, "told at each restart and at the end of them"
 
 
-async def test_a_second_interrupt_shortens_the_waiting_not_the_list():
+@pytest.mark.parametrize(("signals", "at_most_ns"), [(2, 3 * S), (3, 2 * S)])
+async def test_further_interrupts_shorten_the_waiting_not_the_list(signals, at_most_ns):
     engine, market, watcher = simulated(engine__duration_s=D(60))
     desk = market.desks[0]
     desk.venue = DeafToCancels(desk.venue)
+    left = [signals]
 
-    def interrupt_twice() -> None:
-        if engine.clock.monotonic_ns() > S:
+    def interrupt() -> None:
+        if engine.clock.monotonic_ns() > S and left[0]:
+            left[0] -= 1
             engine.interrupt("SIGINT", 130)
 
-    watcher.on_wake = interrupt_twice
+    watcher.on_wake = interrupt
     outcome = await engine.run()
     assert outcome.exit_code == 75
     assert outcome.reason.startswith("SIGINT")
     assert len(outcome.open_orders) >= 6
-    assert engine.clock.monotonic_ns() < 2 * S
+    assert engine.clock.monotonic_ns() < at_most_ns
 
 
-async def test_more_market_data_than_the_queue_holds_makes_the_book_stale(monkeypatch):
-    engine, market, _ = simulated()
-    monkeypatch.setattr(market.desks[0].market_events, "capacity", 1)
-    await engine.run()
-    trader = market.desks[0].trader
-    assert trader.feed_state.value == "stale"
-    assert trader.quote_count == 0
-    assert market.desks[0].market_events.lost > 0
+async def test_two_interrupts_at_once_still_wait_for_the_proof():
+    engine, market, watcher = simulated(engine__duration_s=D(60))
+
+    def interrupt_twice() -> None:
+        if engine.clock.monotonic_ns() > S and not watcher.is_done:
+            watcher.is_done = True
+            engine.interrupt("SIGINT", 130)
+            engine.interrupt("SIGINT", 130)
+
+    watcher.on_wake = interrupt_twice
+    assert (await engine.run()).exit_code == 130
+    assert market.desks[0].venue.open_orders() == []
+
+
+@pytest.mark.parametrize("part", ["feed", "venue", "due"])
+async def test_a_part_that_keeps_failing_cannot_keep_the_engine_from_ending(monkeypatch, part):
+    engine, market, watcher = simulated()
+    desk, feed = market.desks[0], market.feeds[0]
+    target, name = {
+        "feed": (feed, "poll"),
+        "venue": (desk.venue, "poll"),
+        "due": (desk.venue, "next_due_ns"),
+    }[part]
+    original = getattr(target, name)
+
+    def fail_after_a_second(*arguments: Any) -> Any:
+        if engine.clock.monotonic_ns() > S:
+            raise RuntimeError("a defect")
+        return original(*arguments)
+
+    monkeypatch.setattr(target, name, fail_after_a_second)
+    outcome = await engine.run()
+    assert outcome.exit_code in (1, 75)
+    assert "a defect" in outcome.reason
+    assert engine.clock.monotonic_ns() < 8 * S, "the waiting for proof is bounded"
+    assert len(watcher.alerts) < 10, "one failure is told once"
+    if part == "feed":
+        assert desk.venue.open_orders() == []
+
+
+async def test_an_observer_that_fails_cannot_stop_the_trading(monkeypatch):
+    engine, market, watcher = simulated()
+
+    def fail(*_: Any) -> None:
+        raise ValueError("no room on the screen")
+
+    monkeypatch.setattr(watcher, "on_wake_up", fail)
+    monkeypatch.setattr(watcher, "on_alerts", fail)
+    outcome = await engine.run()
+    assert outcome == Outcome("the duration has passed", 0)
+    assert market.desks[0].venue.open_orders() == []
+    assert market.desks[0].trader.quote_count > 6
+
+
+async def test_more_market_data_than_the_queue_holds_makes_the_book_stale_until_a_new_one():
+    engine, market, watcher = simulated()
+    desk = market.desks[0]
+    capacity, states = desk.market_events.capacity, set()
+
+    def choke_for_a_second() -> None:
+        is_choked = S < engine.clock.monotonic_ns() < 2 * S
+        desk.market_events.capacity = 1 if is_choked else capacity
+        states.add(desk.trader.feed_state.value)
+        if desk.trader.feed_state.value == "stale":
+            assert not any(o.cancel_asked_ns is None for o in desk.trader.orders.open_orders())
+
+    watcher.on_wake = choke_for_a_second
+    outcome = await engine.run()
+    assert desk.market_events.lost > 0
+    assert states >= {"stale", "live"}
+    assert desk.trader.feed_state.value == "live", "the feed sent the whole book anew"
+    assert outcome.exit_code == 0
 
 
 @pytest.mark.parametrize("speed", [None, 5_000.0])

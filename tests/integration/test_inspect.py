@@ -133,7 +133,7 @@ def test_questions_that_cannot_be_answered(tmp_path: Path) -> None:
         inspect(ADVANCED, depth=-1)
     with pytest.raises(UsageError, match="exactly one product"):
         inspect(ADVANCED, snapshot=LEVEL3)
-    with pytest.raises(RecordingError, match=r"none\.json: cannot be read"):
+    with pytest.raises(UsageError, match=r"none\.json: cannot be opened"):
         inspect(FULL, snapshot=tmp_path / "none.json")
     other = tmp_path / "other.json"
     other.write_text("{}")
@@ -141,7 +141,7 @@ def test_questions_that_cannot_be_answered(tmp_path: Path) -> None:
         inspect(FULL, snapshot=other)
     with pytest.raises(UsageError, match="not a product list"):
         inspect(ADVANCED, product_file=other)
-    with pytest.raises(RecordingError, match=r"none\.jsonl: cannot be read"):
+    with pytest.raises(UsageError, match=r"none\.jsonl: cannot be opened"):
         inspect(tmp_path / "none.jsonl")
 
 

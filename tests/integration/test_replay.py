@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
@@ -31,6 +32,7 @@ from engine.core.events import (
 )
 from engine.core.instrument import Instrument
 from engine.core.order import Side
+from engine.exchange.coinbase.products import catalogue
 from engine.exchange.recording import RecordingFeed
 from engine.runtime.instruments import recorded_instruments
 from pinnacle_tui.cli import main
@@ -176,6 +178,29 @@ def test_a_lost_frame_pulls_every_quote_for_good(no_file, tmp_path):
     assert last["unrealised_pnl"] in ("0", None)
 
 
+def test_one_price_off_tick_makes_the_book_stale_and_changes_no_tick(no_file, tmp_path):
+    recording = write_tape(tmp_path / "tape.jsonl", steps=60)
+    lines = recording.read_text().splitlines(keepends=True)
+    middle = next(n for n in range(len(lines) // 2, len(lines)) if "l2_data" in lines[n])
+    lines[middle] = re.sub(
+        r'(price_level\\": \\"\d+\.\d\d)', r"\g<1>5", lines[middle], count=1
+    )
+    recording.write_text("".join(lines))
+    assert recorded_instruments(recording, [PRODUCT])[PRODUCT] == catalogue()[PRODUCT]
+    reports = replay(no_file, recording, PRODUCT)
+    sent = [Decimal(r["price"]) for r in of(reports, "order") if r["event"] == "submitted"]
+    assert sent
+    assert all(price % Decimal("0.01") == 0 for price in sent)
+    last = reports[-1]
+    assert (last["connection"], last["open_orders"]) == ("stale", 0)
+
+
+def test_a_product_outside_the_catalogue_has_the_recorded_precision(tmp_path):
+    recording = write_tape(tmp_path / "tape.jsonl", steps=60, product="AAA-USD")
+    x = recorded_instruments(recording, ["AAA-USD"])["AAA-USD"]
+    assert (x.tick, x.lot) == (Decimal("0.01"), Decimal("0.001"))
+
+
 def test_a_crossed_book_is_stale_until_a_snapshot(no_file, tmp_path):
     recording = write_tape(tmp_path / "tape.jsonl", steps=60)
     lines = [json.loads(line) for line in recording.read_text().splitlines()]
@@ -211,9 +236,9 @@ def test_a_bad_recording_is_one_clear_sentence(tmp_path, capsys, monkeypatch, wh
         packed.unlink()
     else:
         packed.write_bytes(gzip.compress(b'{"hello": 1}\n'))
-    assert main(arguments) in (1, 2)
+    assert main(arguments) == (2 if what in ("unknown product", "missing") else 6)
     shown = capsys.readouterr()
-    assert said in shown.err
+    assert shown.err.count(said) == 1
     assert "Traceback" not in shown.err + shown.out
 
 

@@ -164,18 +164,23 @@ class Exchange:
         if not size:
             del self.books[side][price]
 
+    @property
+    def wall_ns(self) -> int:
+        """Our wall clock: the venue's, a little ahead."""
+        return self.venue_ns + 2 * MS
+
     def book_update(self, now: int) -> BookUpdate:
         bids, asks = (
             [(price, self.books[side].get(price, 0)) for price in sorted(self.changed[side])]
             for side in (Side.BUY, Side.SELL)
         )
         self.changed = {Side.BUY: set(), Side.SELL: set()}
-        return BookUpdate("X-USD", now, now, bids, asks, self.venue_ns if self.stamps else 0)
+        return BookUpdate("X-USD", now, self.wall_ns, bids, asks, self.venue_ns if self.stamps else 0)
 
     def snapshot(self, now: int) -> BookSnapshot:
         bids, asks = (list(self.books[side].items()) for side in (Side.BUY, Side.SELL))
         self.changed = {Side.BUY: set(), Side.SELL: set()}
-        return BookSnapshot("X-USD", now, now, bids, asks, self.venue_ns if self.stamps else 0)
+        return BookSnapshot("X-USD", now, self.wall_ns, bids, asks, self.venue_ns if self.stamps else 0)
 
 
 def campaign(seed: int, paper: PaperSettings, *, steps: int = 300) -> Run:
@@ -196,15 +201,14 @@ def campaign(seed: int, paper: PaperSettings, *, steps: int = 300) -> Run:
         if rng.random() < (0.3 if stamps else 1.0):
             for price, size, taker, venue_ns in exchange.prints:
                 trade_id += 1
-                run.show(
-                    TradePrint("X-USD", now, now, trade_id, price, size, taker, venue_ns if stamps else 0)
-                )
+                at = venue_ns if stamps else 0
+                run.show(TradePrint("X-USD", now, exchange.wall_ns, trade_id, price, size, taker, at))
             exchange.prints.clear()
         if step == outage:
-            run.show(FeedStatus("X-USD", now, now, FeedState.STALE))
+            run.show(FeedStatus("X-USD", now, exchange.wall_ns, FeedState.STALE))
         elif step == outage + 10:
             run.show(exchange.snapshot(now))
-            run.show(FeedStatus("X-USD", now, now, FeedState.LIVE))
+            run.show(FeedStatus("X-USD", now, exchange.wall_ns, FeedState.LIVE))
         run.poll()
         order_id = f"o{step}"
         side = rng.choice((Side.BUY, Side.SELL))
@@ -387,6 +391,26 @@ def test_the_auditor_finds_a_fill_that_jumps_the_queue() -> None:
             OrderFilled("X-USD", 3, 3, "a", "f", Side.BUY, 99, size, 0, True, evidence=evidence)
         )
         assert (run.findings() == []) is is_fine, (printed, size)
+
+
+@pytest.mark.parametrize(("printed_ns", "is_fine"), [(50, False), (70, False), (100, False), (101, True)])
+def test_the_auditor_finds_a_fill_by_a_print_from_before_the_order(printed_ns: int, is_fine: bool) -> None:
+    """The book is of time 50, the order arrived at 100 on the same clock."""
+    run = Run(PaperSettings(0.0, 0.0))
+    run.show(FeedStatus("X-USD", 1, 51, FeedState.LIVE))
+    run.show(BookSnapshot("X-USD", 2, 52, [(98, 40)], [(101, 40)], 50))
+    run.show(BookUpdate("X-USD", 50, 100, [(97, 1)], []))
+    run.submit(SubmitOrder("X-USD", 50, "a", Side.BUY, 5, 99, post_only=True))
+    run.poll()
+    run.show(TradePrint("X-USD", 60, 110, 1, 99, 5, Side.SELL, printed_ns))
+    run.poll()
+    assert len(run.fills()) == is_fine
+    if not is_fine:
+        evidence = FillEvidence("queue_cleared", 0, 0, 1)
+        run.answers.append(
+            OrderFilled("X-USD", 60, 110, "a", "f", Side.BUY, 99, 5, 0, True, evidence=evidence)
+        )
+    assert (run.findings() == []) is is_fine
 
 
 def test_the_auditor_finds_a_print_used_twice() -> None:

@@ -53,7 +53,7 @@ def test_a_snapshot_becomes_ticks_and_lots(held: Holder) -> None:
             7,
             [(9999, 10**8), (9998, 2 * 10**8)],
             [(10001, 5 * 10**7), (10002, 25 * 10**6)],
-            TIMESTAMP_NS,
+            EVENT_NS,
         ),
         FeedStatus("BTC-USD", 5, 7, FeedState.LIVE, "snapshot"),
     ]
@@ -63,7 +63,7 @@ def test_an_update_sets_and_deletes(held: Holder) -> None:
     live(held)
     change = l2(1, "update", bids=[("99.99", "0"), ("99.97", "3")], asks=[("100.01", "0.00000001")])
     (event,) = held.feed(change)
-    assert event == BookUpdate("BTC-USD", 5, 7, [(9999, 0), (9997, 3 * 10**8)], [(10001, 1)], TIMESTAMP_NS)
+    assert event == BookUpdate("BTC-USD", 5, 7, [(9999, 0), (9997, 3 * 10**8)], [(10001, 1)], EVENT_NS)
     assert held.books["BTC-USD"].best_bid() == 9998
     assert held.session.counters.frames == 2
 
@@ -480,10 +480,29 @@ def test_a_truncated_frame_is_a_loss_at_the_next_one(held: Holder) -> None:
 )
 def test_an_unusable_time_is_none_and_refuses_nothing(held: Holder, time: str) -> None:
     frame = json.loads(l2_snapshot(0))
-    frame["timestamp"] = time
+    frame["timestamp"] = frame["events"][0]["updates"][0]["event_time"] = time
     event = held.feed(json.dumps(frame))[0]
     assert isinstance(event, BookSnapshot)
     assert event.exchange_ns == 0
+
+
+@pytest.mark.parametrize("time", ["1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "", "soon", None])
+def test_a_book_whose_changes_have_no_time_has_that_of_its_envelope(held: Holder, time: str | None) -> None:
+    frame = json.loads(l2_snapshot(0))
+    first = frame["events"][0]["updates"][0]
+    first["event_time"] = time
+    if time is None:
+        del first["event_time"]
+    event = held.feed(json.dumps(frame))[0]
+    assert isinstance(event, BookSnapshot)
+    assert event.exchange_ns == TIMESTAMP_NS
+
+
+def test_a_book_of_no_changes_has_the_time_of_its_envelope(held: Holder) -> None:
+    live(held)
+    (event,) = held.feed(l2(1, "update"))
+    assert isinstance(event, BookUpdate)
+    assert event.exchange_ns == TIMESTAMP_NS
 
 
 # -- our own orders ------------------------------------------------------------------------------

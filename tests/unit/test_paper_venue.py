@@ -220,12 +220,12 @@ def test_a_print_is_used_once_among_own_orders_at_a_price() -> None:
     assert sizes == {"a": 10, "b": 3}
 
 
-def test_a_print_repeated_by_the_feed_counts_once() -> None:
+def test_prints_out_of_order_all_count() -> None:
     market = Market()
     market.quote("a", BUY, 99, 10)
-    market.trade(SELL, 99, 30)
-    market.trade_id -= 1
-    assert market.trade(SELL, 99, 30) == []
+    for trade_id in (7, 5, 6):
+        market.trade_id = trade_id - 1
+        market.trade(SELL, 99, 10)
     assert market.venue.estimated_ahead("a") == 10
 
 
@@ -262,6 +262,29 @@ def test_a_print_older_than_the_book_we_joined_is_not_ours() -> None:
     assert venue.estimated_ahead("a") == 40
     venue.on_market(TradePrint("X-USD", market.now + 2, 0, 3, 98, 1, SELL, 5_001))
     assert only_fill(venue.poll(market.now + 2)).size == 5
+
+
+@pytest.mark.parametrize("off_ns", [0, 30 * 10**9, 3600 * 10**9, -3600 * 10**9, WALL])
+def test_a_print_older_than_our_arrival_is_not_ours(off_ns: int) -> None:
+    """The book is quiet and prints come in batches: only the clock tells that a print was before us."""
+    market = Market()
+    venue, clock = market.venue, WALL - off_ns
+    venue.on_market(BookUpdate(*market._times(), [(98, 49)], [], exchange_ns=clock + market.now))
+    market.now += 500 * MS
+    venue.on_market(BookUpdate(*market._times(), [], [], exchange_ns=0))
+    market.quote("a", BUY, 100, 5)
+    joined = market.now
+    for trade_id, price in enumerate([100, 98], start=1):
+        venue.on_market(TradePrint(*market._times(), trade_id, price, 99, SELL, clock + joined - 200 * MS))
+    if off_ns in (0, 30 * 10**9):
+        assert venue.poll(market.now) == []
+        venue.on_market(TradePrint(*market._times(), 3, 100, 3, SELL, WALL + joined))
+        assert venue.poll(market.now) == []
+        venue.on_market(TradePrint(*market._times(), 4, 100, 3, SELL, WALL + joined + 1))
+        assert only_fill(venue.poll(market.now)).size == 3
+    else:
+        # A clock that is hours off, or none, says nothing: the book's time alone decides.
+        assert only_fill(venue.poll(market.now)).size == 5
 
 
 def test_other_products_pass_by() -> None:

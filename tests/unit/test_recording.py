@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.errors import RecordingError
+from engine.core.errors import RecordingError, UsageError
 from engine.core.events import BookSnapshot, FeedState, FeedStatus
 from engine.core.instrument import Instrument
 from engine.exchange.coinbase.sessions import Api, detect_api
@@ -37,7 +37,7 @@ def test_times_are_exact(text: str, ns: int) -> None:
     assert parse_time_ns(text) == ns
 
 
-@pytest.mark.parametrize("text", ["soon", "NaN", "Infinity", "1e300", "2025-13-01T00:00:00Z", "{}"])
+@pytest.mark.parametrize("text", ["soon", "NaN", "Infinity", "1e300", "1e999999999", "-1e999999999", "2025-13-01T00:00:00Z", "{}"])
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         parse_time_ns(text)
@@ -113,8 +113,20 @@ def test_cut_and_false_gzip_and_missing_files(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="flipped"):
         list(read_recording(tmp_path / "flipped.jsonl.gz"))
     for path in (tmp_path / "none.jsonl", tmp_path):
-        with pytest.raises(RecordingError, match="cannot be read"):
+        with pytest.raises(UsageError, match="cannot be opened") as refused:
             list(read_recording(path))
+        assert str(refused.value).count(str(path)) == 1
+
+
+def test_a_hole_of_more_than_six_hours_is_refused(tmp_path: Path) -> None:
+    hours = 3600
+    path = write(
+        tmp_path / "a.jsonl", *({**GOOD, "ts": second} for second in (0, 10**9, 10**9 + 6 * hours, 1, 2))
+    )
+    assert len(list(read_recording(path))) == 5, "no time, exactly six hours, and back again"
+    path = write(tmp_path / "b.jsonl", *({**GOOD, "ts": second} for second in (100, 101 + 6 * hours)))
+    with pytest.raises(RecordingError, match=r"b\.jsonl: line 2 is 6\.0 hours later .* joined\?"):
+        list(read_recording(path))
 
 
 @pytest.mark.parametrize(

@@ -338,6 +338,28 @@ def _() -> None:
         assert statistics.mean(depths) == pytest.approx(depth, rel=0.4)
 
 
+@effect("sweep_impact")
+def _() -> None:
+    def variation(impact: float) -> float:
+        """Sum of squared moves of the value, which nothing else moves here."""
+        simulated = exchange(
+            taker_rate_per_min=60,
+            sweep_share=1.0,
+            sweep_impact=impact,
+            informed_share=0.0,
+            volatility_pct_sqrt_min=0.0,
+            jump_rate_per_hour=0.0,
+        )
+        values = []
+        for second in range(300):
+            simulated.advance(second * 1_000_000_000)
+            values.append(math.log(simulated.market.value.now))
+        return sum((after - before) ** 2 for before, after in pairwise(values))
+
+    assert variation(0.0) == 0.0
+    assert variation(0.6) == pytest.approx(9 * variation(0.2), rel=0.5)
+
+
 @effect("informed_share")
 def _() -> None:
     def losses(share: float) -> int:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from trader_bench import D, TraderBench, X, cancels, one_side, submits
+from trader_bench import D, TraderBench, X, cancels, configured, one_side, submits
 
 from engine.core.errors import IntegrityError
-from engine.core.events import FeedState, OperatorAction, OrderFilled, OrderRejected, TradePrint
+from engine.core.events import (
+    BookSnapshot,
+    FeedState,
+    OperatorAction,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+    TradePrint,
+)
+from engine.core.instrument import Instrument
 from engine.core.order import Side, TimeInForce
 from engine.risk.state import TradingState
+from engine.runtime.builder import build_trader
 
 
 def test_a_live_two_sided_book_is_quoted_post_only_on_both_sides():
@@ -325,3 +335,188 @@ def test_equal_events_give_equal_digests_and_a_difference_shows():
 
     assert run(3) == run(3)
     assert run(3) != run(4)
+
+
+# -- every safety feature through the one door ---------------------------------------------------
+
+
+def resting_orders(bench: TraderBench) -> dict[str, int]:
+    return {order.slot: order.remaining for order in bench.trader.orders.open_orders()}
+
+
+def test_no_quote_leads_beyond_max_position_whatever_still_rests():
+    bench = TraderBench(strategy__max_position=D("0.03"))
+    quotes = bench.quote()
+    worst = 0
+    for _ in range(30):
+        bench.market("10009", "10011") if bench.now % 2 else bench.market()
+        commands = bench.step(150)
+        own = bench.trader.orders.own
+        worst = max(worst, bench.trader.ledger.position + own.buy_lots)
+        bench.prove(commands)
+        bench.accept(commands)
+        bids = one_side([order.command for order in bench.trader.orders.open_orders()], 1)
+        if bids:
+            bench.fill(bids[0])
+        commands = bench.step(1)
+        worst = max(worst, bench.trader.ledger.position + own.buy_lots)
+        bench.accept(commands)
+    assert quotes
+    assert bench.trader.ledger.position > 10
+    assert worst <= X.lots("0.03")
+
+
+def test_r7_holds_reducing_from_the_limit_on_until_below_80_percent():
+    bench = TraderBench(risk__max_position_base=D("0.02"), risk__max_order_size_base=D("0.02"))
+    bids = one_side(bench.quote(), 1)
+    bench.fill(bids[0])
+    bench.fill(bids[1])
+    commands = bench.step()
+    assert bench.trader.risk.effective is TradingState.REDUCING
+    bench.prove(commands)
+    asks = []
+    for _ in range(4):
+        commands = bench.step()
+        bench.accept(commands)
+        asks += submits(commands)
+    assert asks
+    assert all(order.side is Side.SELL for order in asks)
+    assert sum(order.size for order in asks) <= 20, "all of them together must not turn the position"
+    bench.fill(asks[0])
+    bench.step()
+    assert bench.trader.risk.effective is TradingState.ACTIVE
+
+
+def test_reducing_trims_a_quote_to_what_is_left_and_says_why():
+    bench = TraderBench(risk__max_trading_volume=D("0.01"))
+    bids = one_side(bench.quote(), 1)
+    bench.fill(bids[0], 5)
+    bench.fill(bids[1], 5)
+    bench.prove(bench.step())
+    ask = one_side(submits(bench.step()), -1)
+    assert [order.size for order in ask] == [10]
+    bench.accept(ask)
+    bench.fill(ask[0], 7)
+    for _ in range(3):
+        commands = bench.step()
+        bench.prove(commands)
+        bench.accept(commands)
+    assert list(resting_orders(bench).values()) == [3]
+    assert "REDUCING" in bench.trader.decision.reason
+
+
+def test_r21_a_minute_without_proof_halts():
+    bench = TraderBench()
+    bench.market()
+    quotes = submits(bench.step())
+    bench.accept(quotes[1:])
+    for _ in range(70):
+        bench.prove(bench.step(1_000))
+    assert bench.trader.risk.effective is TradingState.HALTED
+    assert "UNRESOLVED" in [alert.code for alert in bench.trader.drain_alerts()]
+
+
+def test_an_unanswered_bid_above_the_market_is_called_back():
+    bench = TraderBench()
+    bench.market()
+    quotes = submits(bench.step())
+    bench.accept(quotes[1:])
+    bench.market("9900", "9902")
+    assert quotes[0].client_id in {c.client_id for c in cancels(bench.step())}
+
+
+def test_r8_cash_that_was_spent_is_not_spent_again():
+    bench = TraderBench(engine__opening_quote_balance=D(250))
+    bids = one_side(bench.quote(), 1)
+    assert len(bids) == 2, "three bids would need 300"
+    bench.fill(bids[0])
+    bench.fill(bids[1])
+    for _ in range(5):
+        commands = bench.step()
+        bench.prove(commands)
+        assert not one_side(submits(commands), 1)
+    assert bench.trader.gate.denied["EXPOSURE"]
+
+
+def test_r8_nothing_is_sold_that_the_account_does_not_hold():
+    bench = TraderBench(engine__opening_base_balance=D("0.02"))
+    assert len(one_side(bench.quote(), -1)) == 2
+
+
+@pytest.mark.parametrize(
+    "limit", [{"risk__max_order_size_base": D("0.012")}, {"risk__max_order_notional": D(110)}]
+)
+def test_a_closing_order_is_cut_to_the_largest_allowed(limit):
+    bench = TraderBench(**limit)
+    bids = one_side(bench.quote(), 1)
+    bench.fill(bids[0])
+    bench.fill(bids[1])
+    bench.market("9600", "9602")
+    bench.prove(bench.step())
+    bench.step()
+    (closing,) = [order for order in submits(bench.sent) if order.purpose == "stop_loss"]
+    assert closing.price is not None
+    if "risk__max_order_size_base" in limit:
+        assert closing.size == 12
+    else:
+        assert (
+            X.notional(closing.price, closing.size)
+            <= X.atoms(110)
+            < X.notional(closing.price, closing.size + 1)
+        )
+    assert bench.trader.gate.denied == {}
+
+
+def test_a_remainder_too_small_for_any_order_does_not_stop_the_maker():
+    bench = TraderBench()
+    coarse = Instrument.create("X-USD", tick="0.01", lot="0.001", min_notional="20")
+    bench.trader = build_trader(configured(), coarse, 0, displays_own=False)
+    bench.trader.strategy.start()
+    bids = one_side(bench.quote(), 1)
+    bench.fill(bids[0], 1)
+    bench.market("9600", "9602")
+    for _ in range(3):
+        bench.prove(bench.step())
+    assert bench.trader.ledger.position == 1
+    assert bench.trader.risk.effective is TradingState.ACTIVE
+    assert resting_orders(bench) or submits(bench.sent)[-1].purpose == "quote"
+
+
+def test_a_hedge_that_waits_is_forgotten_when_a_person_pauses():
+    bench = TraderBench(
+        strategy__auto_hedge_enabled=True,
+        strategy__max_position=D("0.02"),
+        strategy__hedge_threshold_pct=D(20),
+    )
+    bids = one_side(bench.quote(), 1)
+    bench.fill(bids[0])
+    # Our bid stands above the market that the hedge would sell to.
+    bench.market("9990", "9992")
+    commands = bench.step()
+    pulled = bench.operator(OperatorAction.PAUSE)
+    bench.prove([*commands, *pulled])
+    for _ in range(5):
+        assert not submits(bench.step())
+
+
+def test_a_snapshot_of_a_book_nobody_vouches_for_is_no_mark():
+    bench = TraderBench()
+    bench.fill(one_side(bench.quote(), 1)[0])
+    bench.feed(FeedState.STALE)
+    bench.tell(BookSnapshot("X-USD", bench.now, bench.now, [(100, 5)], [(102, 5)]))
+    assert bench.trader.ledger.mark_half_ticks is None
+    bench.step()
+    assert bench.trader.risk.effective is TradingState.ACTIVE
+
+
+def test_an_end_that_does_not_fit_the_fills_halts_unless_the_fill_comes():
+    for comes in (True, False):
+        bench = TraderBench()
+        first = bench.quote()[0]
+        bench.tell(OrderCancelled("X-USD", bench.now, bench.now, first.client_id, first.size - 7))
+        if comes:
+            bench.fill(first, 7)
+        for _ in range(62):
+            bench.prove(bench.step(1_000))
+        expected = TradingState.ACTIVE if comes else TradingState.HALTED
+        assert bench.trader.risk.effective is expected

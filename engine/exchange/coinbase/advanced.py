@@ -33,6 +33,7 @@ from engine.exchange.coinbase.session import REFUSED, SessionBase
 from engine.exchange.coinbase.user import UserEvent, order_report
 
 _BOOK_CHANNEL: Final = "level2"
+_NO_TIME: Final = "1970-"
 _KNOWN_CHANNELS: Final = frozenset(
     {
         "l2_data",
@@ -209,7 +210,7 @@ class AdvancedSession(SessionBase):
                 heads = [ProductHead(event.product_id) for event in frame.events]
                 return self._refused_products(heads, recv_ns, wall_ns)
             changes.append((feed, kind == "update", bids, asks))
-        exchange_ns = self.times.ns(frame.timestamp)
+        exchange_ns = self._book_time(frame)
         events: list[MarketEvent] = []
         for feed, is_update, bids, asks in changes:
             if not is_update:
@@ -220,6 +221,19 @@ class AdvancedSession(SessionBase):
                 feed.is_active = True
                 self.counters.before_snapshot += 1
         return events
+
+    def _book_time(self, frame: L2Frame) -> int:
+        """When the book was as the frame says: the changes' time, which is that of the trades too.
+
+        The changes of a frame share it. Where it is none, the later time of the envelope has to do.
+        """
+        changes = frame.events[0].updates if frame.events else []
+        if changes:
+            text = changes[0].event_time
+            # The parser would look at every sentinel anew.
+            if text and not text.startswith(_NO_TIME):
+                return self.times.ns(text) or self.times.ns(frame.timestamp)
+        return self.times.ns(frame.timestamp)
 
     def _refused_level2(self, raw: msgspec.Raw, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
         try:

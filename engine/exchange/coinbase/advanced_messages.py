@@ -21,6 +21,7 @@ class L2Change(msgspec.Struct, gc=False):
     side: str
     price_level: str
     new_quantity: str
+    event_time: str = ""
 
 
 class L2Event(msgspec.Struct, gc=False):

@@ -157,7 +157,7 @@ class Taker(Participant):
     flow that makers lose to (Glosten and Milgrom 1985).
     """
 
-    __slots__ = ("_hurried", "_informed", "_informed_sizes", "_sizes", "_sweep_depth")
+    __slots__ = ("_hurried", "_informed", "_informed_sizes", "_sizes", "_sweep_depth", "_sweep_impact")
 
     def __init__(
         self, settings: SimulatorSettings, median_lots: float, informed_median_lots: float, random: Random
@@ -168,6 +168,7 @@ class Taker(Participant):
         self._informed = settings.informed_share
         self._hurried = settings.informed_share + settings.sweep_share
         self._sweep_depth = settings.sweep_depth_bps * _BPS
+        self._sweep_impact = settings.sweep_impact
 
     def act(self, market: Market) -> None:
         """Take, for one of the three reasons."""
@@ -180,8 +181,11 @@ class Taker(Participant):
         if kind < self._hurried:
             touch = market.touch(side.opposite)
             if touch is not None:
-                limit = touch * (1.0 + side * self._sweep_depth * draw.expovariate(1.0))
+                depth = side * self._sweep_depth * draw.expovariate(1.0)
+                limit = touch * (1.0 + depth)
                 market.take(side, market.lots_within(side, limit), limit)
+                # Hurry has its reasons: part of the move stays, and whoever was swept has lost to it.
+                market.value.shift(self._sweep_impact * depth)
         else:
             market.take(side, self._sizes.draw())
 

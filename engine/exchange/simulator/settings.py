@@ -33,7 +33,7 @@ class SimulatorSettings:
 
     start_price: float = setting(65083.66, "The latent value at the start.", unit="quote", above=0)
     volatility_pct_sqrt_min: float = setting(
-        0.04, "Volatility of the latent value.", unit="% per square root of a minute", at_least=0, at_most=5
+        0.02, "Volatility of the latent value, hurried takers apart.", unit="% per square root of a minute", at_least=0, at_most=5
     )
     drift_pct_per_hour: float = setting(
         0.0, "Drift of the latent log value.", unit="% per hour", at_least=-50, at_most=50
@@ -115,6 +115,12 @@ class SimulatorSettings:
     )
     sweep_depth_bps: float = setting(
         8.0, "Mean of the exponential depth that a hurried taker clears.", unit="bps", at_least=0, at_most=500
+    )
+    sweep_impact: float = setting(
+        0.15,
+        "Part of the depth a hurried taker clears by which the latent value follows: what the hurry knew.",
+        at_least=0,
+        at_most=1,
     )
     informed_share: float = setting(
         0.15, "Share of takers who know the latent value ahead of time.", at_least=0, at_most=1

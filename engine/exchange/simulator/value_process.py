@@ -56,6 +56,12 @@ class ValueProcess:
             self._path.popleft()
             self._extend()
 
+    def shift(self, log_move: float) -> None:
+        """Move the whole path from now on: somebody's trade has told the market something."""
+        self._log += log_move
+        factor = math.exp(log_move)
+        self._path = deque(value * factor for value in self._path)
+
     def _extend(self) -> None:
         draw = self._random
         while len(self._path) <= self._horizon:
