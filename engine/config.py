@@ -45,6 +45,8 @@ FLAGS: Mapping[str, str] = {
 _PREFIX = "PINNACLE_"
 _PRODUCT = re.compile(r"[A-Z0-9.]+-[A-Z0-9.]+", re.ASCII)
 
+_EXPONENT = re.compile(r"\b\d+(?:\.\d+)?E[+-]\d{1,2}\b", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
@@ -283,14 +285,14 @@ def _lay_entry(layers: dict[str, _Layer], entry: config_file.Entry, source: str)
             return
         layers[entry.name] = _Layer(schema().find(entry.name).from_toml(entry.value), source)
     except ValueError as error:
-        raise UsageError(f"{source}: {error}") from None
+        raise UsageError(f"{source}: {_plain(str(error))}") from None
 
 
 def _lay_text(layers: dict[str, _Layer], name: str, text: str, source: str) -> None:
     try:
         layers[name] = _Layer(schema().find(name).from_text(text), source)
     except ValueError as error:
-        raise UsageError(f"{source}: {error}") from None
+        raise UsageError(f"{source}: {_plain(str(error))}") from None
 
 
 def variable_name(key: Key) -> str:
@@ -337,15 +339,21 @@ def _resolved(layers: Mapping[str, _Layer], file: Path | None) -> Resolved:
         try:
             require_valid(section, settings)
         except UsageError as error:
-            raise UsageError(_with_sources(str(error), section, settings, sources)) from None
+            raise UsageError(_with_sources(_plain(str(error)), section, settings, sources)) from None
         built[section] = settings
     return Resolved(Config(**built), sources, file)
 
 
+def _plain(reason: str) -> str:
+    """A sentence with its numbers written out: `Decimal` gives large and small ones an exponent."""
+    return _EXPONENT.sub(lambda found: value_text(Decimal(found[0])), reason)
+
+
 def _with_sources(reason: str, section: str, settings: Any, sources: Mapping[str, str]) -> str:
-    """Say who set the keys that a rule between fields names."""
+    """Say who set the keys that a rule between fields names: of several, for each of them."""
     words = set(re.findall(r"\w+", reason))
-    named = [entry.name for entry in dataclasses.fields(settings) if entry.name in words]
-    said = [source for name in named if not (source := sources[f"{section}.{name}"]).startswith("default")]
-    said = list(dict.fromkeys(said))
-    return f"{', '.join(said)}: {reason}" if said else reason
+    named = [f"{section}.{entry.name}" for entry in dataclasses.fields(settings) if entry.name in words]
+    if len(named) > 1:
+        return f"{reason} ({'; '.join(f'{name}: {sources[name]}' for name in named)})"
+    said = [source for name in named if not (source := sources[name]).startswith("default")]
+    return f"{said[0]}: {reason}" if said else reason

@@ -2,6 +2,16 @@
 
 import sys
 
-from pinnacle_tui.cli import main
 
-sys.exit(main())
+def main() -> int:
+    """Run the command line; an interrupt while it is still being loaded is an interrupt like any other."""
+    try:
+        from pinnacle_tui import cli
+
+        return cli.main()
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from engine.config import Resolved
 
 PROGRAM = "pinnacle-tui"
+_LEAVE_WITHIN_S = 8.0
+"""After a signal: longer than an engine needs to prove its end."""
 _SETTINGS = {"max_content_width": 110, "help_option_names": ["-h", "--help"]}
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -138,11 +140,27 @@ def _console(resolved: Resolved, arguments: Sequence[str]) -> int:
     from pinnacle_tui.app import ConsoleApp
 
     command = [sys.executable, "-m", "pinnacle_tui", "--no-ui", "--json", *arguments]
-    app = ConsoleApp(command, mode=resolved.config.engine.mode, notices=resolved.notices())
+    app = ConsoleApp(
+        command, mode=resolved.config.engine.mode, notices=resolved.notices(), on_signal=_leave_soon
+    )
     app.run()
     if app.last_words:
         click.echo(app.last_words)
     return app.return_code or 0
+
+
+def _leave_soon() -> None:
+    """End this process in any case: a terminal that is gone can block a write, or the whole screen, for ever.
+
+    The engine has been told to stop by then; that it did is what nobody could see.
+    """
+    import threading
+
+    from pinnacle_tui.engine_process import EXIT_WITHOUT_PROOF
+
+    timer = threading.Timer(_LEAVE_WITHIN_S, os._exit, [EXIT_WITHOUT_PROOF])
+    timer.daemon = True
+    timer.start()
 
 
 @cli.command(
@@ -260,6 +278,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code (product: section 6)."""
     from engine.core.errors import PinnacleError
 
+    _open_closed_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = cli.main(given, prog_name=PROGRAM, standalone_mode=False, obj=given)
@@ -280,6 +299,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo(f"{PROGRAM}: {error.filename or 'output'}: {error.strerror}", err=True)
         return 74
     return code if isinstance(code, int) else 0
+
+
+def _open_closed_streams() -> None:
+    """Where the caller closed a standard stream, Python has None: put the null device there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (open until the process ends)
 
 
 def _abandon_output() -> None:

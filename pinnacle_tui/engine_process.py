@@ -11,6 +11,8 @@ Report = Mapping[str, Any]
 """One line of `--no-ui --json`: a `type` and its fields."""
 
 EXIT_WITHOUT_PROOF = 75
+_CAUSES = ("ended: ", "pinnacle-tui: ")
+"""How the lines begin with which an engine says why it ended."""
 _LINE_LIMIT = 1 << 20
 _STOP_DEADLINE_S = 20.0
 
@@ -33,7 +35,7 @@ class EngineProcess:
         self._on_end = on_end
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[Ending] | None = None
-        self._last_complaint = ""
+        self._cause = ""
         self.is_stopping = False
         self.unreadable = 0
         """Lines of the engine that were no report."""
@@ -88,7 +90,7 @@ class EngineProcess:
         assert process.stderr is not None
         await asyncio.gather(self._read_reports(process.stdout), self._read_complaints(process.stderr))
         code = await process.wait()
-        said = f": {self._last_complaint}" if code and self._last_complaint else ""
+        said = f": {self._cause}" if code and self._cause else ""
         if code < 0:
             sentence = f"the engine was killed by signal {-code}; nobody proved that no order is open{said}"
             return Ending(EXIT_WITHOUT_PROOF, sentence)
@@ -107,7 +109,9 @@ class EngineProcess:
 
     async def _read_complaints(self, stream: asyncio.StreamReader) -> None:
         while line := await self._line(stream):
-            self._last_complaint = line.decode(errors="replace").strip() or self._last_complaint
+            said = line.decode(errors="replace").strip()
+            if said.startswith(_CAUSES):  # everything else is a notice, and no cause
+                self._cause = said.partition(": ")[2]
 
     async def _line(self, stream: asyncio.StreamReader) -> bytes:
         try:

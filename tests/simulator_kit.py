@@ -53,7 +53,7 @@ def exchange(
     """An exchange of BTC-USD with funds for us."""
     fees = FeeSchedule.from_bps(Decimal(maker_bps), Decimal(taker_bps))
     account = Account(BTC, fees, quote=BTC.atoms(quote), base=BTC.lots(base))
-    return SimulatedExchange(BTC, SimulatorSettings(**settings), account)
+    return SimulatedExchange(BTC, SimulatorSettings(**settings).for_product(65083.66, 1.0), account)
 
 
 def order(

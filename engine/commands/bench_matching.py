@@ -1,7 +1,7 @@
 """How fast the order book matches, beside the matching engines of the package index.
 
 One stream of operations for all: 55 % limit orders that rest, 35 % cancels of live orders, 10 % orders
-that trade. What each engine traded is compared, so that nobody is fast by doing nothing.
+that trade. Every engine must print the same tape, so that nobody is fast by doing nothing or wrong.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from engine.commands.bench_timing import BenchResult, Candidate, skipped, time_i
 from engine.core.instrument import Instrument
 from engine.core.order import Side
 from engine.core.order_book import OrderBook
+from engine.core.order_book_events import Trade
 
 _MIDDLE = 100_000
 _DISTANCE = 50
@@ -22,6 +23,10 @@ _REACH = 1_000
 
 Operation = tuple[str, Side | None, int, int]
 """(order id, side, size, price); side None is a cancel."""
+
+
+Print = tuple[int, int]
+"""(price, size) of one trade."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +46,8 @@ class Engine(Protocol):
         """Work through the operations."""
         ...
 
-    def traded(self) -> int:
-        """Lots traded so far."""
+    def tape(self) -> list[Print]:
+        """Every trade so far, in order."""
         ...
 
     def check(self) -> None:
@@ -107,13 +112,12 @@ def workload(seed: int, count: int, opening: int = 2_000) -> Workload:
 
 
 class OwnBook:
-    """Our book."""
+    """Our book; `track_levels` as the simulator runs it, noting which levels changed."""
 
-    name = "order book"
-
-    def __init__(self) -> None:
-        self.book = OrderBook(_instrument())
-        self._traded = 0
+    def __init__(self, *, track_levels: bool = False) -> None:
+        self.name = "order book, levels tracked" if track_levels else "order book"
+        self.book = OrderBook(_instrument(), track_levels=track_levels)
+        self._trades: list[Trade] = []
 
     def run(self, operations: Sequence[Operation]) -> None:
         """See `Engine`."""
@@ -123,11 +127,12 @@ class OwnBook:
                 cancel(order_id)
             else:
                 submit(order_id, side, size, price)
-        self._traded += sum(trade.size for trade in self.book.drain_trades())
+        self._trades += self.book.drain_trades()
+        self.book.drain_changed_levels()
 
-    def traded(self) -> int:
+    def tape(self) -> list[Print]:
         """See `Engine`."""
-        return self._traded
+        return [(trade.price, trade.size) for trade in self._trades]
 
     def check(self) -> None:
         """See `Engine`."""
@@ -136,7 +141,10 @@ class OwnBook:
 
 
 class LightMatchingEngine:
-    """The package `lightmatchingengine`. It names orders itself and reports each trade twice."""
+    """The package `lightmatchingengine`. It names orders itself and reports each trade twice.
+
+    Once from the side that came, level by level, and once for each order that was hit: that is the tape.
+    """
 
     name = "lightmatchingengine"
 
@@ -145,24 +153,28 @@ class LightMatchingEngine:
 
         self._peer: Any = Peer()
         self._ids: dict[str, int] = {}
-        self._traded_twice = 0
+        self._reports: list[list[Any]] = []
 
     def run(self, operations: Sequence[Operation]) -> None:
         """See `Engine`."""
-        add, cancel, ids, traded = self._peer.add_order, self._peer.cancel_order, self._ids, 0
+        add, cancel, ids, reports = self._peer.add_order, self._peer.cancel_order, self._ids, self._reports
         for order_id, side, size, price in operations:
             if side is None:
                 cancel(ids[order_id], "BTC-USD")
                 continue
             order, trades = add("BTC-USD", price, size, 1 if side is Side.BUY else 2)
             ids[order_id] = order.order_id
-            for trade in trades:
-                traded += trade.trade_qty
-        self._traded_twice += traded
+            if trades:
+                reports.append(trades)
 
-    def traded(self) -> int:
+    def tape(self) -> list[Print]:
         """See `Engine`."""
-        return self._traded_twice // 2
+        return [
+            (trade.trade_price, trade.trade_qty)
+            for trades in self._reports
+            for trade in trades
+            if trade.order_id != trades[0].order_id
+        ]
 
     def check(self) -> None:
         """See `Engine`."""
@@ -180,11 +192,11 @@ class PyOrderBook:
         self._bid: Any = bid
         self._ask: Any = ask
         self._orders: dict[str, Any] = {}
-        self._traded = 0
+        self._trades: list[Any] = []
 
     def run(self, operations: Sequence[Operation]) -> None:
         """See `Engine`."""
-        match, cancel, orders, traded = self._peer.match, self._peer.cancel, self._orders, 0
+        match, cancel, orders, trades = self._peer.match, self._peer.cancel, self._orders, self._trades
         bid, ask = self._bid, self._ask
         for order_id, side, size, price in operations:
             if side is None:
@@ -192,25 +204,23 @@ class PyOrderBook:
                 continue
             order = (bid if side is Side.BUY else ask)("BTC-USD", price, size)
             orders[order_id] = order
-            for trade in match(order).trades:
-                traded += trade.fill_quantity
-        self._traded += traded
+            trades += match(order).trades
 
-    def traded(self) -> int:
+    def tape(self) -> list[Print]:
         """See `Engine`."""
-        return self._traded
+        return [(trade.fill_price, trade.fill_quantity) for trade in self._trades]
 
     def check(self) -> None:
         """See `Engine`."""
 
 
 def bench_matching(seed: int = 1, count: int = 100_000, chunks: int = 20) -> list[BenchResult]:
-    """Time our book and the peers that are installed on one stream. Ours comes first.
+    """Time our book, plain and with levels tracked, and the peers that are installed, on one stream.
 
-    Raises `AssertionError` when the work did not happen or the engines traded different amounts.
+    Raises `AssertionError` when the work did not happen or the engines printed different tapes.
     """
     load = workload(seed, count)
-    engines: list[Engine] = [OwnBook()]
+    engines: list[Engine] = [OwnBook(), OwnBook(track_levels=True)]
     missing: list[BenchResult] = []
     for peer in (LightMatchingEngine, PyOrderBook):
         try:
@@ -222,15 +232,15 @@ def bench_matching(seed: int = 1, count: int = 100_000, chunks: int = 20) -> lis
     step = max(1, count // chunks)
     pieces = [load.operations[start : start + step] for start in range(0, count, step)]
     timings = time_interleaved([Candidate(engine.name, engine.run) for engine in engines], pieces, len)
-    amounts = {engine.name: engine.traded() for engine in engines}
-    assert amounts[OwnBook.name] > 0, "nothing traded: nothing was measured"
-    assert len(set(amounts.values())) == 1, f"the engines traded different amounts: {amounts}"
+    tape = engines[0].tape()
+    assert tape, "nothing traded: nothing was measured"
     for engine in engines:
+        assert engine.tape() == tape, f"{engine.name} printed another tape than {engines[0].name}"
         engine.check()
     own = timings[0].result("").median
     results = []
     for engine, timing in zip(engines, timings, strict=True):
-        note = f"{engine.traded()} lots traded"
+        note = f"same tape of {len(tape)} trades"
         if engine is not engines[0]:
             note += f"; {timing.result('').median / own:.2f} times the cost of ours"
         results.append(timing.result(f"matching, {engine.name}", note))

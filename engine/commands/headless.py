@@ -23,10 +23,11 @@ from engine.core.events import (
     OrderExpired,
     OrderFilled,
     OrderRejected,
+    Severity,
     SubmitOrder,
 )
 from engine.runtime import status
-from engine.runtime.builder import build_engine, build_market
+from engine.runtime.builder import Market, build_engine, build_market
 from engine.runtime.desk import Desk
 from engine.runtime.engine import EXIT_ERROR, Outcome, WakeUp
 from engine.runtime.status import Report
@@ -36,6 +37,7 @@ from engine.telemetry.process import QuietCollector
 _S = 1_000_000_000
 _JSON_STATUS_S = 1
 _TEXT_STATUS_S = 5
+_MALFORMED_EVERY_NS = 60 * _S
 _COLLECT_EVERY = 60
 """Status intervals between two garbage collections; in between there are none."""
 EXIT_IO = 74
@@ -73,7 +75,7 @@ async def _drive(resolved: Resolved, form: Form, stdout: TextIO, stderr: TextIO)
             loop.call_soon_threadsafe(interrupt, *_output_failure(error))
 
     writer = LineWriter(stdout, output_failed)
-    reporter = _Reporter(market.desks, config.engine.mode, form, writer)
+    reporter = _Reporter(market, config.engine.mode, form, writer)
     interval = config.engine.status_interval_s or form.status_interval_s
     engine = build_engine(config, market, SystemClock(), reporter, status_interval_ns=int(interval * _S))
     is_paced = config.engine.speed_factor is not None
@@ -161,7 +163,7 @@ def _clock(now_ns: int) -> str:
 
 def _status_text(report: Report) -> str:
     def money(key: str) -> str:
-        return "n/a" if report[key] is None else f"{Decimal(report[key]):+,.2f} {report['quote']}"
+        return "n/a" if report[key] is None else f"{Decimal(report[key]):+,.2f}"
 
     quick = report["latency_ns"].get("tick_to_quote")
     latency = f"  tick-to-quote p50 {quick['p50'] / 1e3:.0f} p99 {quick['p99'] / 1e3:.0f} us" if quick else ""
@@ -172,17 +174,22 @@ def _status_text(report: Report) -> str:
         f"  {report['best_bid'] or 'none'} / {report['best_ask'] or 'none'}"
         f"  position {report['position']} {report['base']}"
         f"  P&L {money('equity_change')} (realised {money('realised_pnl')}, unrealised "
-        f"{money('unrealised_pnl')}, fees {money('fees')})"
-        f"  open {report['open_orders']}  fills {report['fills']}  quotes {report['quotes']}{latency}{dropped}{note}"
+        f"{money('unrealised_pnl')}, fees {money('fees')}) {report['quote']}"
+        f"  open {report['open_orders']}  fills {report['fills']}  quotes {report['quotes']}"
+        f"{latency}{dropped}{note}"
     )
 
 
 class _Reporter:
     """Turns what the engine shows into reports."""
 
-    def __init__(self, desks: Sequence[Desk], mode: str, form: Form, writer: LineWriter) -> None:
+    def __init__(self, market: Market, mode: str, form: Form, writer: LineWriter) -> None:
         self.collect: Callable[[], object] = lambda: None
-        self._desks = desks
+        self._desks = market.desks
+        self._feed = market.feed_counters
+        self._start_wall_ns = market.start_wall_ns
+        self._malformed = 0
+        self._next_malformed_ns = 0
         self._mode = mode
         self._form = form
         self._writer = writer
@@ -212,21 +219,37 @@ class _Reporter:
 
     def on_status(self, now_ns: int) -> None:
         """See `Observer`."""
+        self._watch_feed(now_ns)
         for desk in self._desks:
-            self._write(status.status_report(desk, self._mode, now_ns) | self._output())
+            self._write(status.status_report(desk, self._mode, now_ns) | self._shared())
         self._statuses += 1
         if self._statuses % _COLLECT_EVERY == 0:
             self.collect()
 
     def on_end(self, outcome: Outcome, now_ns: int) -> None:
         """Write the last object of every desk."""
+        self._watch_feed(now_ns)
         reason, open_orders = outcome.reason, outcome.open_orders
         for desk in self._desks:
             report = status.summary_report(desk, self._mode, now_ns, reason, open_orders)
-            self._write(report | self._output())
+            self._write(report | self._shared())
 
-    def _output(self) -> Report:
-        return {"dropped_lines": self._writer.dropped}
+    def _shared(self) -> Report:
+        """What is the same for every desk."""
+        return {"feed": status.feed_report(self._feed), "dropped_lines": self._writer.dropped}
+
+    def _watch_feed(self, now_ns: int) -> None:
+        """Say that frames were refused, at most once a minute; they name no product, nor does the alert."""
+        feed = self._feed
+        if feed is None or feed.malformed == self._malformed or now_ns < self._next_malformed_ns:
+            return
+        new, self._malformed = feed.malformed - self._malformed, feed.malformed
+        self._next_malformed_ns = now_ns + _MALFORMED_EVERY_NS
+        last = f"; the last error message of the venue: {feed.last_error}" if feed.last_error else ""
+        text = f"refused {new} malformed frames of the feed, {feed.malformed} in all{last}"
+        wall_ns = self._start_wall_ns + now_ns
+        alert = Alert("", now_ns, wall_ns, Severity.WARNING, "MALFORMED", text)
+        self._write(status.alert_report(alert))
 
     def _write(self, report: Report) -> None:
         most = _MOST_LINES_OF.get(report["type"], _MOST_LINES)

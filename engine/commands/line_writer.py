@@ -57,7 +57,8 @@ class LineWriter:
 
     async def room(self, stop: asyncio.Event) -> None:
         """Return when there is room, when `stop` is set, or when there is nothing to wait for any more."""
-        while self._waiting > ROOM and self.error is None and not stop.is_set():
+        # Polled: the writing thread knows no event loop, and a loop may end before it.
+        while self._waiting > ROOM and self.error is None and not stop.is_set():  # noqa: ASYNC110
             await asyncio.sleep(_POLL_S)
 
     async def close(self, stop: asyncio.Event) -> None:

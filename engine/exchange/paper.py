@@ -73,7 +73,8 @@ class PaperVenue:
     Fill rule (strategy notes section 10.1). A resting order fills in full at its own price when the
     book or a print goes through it (`crossed`, `traded_through`); a print at its price first uses up
     the queue ahead (`queue_cleared`). A print that the venue stamped before the book an order joined, or
-    before the order got there, never fills that order. Takers walk the displayed levels and cannot take the same lots twice.
+    before the order got there, never fills that order. Takers walk the displayed levels and cannot take
+    the same lots twice.
     """
 
     name = "paper"

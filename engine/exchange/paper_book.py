@@ -22,7 +22,15 @@ class PaperBook:
     so that nothing displayed is taken twice.
     """
 
-    __slots__ = ("_feed_is_live", "_has_book", "_taken_asks", "_taken_bids", "clocks_agree", "levels", "venue_ns")
+    __slots__ = (
+        "_feed_is_live",
+        "_has_book",
+        "_taken_asks",
+        "_taken_bids",
+        "clocks_agree",
+        "levels",
+        "venue_ns",
+    )
 
     def __init__(self) -> None:
         self.levels = PriceLevels()

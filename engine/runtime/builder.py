@@ -14,7 +14,8 @@ from engine.core.instrument import Instrument
 from engine.core.ledger import Ledger
 from engine.core.order_manager import OrderManager, RefreshPolicy
 from engine.exchange.account import Account
-from engine.exchange.coinbase.products import catalogue
+from engine.exchange.coinbase.products import catalogue, reference_prices
+from engine.exchange.coinbase.session import FeedCounters
 from engine.exchange.paper import PaperVenue
 from engine.exchange.protocol import Feed, Venue
 from engine.exchange.recording import RecordingFeed, recorded_api
@@ -34,11 +35,15 @@ _S = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """What trading stands on: desks, the feeds that serve them, and the wall time at engine time zero."""
+    """What trading stands on: desks, the feeds that serve them, and the wall time at engine time zero.
+
+    `feed_counters` is what a venue's frames have been found to be; None for the simulator, which has none.
+    """
 
     desks: Sequence[Desk]
     feeds: Sequence[Feed]
     start_wall_ns: int
+    feed_counters: FeedCounters | None = None
 
 
 def build_market(config: Config) -> Market:
@@ -66,7 +71,7 @@ def build_engine(
 
 
 def _simulated(config: Config) -> Market:
-    known = catalogue()
+    known, prices = catalogue(), reference_prices()
     desks, feeds = [], []
     for number, symbol in enumerate(config.engine.symbols):
         if symbol not in known:
@@ -76,8 +81,13 @@ def _simulated(config: Config) -> Market:
             )
         instrument = known[symbol]
         # Each product is a market of its own: the same seed must not move them in step.
+        # Sizes are set in BTC and mean their value: what a product's base is worth in BTC scales them.
+        size_scale = prices["BTC-USD"] / prices[f"{instrument.base}-USD"]
         exchange = SimulatedExchange(
-            instrument, config.simulator, _account(config, instrument), config.simulator.seed + number
+            instrument,
+            config.simulator.for_product(float(prices[symbol]), float(size_scale)),
+            _account(config, instrument),
+            config.simulator.seed + number,
         )
         desks.append(_desk(config, instrument, exchange.venue, number))
         feeds.append(exchange.feed)
@@ -97,7 +107,7 @@ def _recorded(config: Config) -> Market:
         for number, instrument in enumerate(instruments.values())
     ]
     feed = RecordingFeed(path, instruments)
-    return Market(desks, [feed], feed.start_wall_ns)
+    return Market(desks, [feed], feed.start_wall_ns, feed.session.counters)
 
 
 def _desk(config: Config, instrument: Instrument, venue: Venue, number: int) -> Desk:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from engine.core.events import Alert, CancelOrder, Event, FillEvidence, OrderFilled, SubmitOrder, Term
 from engine.core.instrument import Instrument, scaled_text
+from engine.exchange.coinbase.session import FeedCounters
 from engine.runtime.desk import Desk
 from engine.telemetry.process import resident_bytes
 
@@ -58,6 +59,20 @@ def status_report(desk: Desk, mode: str, now_ns: int) -> Report:
         "note": trader.decision.reason,
         "latency_ns": desk.latency.summary(),
         "rss_bytes": resident_bytes(),
+    }
+
+
+def feed_report(counters: FeedCounters | None) -> Report | None:
+    """What a venue's frames have been found to be; None where there are no frames."""
+    if counters is None:
+        return None
+    return {
+        "frames": counters.frames,
+        "gaps": counters.gaps,
+        "duplicates": counters.duplicates,
+        "malformed": counters.malformed,
+        "errors": counters.errors,
+        "unknown": counters.unknown,
     }
 
 

@@ -16,15 +16,19 @@ from textual.widgets import RichLog, Static
 from pinnacle_tui.app import ConsoleApp, amount, figures, summary_text
 
 STATUS = (
-    '{"type": "status", "mode": "sim", "product": "BTC-USD", "state": "ACTIVE", "connection": "live",'
+    '{"type": "status", "mode": "sim", "product": "BTC-USD", "base": "BTC", "quote": "USD",'
+    ' "state": "ACTIVE", "connection": "live",'
     ' "best_bid": "65088.5", "best_ask": "65089.1", "position": "-0.031", "realised_pnl": "18.9",'
     ' "unrealised_pnl": "-6.42", "fees": "9.69", "equity_change": "2.79", "pnl_residual": "0",'
     ' "open_orders": 6, "quotes": 1204, "fills": 31, "note": "",'
     ' "latency_ns": {"tick_to_quote": {"p50": 38000, "p99": 142000}}}'
 )
-FILL = '{"type": "fill", "side": "buy", "size": "0.01", "price": "65088", "fee": "0.13"}'
+FILL = (
+    '{"type": "fill", "side": "buy", "size": "0.01", "price": "65088", "fee": "0.13", "fee_asset": "USD",'
+    ' "wall_ns": 1767603723999999999}'  # 2026-01-05T09:02:03Z
+)
 ALERT = '{"type": "alert", "severity": "warning", "code": "STALE", "text": "[red]no data[/red] for 5 s"}'
-SUMMARY = STATUS.replace("status", "summary")[:-1] + ', "reason": "SIGTERM", "digest": "abc123"}'
+SUMMARY = STATUS.replace("status", "summary")[:-1] + ', "reason": "stopped by SIGTERM", "digest": "abc123"}'
 OTHER = STATUS.replace("BTC-USD", "ETH-USD").replace("65088.5", "3000.25")
 
 # An engine that reports once and ends well when it is asked to.
@@ -48,9 +52,9 @@ while True:
 """
 BROKEN = f"""
 import sys
-import textwrap
 print('''{STATUS}''', flush=True)
-sys.exit("venue refused: no such product")
+print("pinnacle-tui: venue refused: no such product", file=sys.stderr)
+sys.exit("fees: maker 2 bps, which is no cause")
 """
 
 
@@ -78,18 +82,19 @@ async def test_it_shows_the_newest_figures_and_q_waits_for_the_summary(size: tup
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: "65,088.5" in text(app, "market") and app._engine.unreadable == 2)
         assert text(app, "header") == "SIM   BTC-USD   ACTIVE   live"
-        assert text(app, "market").split("\n")[2] == f"{'position':<14}{'-0.031':>15}"
-        assert "+18.90" in text(app, "pnl")
-        assert "-6.42" in text(app, "pnl")
+        assert text(app, "market").split("\n")[2] == f"{'position':<13}{'-0.031 BTC':>16}"
+        assert "+18.90 USD" in text(app, "pnl")
+        assert "-6.42 USD" in text(app, "pnl")
         assert "p99 142 us" in text(app, "activity")
         if size[0] > 80:
-            assert lines(app, "fills") == ["buy            0.01 at         65,088   fee 0.1300"]
+            assert lines(app, "fills") == ["09:02:03  buy            0.01 at         65,088   fee 0.1300 USD"]
             assert lines(app, "alerts") == ["fees: maker 2 bps", "warning  STALE  [red]no data[/red] for 5 s"]
         await pilot.press("q")
         await until(pilot, lambda: not app.is_running)
     assert app.return_code == 0
     assert (
-        app.last_words == "BTC-USD SIGTERM: P&L 2.79, position -0.031, fills 31, open orders 6; digest abc123"
+        app.last_words
+        == "BTC-USD stopped: P&L 2.79 USD, position -0.031 BTC, fills 31, open orders 6; digest abc123"
     )
     assert not app._engine.is_running
 
@@ -114,6 +119,9 @@ async def test_the_death_of_the_engine_is_shown_and_its_exit_code_is_ours() -> N
         said = "the engine ended with exit code 1: venue refused: no such product"
         assert text(app, "engine") == f"{said}. The figures are its last ones; q quits"
         assert app.query_one("#engine").has_class("wrong")
+        assert app.query_one("#header").has_class("wrong")
+        assert app.query_one("#header").styles.color.hex.lower() == app.theme_variables["danger"]
+        assert text(app, "header") == "SIM   BTC-USD   ENGINE GONE"
         assert "65,088.5" in text(app, "market")
         await pilot.press("q")
         await until(pilot, lambda: not app.is_running)
@@ -125,6 +133,8 @@ async def test_an_engine_that_cannot_be_started() -> None:
     app = ConsoleApp(["/nonexistent/engine"], mode="sim")
     async with app.run_test() as pilot:
         await until(pilot, lambda: "cannot be started" in text(app, "engine"))
+        assert text(app, "engine") == "the engine cannot be started: No such file or directory. q quits"
+        assert text(app, "header") == "SIM   ENGINE GONE"
         await pilot.press("q")
         await until(pilot, lambda: not app.is_running)
     assert app.return_code == 1
@@ -134,12 +144,13 @@ async def test_an_engine_that_ends_by_itself_leaves_its_last_figures() -> None:
     app = console(f"print('''{STATUS}'''); print('''{SUMMARY}''')")
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "ended with exit code 0" in text(app, "engine"))
+        assert text(app, "header") == "SIM   BTC-USD   ENGINE ENDED"
         assert not app.query_one("#engine").has_class("wrong")
         assert "65,089.1" in text(app, "market")
         await pilot.press("q")
         await until(pilot, lambda: not app.is_running)
     assert app.return_code == 0
-    assert app.last_words.startswith("BTC-USD SIGTERM: P&L 2.79")
+    assert app.last_words.startswith("BTC-USD stopped by SIGTERM: P&L 2.79")
 
 
 async def test_n_shows_the_next_of_several_products() -> None:
@@ -161,6 +172,23 @@ async def test_a_hang_up_of_the_terminal_stops_the_engine() -> None:
         await until(pilot, lambda: not app.is_running)
     assert app.return_code == 0
     assert app.last_words.endswith("digest abc123")
+
+
+async def test_a_second_signal_does_not_kill_an_engine_that_is_stopping() -> None:
+    # A closing terminal and the shell in it both hang up.
+    signals: list[None] = []
+    command = [sys.executable, "-c", PATIENT.replace("def end(*_):", "def end(*_):\n    signal.pause()")]
+    app = ConsoleApp(command, mode="sim", on_signal=lambda: signals.append(None))
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: "65,088.5" in text(app, "market"))
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await until(pilot, lambda: "stopping" in text(app, "engine"))
+        assert app._engine.is_running
+        assert len(signals) == 1
+        await pilot.press("q")
+        await until(pilot, lambda: not app.is_running)
+    assert app.return_code == 75
 
 
 async def test_a_screen_that_is_closed_from_outside_takes_its_engine_along() -> None:

@@ -178,6 +178,46 @@ def test_a_full_disk_is_said_and_ends_with_code_74() -> None:
     assert done.stderr == "pinnacle-tui: output: No space left on device\n"
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["config", "where"], ["--no-ui", "--json", "--seed", "7", "--duration", "2", "--speed", "max"]],
+)
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_disturb_nothing(arguments: list[str], closed: str) -> None:
+    command = [sys.executable, "-m", "pinnacle_tui", *arguments]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *command],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert bool(done.stdout) == (closed == "2>&-")
+
+
+def test_a_screen_without_streams_is_refused() -> None:
+    command = ["sh", "-c", 'exec "$@" <&- >&-', "sh", sys.executable, "-m", "pinnacle_tui"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "the screen needs a terminal" in done.stderr
+
+
+def test_an_interrupt_while_the_program_is_loaded_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt")
+    done = subprocess.run(
+        [sys.executable, "-m", "pinnacle_tui", "--no-ui"],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line.main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("pinnacle-tui, version ")

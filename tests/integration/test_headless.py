@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tape import write_tape
+
+from engine.commands.line_writer import ROOM, LineWriter
 
 Reports = list[dict[str, Any]]
 SIM = ("--no-ui", "--json", "--mode", "sim", "--speed", "max")
 STATUS_KEYS = {
     "type", "v", "seq", "mode", "product", "state", "connection", "best_bid", "best_ask", "position",
     "realised_pnl", "unrealised_pnl", "fees", "equity_change", "pnl_residual", "open_orders", "fills",
-    "quotes", "latency_ns", "rss_bytes",
+    "quotes", "latency_ns", "rss_bytes", "base", "quote", "feed", "dropped_lines",
 }  # fmt: skip
 
 
@@ -133,7 +140,7 @@ def test_a_signal_cancels_everything_and_the_exit_code_tells_why(environment, nu
     last = json.loads(out.splitlines()[-1])
     assert process.returncode == code
     assert last["type"] == "summary"
-    assert last["reason"] == number.name
+    assert last["reason"] == f"stopped by {number.name}"
     assert (last["open_orders"], last["possibly_open"]) == (0, [])
     assert "Traceback" not in err
 
@@ -150,12 +157,126 @@ def test_a_reader_that_goes_away_ends_the_run_without_a_traceback(environment):
     assert "Traceback" not in err
 
 
+@contextmanager
+def stalled(environment: dict[str, str], *arguments: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A run whose output pipe is full because nobody has read from it, and the end to read from."""
+    reading, writing = os.pipe()
+    command = [sys.executable, "-m", "pinnacle_tui", *arguments]
+    with (
+        os.fdopen(writing) as filled,
+        subprocess.Popen(
+            command, stdout=filled, stderr=subprocess.PIPE, text=True, env=environment
+        ) as process,
+    ):
+        while select.select([], [filled], [], 0)[1]:
+            assert process.poll() is None, "the run ended before its pipe was full"
+        filled.close()
+        yield process, reading
+
+
+@pytest.mark.parametrize("speed", ["max", "50"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_reader_that_stops_reading_keeps_nobody_from_ending_the_run(environment, speed, number, code):
+    with stalled(environment, "--no-ui", "--json", "--seed", "7", "--speed", speed) as (process, reading):
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+        os.close(reading)
+    assert process.returncode == code  # and not 75: every cancel was proven
+    assert ("ended: stopped by SIGINT" in err) == (code == 130)
+    assert "possibly open" not in err
+
+
+def test_a_paced_run_ends_in_time_though_nobody_reads(environment):
+    arguments = ("--no-ui", "--json", "--seed", "7", "--speed", "100", "--duration", "60")
+    with stalled(environment, *arguments) as (process, reading):
+        assert process.wait(timeout=30) == 0
+        os.close(reading)
+
+
+def test_a_slow_reader_at_full_speed_gets_every_line(environment):
+    arguments = (*SIM, "--seed", "7", "--duration", "300")
+    expected = run(environment, *arguments)
+    assert len(expected) > 2 * ROOM, "not enough to make the engine wait"
+    with stalled(environment, *arguments) as (process, reading), os.fdopen(reading) as reader:
+        reports = [json.loads(line) for line in reader]
+    assert process.returncode == 0
+    assert without_machine(reports) == without_machine(expected)
+    assert reports[-1]["dropped_lines"] == 0
+
+
+async def test_lines_without_room_are_counted_and_the_others_arrive_in_order():
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as stream, os.fdopen(reading) as reader:
+        writer = LineWriter(stream, lambda error: None)
+        while not writer.dropped:  # nobody reads: first the pipe is full, then the queue
+            writer.write("order" * 100, 10)
+        for number in range(5):
+            writer.write(f"fill {number}", 20)
+        assert writer.dropped == 1
+        loop = asyncio.get_running_loop()
+        lines = loop.run_in_executor(None, reader.readlines)
+        await writer.close(asyncio.Event())
+        stream.close()
+        assert [line.strip() for line in await lines][-6:] == [
+            "order" * 100,
+            *(f"fill {n}" for n in range(5)),
+        ]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs the device that is always full")
+@pytest.mark.parametrize("form", [["--json"], []])
+def test_a_full_disk_ends_the_run_with_its_reason_and_code_74(environment, form):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pinnacle_tui", "--no-ui", *form, "--seed", "7"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 74
+    assert done.stderr.endswith("ended: the output cannot be written: No space left on device\n")
+
+
+def test_every_order_event_carries_the_wall_time(environment):
+    reports = run(environment, *SIM, "--seed", "7", "--duration", "10")
+    start_ns = {report["wall_ns"] - report["time_ns"] for report in of(reports, "order")}
+    assert len(start_ns) == 1
+    assert {"submitted", "cancel_requested"} <= {report["event"] for report in of(reports, "order")}
+
+
+def test_malformed_frames_are_counted_and_told_once_a_minute(environment, tmp_path):
+    tape = write_tape(tmp_path / "tape.jsonl", steps=700)
+    lines = tape.read_text().splitlines()
+    time_of = {number: json.loads(line)["ts"] for number, line in enumerate(lines)}
+    for number in (900, 500, 12, 11, 10):
+        broken = {"ts": time_of[number], "dir": "recv", "raw": "{not a frame"}
+        lines.insert(number, json.dumps(broken))
+    tape.write_text("\n".join(lines) + "\n")
+    reports = run(
+        environment, "--no-ui", "--json", "--mode", "replay", "--input", str(tape), "--speed", "max"
+    )
+    alerts = [alert for alert in of(reports, "alert") if alert["code"] == "MALFORMED"]
+    assert [alert["text"] for alert in alerts] == [
+        "refused 3 malformed frames of the feed, 3 in all",
+        "refused 2 malformed frames of the feed, 5 in all",
+    ]
+    assert alerts[1]["time_ns"] - alerts[0]["time_ns"] >= 60 * 10**9
+    assert alerts[0]["severity"] == "warning"
+    recorded = sum(json.loads(line)["dir"] == "recv" for line in lines)
+    feed = reports[-1]["feed"]
+    assert (feed["frames"], feed["malformed"]) == (recorded, 5)
+    assert set(feed) == {"frames", "gaps", "duplicates", "malformed", "errors", "unknown"}
+
+
 def test_several_products_are_traded_side_by_side(environment):
     reports = run(
-        environment, *SIM, "--seed", "7", "--duration", "20", "--symbol", "BTC-USD", "--symbol", "LTC-USD"
+        environment, *SIM, "--seed", "7", "--duration", "20", "--symbol", "BTC-USD", "--symbol", "ETH-USD"
     )
     summaries = {report["product"]: report for report in of(reports, "summary")}
-    assert set(summaries) == {"BTC-USD", "LTC-USD"}
+    assert set(summaries) == {"BTC-USD", "ETH-USD"}
     assert all(s["quotes"] > 20 and s["pnl_residual"] == "0" for s in summaries.values())
     ids = [r["client_id"] for r in of(reports, "order") if r["event"] == "submitted"]
     assert len(ids) == len(set(ids))

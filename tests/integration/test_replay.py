@@ -182,9 +182,7 @@ def test_one_price_off_tick_makes_the_book_stale_and_changes_no_tick(no_file, tm
     recording = write_tape(tmp_path / "tape.jsonl", steps=60)
     lines = recording.read_text().splitlines(keepends=True)
     middle = next(n for n in range(len(lines) // 2, len(lines)) if "l2_data" in lines[n])
-    lines[middle] = re.sub(
-        r'(price_level\\": \\"\d+\.\d\d)', r"\g<1>5", lines[middle], count=1
-    )
+    lines[middle] = re.sub(r'(price_level\\": \\"\d+\.\d\d)', r"\g<1>5", lines[middle], count=1)
     recording.write_text("".join(lines))
     assert recorded_instruments(recording, [PRODUCT])[PRODUCT] == catalogue()[PRODUCT]
     reports = replay(no_file, recording, PRODUCT)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Callable
 
 import pytest
 
-from engine.commands.bench_matching import OwnBook, bench_matching, workload
+from engine.commands.bench_matching import OwnBook, Print, bench_matching, workload
 from engine.commands.bench_timing import Candidate, time_interleaved
 
 
@@ -30,17 +32,19 @@ def test_every_operation_of_the_workload_does_something() -> None:
         before = own.book.sequence()
         own.run([operation])
         assert own.book.sequence() > before
-    assert own.traded() > 0
+    assert own.tape()
     own.check()
 
 
 def test_results_tell_what_was_verified() -> None:
-    own, *peers = bench_matching(count=1_000, chunks=4)
+    own, tracked, *peers = bench_matching(count=1_000, chunks=4)
     assert own.name == "matching, order book"
+    assert tracked.name == "matching, order book, levels tracked"
+    assert tracked.count == own.count
     assert own.count == 750
     assert 0 < own.low <= own.median <= own.high
-    assert "lots traded" in own.note
-    for peer in peers:
+    assert re.fullmatch(r"same tape of \d+ trades", own.note)
+    for peer in (tracked, *peers):
         assert ("times the cost of ours" in peer.note) is (peer.count > 0)
 
 
@@ -48,8 +52,22 @@ def test_absent_peers_are_skipped_with_a_word(monkeypatch: pytest.MonkeyPatch) -
     for name in ("lightmatchingengine", "lightmatchingengine.lightmatchingengine", "pyorderbook"):
         monkeypatch.setitem(sys.modules, name, None)
     results = bench_matching(count=400, chunks=4)
-    assert [result.count > 0 for result in results] == [True, False, False]
-    assert all("is not installed" in result.note for result in results[1:])
+    assert [result.count > 0 for result in results] == [True, True, False, False]
+    assert all("is not installed" in result.note for result in results[2:])
+
+
+@pytest.mark.parametrize("spoil", [lambda tape: tape[::-1], lambda tape: [(p + 1, s) for p, s in tape]])
+def test_another_tape_of_the_same_amount_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, spoil: Callable[[list[Print]], list[Print]]
+) -> None:
+    honest = OwnBook.tape
+
+    def tape(book: OwnBook) -> list[Print]:
+        return honest(book) if book.name == "order book" else spoil(honest(book))
+
+    monkeypatch.setattr(OwnBook, "tape", tape)
+    with pytest.raises(AssertionError, match="levels tracked printed another tape than order book"):
+        bench_matching(count=400, chunks=4)
 
 
 def test_candidates_take_turns_and_the_warm_up_does_not_count() -> None:

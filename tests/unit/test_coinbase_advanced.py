@@ -25,6 +25,9 @@ from engine.core.order import Side
 from engine.exchange.coinbase.advanced import AdvancedSession
 from engine.exchange.coinbase.user import UserEvent
 
+EVENT_NS = 1786309548100000000
+"""The time of the changes that `l2_event` composes."""
+
 
 def session() -> AdvancedSession:
     return AdvancedSession(INSTRUMENTS)

@@ -19,7 +19,7 @@ from engine.exchange.coinbase.advanced import AdvancedSession
 from engine.exchange.coinbase.exchange import ExchangeSession
 from engine.exchange.coinbase.observed import ObservedInstruments
 from engine.exchange.coinbase.product_feed import ProductFeed
-from engine.exchange.coinbase.products import CATALOGUE_DATE, catalogue, parse_products
+from engine.exchange.coinbase.products import CATALOGUE_DATE, catalogue, parse_products, reference_prices
 from engine.exchange.coinbase.timestamps import TimeParser
 from engine.exchange.coinbase.trade_ids import TradeIds
 
@@ -101,6 +101,17 @@ def test_the_catalogue_is_what_the_venue_said_that_day(shared_data: Path) -> Non
         assert (ours.tick, ours.lot, ours.min_size) == (theirs.tick, theirs.lot, theirs.min_size), symbol
         assert ours.min_notional == theirs.min_notional, symbol
         assert (ours.base, ours.quote) == (theirs.base, theirs.quote), symbol
+
+
+def test_reference_prices_are_those_of_that_day(shared_data: Path) -> None:
+    body = gzip.decompress(
+        (shared_data / "coinbase" / "advanced_rest_market_products_20260809.json.gz").read_bytes()
+    )
+    quoted = {entry["product_id"]: Decimal(entry["price"]) for entry in json.loads(body)["products"]}
+    prices = reference_prices()
+    assert prices.keys() == catalogue().keys()
+    for symbol, price in prices.items():
+        assert abs(price / quoted[symbol] - 1) < Decimal("0.0005"), symbol
 
 
 def test_observed_precision() -> None:

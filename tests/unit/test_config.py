@@ -284,7 +284,7 @@ def test_toml_that_cannot_be_parsed_for_its_size_is_refused_too(write: Write) ->
         ("simulator.seed", "-1", "simulator.seed = -1: must be at least 0"),
         ("simulator.seed", str(2**63), f"simulator.seed = {2**63}: must be within 64 bits"),
         ("fees.maker_bps", "0.00001", "fees.maker_bps = 0.00001: rates are kept to 0.0001 bps"),
-        ("fees.taker_bps", "1e99", "fees.taker_bps = 1E+99: more than 28 digits; that cannot be meant"),
+        ("fees.taker_bps", "1e30", f"fees.taker_bps = {10**30}: more than 28 digits; that cannot be meant"),
         ("fees.taker_bps", "1979-05-27", "fees.taker_bps = 1979-05-27: expected number in bps"),
     ],
 )  # fmt: skip
@@ -356,9 +356,21 @@ def test_an_optional_key_can_be_unset_again(write: Write) -> None:
 def test_a_rule_between_keys_names_who_set_them(write: Write) -> None:
     path = write("[strategy]\nmin_spread_bps = 20\n")
     said = "strategy.base_spread_bps = 10: must be at least min_spread_bps = 20 bp"
-    assert reason(path) == f"{path}:2: {said}"
+    low, base = "strategy.min_spread_bps", "strategy.base_spread_bps"
+    assert reason(path) == f"{said} ({base}: default; {low}: {path}:2)"
     both = "strategy.base_spread_bps = 12: must be at least min_spread_bps = 20 bp"
-    assert reason(path, overrides=["strategy.base_spread_bps=12"]) == f"--set, {path}:2: {both}"
+    assert reason(path, overrides=["strategy.base_spread_bps=12"]) == (
+        f"{both} ({base}: --set; {low}: {path}:2)"
+    )
+
+
+def test_numbers_in_messages_have_no_exponent(write: Write) -> None:
+    path = write("")
+    said = reason(path, overrides=["strategy.order_quantity=1E+9"])
+    assert said.startswith("strategy.order_quantity = 1000000000: must be at most max_order_quantity = 1")
+    assert reason(path, overrides=["risk.band_bps=1e20"]) == (
+        f"--set: risk.band_bps = 1{'0' * 20}: must be at most 500 bp"
+    )
 
 
 def test_a_value_that_a_stronger_layer_covers_is_checked_all_the_same(write: Write) -> None:

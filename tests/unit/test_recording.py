@@ -37,7 +37,9 @@ def test_times_are_exact(text: str, ns: int) -> None:
     assert parse_time_ns(text) == ns
 
 
-@pytest.mark.parametrize("text", ["soon", "NaN", "Infinity", "1e300", "1e999999999", "-1e999999999", "2025-13-01T00:00:00Z", "{}"])
+@pytest.mark.parametrize(
+    "text", ["soon", "NaN", "Infinity", "1e300", "1e999999999", "-1e999999999", "2025-13-01T00:00:00Z", "{}"]
+)
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         parse_time_ns(text)

@@ -29,6 +29,7 @@ from simulator_venue_effects import VENUE_EFFECTS
 from engine.core.errors import UsageError
 from engine.core.events import BookSnapshot, TradePrint
 from engine.core.order import Side
+from engine.exchange.simulator.exchange import SimulatedExchange
 from engine.exchange.simulator.randomness import named_random
 from engine.exchange.simulator.settings import SimulatorSettings
 from engine.exchange.simulator.value_process import STEP_NS, ValueProcess
@@ -92,6 +93,8 @@ def test_setting_acts(name: str) -> None:
         ({"start_time": "yesterday"}, "simulator.start_time = 'yesterday': must be a UTC time"),
         ({"start_time": "2026-01-05T09:00:00"}, "must be a UTC time"),
         ({"duplicate_answer": "both"}, "must be one of original, reject"),
+        ({"feed_batch_ms": 0.5}, "simulator.feed_batch_ms = 0.5: must be 0, or at least 1 ms"),
+        ({"start_price": 0.99}, "BTC-USD moves in steps of 0.01, too coarse for a market at that price"),
         ({"rate_limit_per_s": 0}, "simulator.rate_limit_per_s = 0: must be at least 1"),
     ],
 )
@@ -99,6 +102,24 @@ def test_impossible_settings_are_refused_with_a_reason(settings: dict[str, Any],
     with pytest.raises(UsageError) as refused:
         exchange(**settings)
     assert word in str(refused.value)
+
+
+def test_a_start_price_is_needed_and_a_hundred_ticks_are_enough() -> None:
+    assert exchange(start_price=1.0).settings.start_price == 1.0
+    with pytest.raises(UsageError, match=r"simulator\.start_price: no price of BTC-USD is known"):
+        SimulatedExchange(BTC, SimulatorSettings(), exchange().account)
+
+
+def test_a_product_gets_its_own_price_and_sizes_of_the_same_value() -> None:
+    plain = SimulatorSettings(taker_size_factor=0.7)
+    ether = plain.for_product(1919.0, 34.0)
+    assert (ether.start_price, ether.liquidity_size_base, ether.order_size_base) == (
+        1919.0,
+        pytest.approx(0.68),
+        pytest.approx(0.068),
+    )
+    assert ether.taker_size_factor == 0.7
+    assert SimulatorSettings(start_price=5.0).for_product(1919.0, 34.0).start_price == 5.0
 
 
 # -- the run --------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
 import msgspec
@@ -10,38 +11,38 @@ from engine.core.errors import InstrumentError, UsageError
 from engine.core.instrument import Instrument, parse_decimal
 
 CATALOGUE_DATE: Final = "2026-08-09"
-"""The day of the increments in `catalogue`. They are a fallback: the venue's list is the authority."""
+"""The day of `catalogue` and `reference_prices`. They are a fallback: the venue's list is the authority."""
 
 _CATALOGUE: Final = (
-    # product, price increment, size increment, smallest size, smallest notional
-    ("BTC-USD", "0.01", "0.00000001", "0.00000001", "1"),
-    ("BTC-EUR", "0.01", "0.00000001", "0.00000001", "1"),
-    ("BTC-GBP", "0.01", "0.00000001", "0.00000001", "1"),
-    ("ETH-USD", "0.01", "0.00000001", "0.00000001", "1"),
-    ("ETH-EUR", "0.01", "0.00000001", "0.00000001", "1"),
-    ("ETH-GBP", "0.01", "0.00000001", "0.00000001", "1"),
-    ("ETH-BTC", "0.000001", "0.00000001", "0.00000001", "0.00001"),
-    ("SOL-USD", "0.01", "0.00000001", "0.00000001", "1"),
-    ("SOL-BTC", "0.0000001", "0.001", "0.001", "0.000016"),
-    ("XRP-USD", "0.0001", "0.000001", "0.000001", "1"),
-    ("DOGE-USD", "0.00001", "0.1", "0.1", "1"),
-    ("SHIB-USD", "0.00000001", "1", "1", "1"),
-    ("LTC-USD", "0.01", "0.00000001", "0.00000001", "1"),
-    ("LTC-BTC", "0.000001", "0.00000001", "0.00000001", "0.000016"),
-    ("BCH-USD", "0.01", "0.00000001", "0.00000001", "1"),
-    ("ADA-USD", "0.00001", "0.00000001", "0.00000001", "1"),
-    ("AVAX-USD", "0.001", "0.00000001", "0.00000001", "1"),
-    ("LINK-USD", "0.001", "0.01", "0.01", "1"),
-    ("DOT-USD", "0.0001", "0.00000001", "0.00000001", "1"),
-    ("UNI-USD", "0.0001", "0.000001", "0.000001", "1"),
-    ("AAVE-USD", "0.01", "0.001", "0.001", "1"),
-    ("PEPE-USD", "0.00000001", "1", "1", "1"),
-    ("XLM-USD", "0.000001", "0.00000001", "0.00000001", "1"),
-    ("HBAR-USD", "0.00001", "0.1", "0.1", "1"),
-    ("SUI-USD", "0.0001", "0.1", "0.1", "1"),
-    ("NEAR-USD", "0.0001", "0.001", "0.001", "1"),
-    ("ATOM-USD", "0.001", "0.01", "0.01", "1"),
-    ("USDT-USD", "0.00001", "0.01", "0.01", "1"),
+    # product, price increment, size increment, smallest size, smallest notional, price of that day
+    ("BTC-USD", "0.01", "0.00000001", "0.00000001", "1", "65083.66"),
+    ("BTC-EUR", "0.01", "0.00000001", "0.00000001", "1", "56310"),
+    ("BTC-GBP", "0.01", "0.00000001", "0.00000001", "1", "48240"),
+    ("ETH-USD", "0.01", "0.00000001", "0.00000001", "1", "1919"),
+    ("ETH-EUR", "0.01", "0.00000001", "0.00000001", "1", "1661"),
+    ("ETH-GBP", "0.01", "0.00000001", "0.00000001", "1", "1423"),
+    ("ETH-BTC", "0.000001", "0.00000001", "0.00000001", "0.00001", "0.02949"),
+    ("SOL-USD", "0.01", "0.00000001", "0.00000001", "1", "77.12"),
+    ("SOL-BTC", "0.0000001", "0.001", "0.001", "0.000016", "0.001185"),
+    ("XRP-USD", "0.0001", "0.000001", "0.000001", "1", "1.041"),
+    ("DOGE-USD", "0.00001", "0.1", "0.1", "1", "0.0704"),
+    ("SHIB-USD", "0.00000001", "1", "1", "1", "0.00000468"),
+    ("LTC-USD", "0.01", "0.00000001", "0.00000001", "1", "46.09"),
+    ("LTC-BTC", "0.000001", "0.00000001", "0.00000001", "0.000016", "0.000708"),
+    ("BCH-USD", "0.01", "0.00000001", "0.00000001", "1", "215.6"),
+    ("ADA-USD", "0.00001", "0.00000001", "0.00000001", "1", "0.1978"),
+    ("AVAX-USD", "0.001", "0.00000001", "0.00000001", "1", "6.552"),
+    ("LINK-USD", "0.001", "0.01", "0.01", "1", "8.326"),
+    ("DOT-USD", "0.0001", "0.00000001", "0.00000001", "1", "0.808"),
+    ("UNI-USD", "0.0001", "0.000001", "0.000001", "1", "4.053"),
+    ("AAVE-USD", "0.01", "0.001", "0.001", "1", "91.4"),
+    ("PEPE-USD", "0.00000001", "1", "1", "1", "0.00000293"),
+    ("XLM-USD", "0.000001", "0.00000001", "0.00000001", "1", "0.1638"),
+    ("HBAR-USD", "0.00001", "0.1", "0.1", "1", "0.06933"),
+    ("SUI-USD", "0.0001", "0.1", "0.1", "1", "0.6989"),
+    ("NEAR-USD", "0.0001", "0.001", "0.001", "1", "1.627"),
+    ("ATOM-USD", "0.001", "0.01", "0.01", "1", "1.39"),
+    ("USDT-USD", "0.00001", "0.01", "0.01", "1", "0.9993"),
 )
 
 
@@ -130,5 +131,10 @@ def catalogue() -> dict[str, Instrument]:
     """Well-known products with their increments of `CATALOGUE_DATE`."""
     return {
         symbol: Instrument.create(symbol, tick=tick, lot=lot, min_size=least, min_notional=notional)
-        for symbol, tick, lot, least, notional in _CATALOGUE
+        for symbol, tick, lot, least, notional, _ in _CATALOGUE
     }
+
+
+def reference_prices() -> dict[str, Decimal]:
+    """A price of every catalogued product on `CATALOGUE_DATE`, rounded: where a simulation may start."""
+    return {symbol: Decimal(price) for symbol, *_, price in _CATALOGUE}

@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Callable
 from functools import partial
 
+from engine.core.errors import UsageError
 from engine.core.events import (
     AnyCommand,
     CancelOrder,
@@ -30,6 +31,9 @@ from engine.exchange.simulator.value_process import ValueProcess
 _REACH = 2 / 3
 """Background takers leave the last third of the ladder alone, so that no side of the book runs empty."""
 
+_LEAST_START_TICKS = 100
+"""Below it a tick is more than 1 % of the price, and no participant finds a price for its opinion."""
+
 
 class SimulatedExchange:
     """A market that runs by itself and takes our orders.
@@ -42,7 +46,10 @@ class SimulatedExchange:
     def __init__(
         self, instrument: Instrument, settings: SimulatorSettings, account: Account, seed: int | None = None
     ) -> None:
-        """`seed` overrules `settings.seed`. Raises `UsageError` for settings that are impossible."""
+        """`settings` are the product's own (`SimulatorSettings.for_product`); `seed` overrules theirs.
+
+        Raises `UsageError` for settings that are impossible.
+        """
         require_valid("simulator", settings)
         if seed is None:
             seed = settings.seed
@@ -50,7 +57,7 @@ class SimulatedExchange:
         self.settings = settings
         self.account = account
         self.now_ns = 0
-        start_ticks = settings.start_price / instrument.tick_float
+        start_ticks = _start_ticks(instrument, settings.start_price)
         value = ValueProcess(settings, start_ticks, named_random(seed, "value"))
         reach = _REACH * settings.liquidity_levels * settings.liquidity_spacing_bps / 10_000
         self.market = Market(instrument, value, reach)
@@ -175,6 +182,19 @@ class SimulatedExchange:
 
     def _next_event_ns(self) -> int | None:
         return self._agenda[0][0] if self._agenda else None
+
+
+def _start_ticks(instrument: Instrument, start_price: float | None) -> float:
+    if start_price is None:
+        raise UsageError(f"simulator.start_price: no price of {instrument.symbol} is known; set one")
+    start_ticks = start_price / instrument.tick_float
+    if start_ticks < _LEAST_START_TICKS:
+        least = instrument.price_text(_LEAST_START_TICKS)
+        raise UsageError(
+            f"simulator.start_price = {start_price}: {instrument.symbol} moves in steps of "
+            f"{instrument.tick:f}, too coarse for a market at that price; must be at least {least}"
+        )
+    return start_ticks
 
 
 class SimulatorFeed:

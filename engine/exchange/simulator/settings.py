@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from engine.core.settings import setting
@@ -31,9 +31,18 @@ class SimulatorSettings:
 
     # -- the latent value ------------------------------------------------------------------------
 
-    start_price: float = setting(65083.66, "The latent value at the start.", unit="quote", above=0)
+    start_price: float | None = setting(
+        None,
+        "The latent value at the start; unset: the product's own price of 2026-08-09.",
+        unit="quote",
+        above=0,
+    )
     volatility_pct_sqrt_min: float = setting(
-        0.02, "Volatility of the latent value, hurried takers apart.", unit="% per square root of a minute", at_least=0, at_most=5
+        0.02,
+        "Volatility of the latent value, hurried takers apart.",
+        unit="% per square root of a minute",
+        at_least=0,
+        at_most=5,
     )
     drift_pct_per_hour: float = setting(
         0.0, "Drift of the latent log value.", unit="% per hour", at_least=-50, at_most=50
@@ -57,7 +66,13 @@ class SimulatorSettings:
     liquidity_spacing_bps: float = setting(
         0.5, "Distance between two levels of the ladder.", unit="bps", above=0, at_most=100
     )
-    liquidity_size_base: float = setting(0.02, "Size at each level of the ladder.", unit="base", above=0)
+    liquidity_size_base: float = setting(
+        0.02,
+        "Size at each level of the ladder, in BTC; another product gets the size of the same value "
+        "at the prices of 2026-08-09.",
+        unit="base",
+        above=0,
+    )
     liquidity_refresh_ms: float = setting(
         100.0, "One level of the ladder, in turn, is moved and refilled this often.", unit="ms", at_least=1
     )
@@ -65,7 +80,11 @@ class SimulatorSettings:
     # -- participants ------------------------------------------------------------------------------
 
     order_size_base: float = setting(
-        0.002, "Median order size that the size factors multiply.", unit="base", above=0
+        0.002,
+        "Median order size that the size factors multiply, in BTC; another product gets the size of the "
+        "same value at the prices of 2026-08-09.",
+        unit="base",
+        above=0,
     )
     maker_count: int = setting(6, "Number of background market makers.", at_least=0, at_most=100)
     maker_rate_per_min: float = setting(
@@ -169,7 +188,7 @@ class SimulatorSettings:
     )
     feed_batch_ms: float = setting(
         50.0,
-        "Book changes are published this often; 0 publishes each.",
+        "Book changes are published this often, at least 1 ms apart; 0 publishes each.",
         unit="ms",
         at_least=0,
         at_most=60_000,
@@ -198,6 +217,8 @@ class SimulatorSettings:
                     f"simulator.{path}_latency_jitter_ms = {jitter}: must be at most "
                     f"simulator.{path}_latency_ms, or an answer could come before its question"
                 )
+        if 0 < self.feed_batch_ms < 1:
+            return f"simulator.feed_batch_ms = {self.feed_batch_ms}: must be 0, or at least 1 ms"
         if self.informed_share + self.sweep_share > 1:
             return (
                 f"simulator.informed_share = {self.informed_share} and simulator.sweep_share = "
@@ -212,6 +233,15 @@ class SimulatorSettings:
                 f"simulator.start_time = {self.start_time!r}: must be a UTC time such as 2026-01-05T09:00:00Z"
             )
         return None
+
+    def for_product(self, reference_price: float, size_scale: float) -> SimulatorSettings:
+        """These settings in a product's own terms: its start price, and base sizes times `size_scale`."""
+        return replace(
+            self,
+            start_price=reference_price if self.start_price is None else self.start_price,
+            liquidity_size_base=self.liquidity_size_base * size_scale,
+            order_size_base=self.order_size_base * size_scale,
+        )
 
     @property
     def start_wall_ns(self) -> int:
