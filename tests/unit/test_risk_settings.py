@@ -188,6 +188,7 @@ def verdict(
         best_ask=MID + 10,
         position=position,
         quote_balance=BTC.atoms(1_000),
+        base_balance=10**12,
         equity=BTC.atoms(1_000),
     )
     how: dict[str, Any] = (
