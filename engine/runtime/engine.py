@@ -227,12 +227,15 @@ class Engine:
                 break
             try:
                 due = self._next_due_ns()
-                if due is None or due > deadline:
+                if due is None:
+                    due = self._next_timer_ns  # cancels are repeated while nothing else happens
+                if due > deadline:
                     break
                 await self._run_until(due, pacer, self._undisturbed)
             except Exception:
                 # The failed part has reported itself. What is left is the venue's own listing; and time
                 # must go on, or the same failure would fall due for ever.
+                self._feeds = ()
                 self._market_data.stop_asking_feeds()
                 self.clock.advance(self._timer_interval_ns)
                 if self.clock.monotonic_ns() > deadline:

@@ -113,6 +113,29 @@ class DeafToCancels:
         return getattr(self._venue, name)
 
 
+class LosesFirstCancels(DeafToCancels):
+    """A venue to which the first cancel of every order gets lost on the way."""
+
+    def __init__(self, venue: Any) -> None:
+        super().__init__(venue)
+        self._asked: set[str] = set()
+
+    def cancel(self, order: CancelOrder) -> None:
+        if order.client_id in self._asked:
+            self._venue.cancel(order)
+        self._asked.add(order.client_id)
+
+
+async def test_cancels_that_get_lost_are_repeated_until_the_venue_proves_them():
+    engine, market, _ = simulated()
+    desk = market.desks[0]
+    desk.venue = LosesFirstCancels(desk.venue)
+    outcome = await engine.run()
+    assert outcome == Outcome("the duration has passed", 0)
+    assert desk.venue.open_orders() == []
+    assert desk.trader.quote_count > 6
+
+
 async def test_without_proof_the_exit_code_is_75_and_the_orders_are_listed():
     engine, market, _ = simulated()
     desk = market.desks[0]
