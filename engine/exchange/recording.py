@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, DecimalException
@@ -143,13 +143,18 @@ def recorded_api(path: Path) -> Api:
     raise RecordingError(f"{path}: none of its lines is a frame of Coinbase Advanced Trade or Exchange")
 
 
-def observe(path: Path) -> ObservedInstruments:
-    """The precision of every product in a recording, found by reading it through once."""
+def observe(path: Path, until: Collection[str] = ()) -> ObservedInstruments:
+    """The precision of every product in a recording, found by reading it through once.
+
+    With `until` the reading ends as soon as all of those products have been seen.
+    """
     observed = ObservedInstruments()
     add = observed.add_advanced if recorded_api(path) is Api.ADVANCED else observed.add_exchange
     for frame in read_recording(path):
         if frame.direction == "recv":
             add(frame.raw)
+            if until and observed.has_seen(until):
+                break
     return observed
 
 

@@ -19,7 +19,10 @@ def recorded_instruments(path: Path, symbols: Sequence[str]) -> dict[str, Instru
     change what our orders are made of. The session refuses and counts frames off those increments.
     Raises `UsageError` for a product that the recording does not hold, naming those it holds.
     """
-    observed, known = observe(path).instruments(), catalogue()
+    known = catalogue()
+    # Only what is not catalogued needs the whole recording.
+    is_catalogued = all(symbol in known for symbol in symbols)
+    observed = observe(path, until=symbols if is_catalogued else ()).instruments()
     chosen = {}
     for symbol in symbols:
         seen = observed.get(symbol)

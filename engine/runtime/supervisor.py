@@ -15,7 +15,14 @@ _MONITORING_RESTARTS = 3
 
 
 class StageFailure(PinnacleError):
-    """A stage on the trading path failed. Quotes are pulled and the engine ends: fail closed."""
+    """A stage on the trading path failed. Quotes are pulled and the engine ends: fail closed.
+
+    The exit code is that of the cause, where the cause has one.
+    """
+
+    def __init__(self, message: str, cause: Exception) -> None:
+        super().__init__(message)
+        self.exit_code = cause.exit_code if isinstance(cause, PinnacleError) else PinnacleError.exit_code
 
 
 class Supervisor:
@@ -40,9 +47,8 @@ class Supervisor:
             text = str(error) if isinstance(error, PinnacleError) else f"{type(error).__name__}: {error}"
             if self._count(stage) == 1:
                 self._report("STAGE_FAILED", f"the {stage} stage failed: {text}")
-            raise StageFailure(
-                f"the {stage} stage failed ({text}); all orders are being cancelled and the engine ends"
-            ) from error
+            message = f"the {stage} stage failed ({text}); all orders are being cancelled and the engine ends"
+            raise StageFailure(message, error) from error
 
     def watch(self, stage: str, step: Callable[[], None]) -> None:
         """One step of a stage that only watches."""

@@ -49,6 +49,10 @@ class ObservedInstruments:
         self.by_order: set[str] = set()
         """Products of the full channel."""
 
+    def has_seen(self, products: Iterable[str]) -> bool:
+        """True when each of the products has passed by."""
+        return all(product in self._steps for product in products)
+
     def add_advanced(self, raw: bytes | str) -> None:
         """Look at a frame of Advanced Trade."""
         try:
