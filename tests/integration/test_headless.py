@@ -287,6 +287,7 @@ def test_an_hour_of_market_stays_below_80_mb_and_flat(environment):
     reports = run(environment, *SIM, "--seed", "7", "--duration", "3600")
     memory = [status["rss_bytes"] for status in of(reports, "status")]
     assert max(memory) < 80 * 2**20
-    half = memory[len(memory) // 2]
-    assert memory[-1] - half < 2**20
+    # Warm after 40 minutes: by then the bounded memories (20,000 order ids at the exchange) are full.
+    warm = memory[len(memory) * 2 // 3]
+    assert memory[-1] - warm < 2**20
     assert {status["pnl_residual"] for status in of(reports, "status")} == {"0"}
