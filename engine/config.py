@@ -222,7 +222,7 @@ class Resolved:
     def notices(self) -> tuple[str, ...]:
         """What whoever starts a run should be told about its fees, one sentence each."""
         fees, mode = self.config.fees, self.config.engine.mode
-        break_even = 2 * fees.maker_bps
+        break_even = fees.schedule().break_even_bps
         said = [
             f"fees: maker {value_text(fees.maker_bps)} bps, taker {value_text(fees.taker_bps)} bps "
             f"({self._fee_origin(mode)}); break-even spread {value_text(break_even)} bps"

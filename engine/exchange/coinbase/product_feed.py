@@ -48,7 +48,10 @@ class ProductFeed:
         self.trades: TradeIds = TradeIds()
 
     def ticks(self, text: str) -> int:
-        """A positive price as ticks; `ValueError` (or `OverflowError`) for anything else."""
+        """A positive price as ticks; `ValueError` (or `OverflowError`) for anything else.
+
+        Digits far below a tick (within `FAST_ERROR` of the price) are taken for that tick.
+        """
         scaled = float(text) * self.price_scale
         price = int(scaled + 0.5)
         if not 0 < price < FAST_LIMIT or abs(scaled - price) > price * FAST_ERROR or text.strip(DIGITS):
@@ -56,7 +59,10 @@ class ProductFeed:
         return price
 
     def lots(self, text: str) -> int:
-        """A size, zero included, as lots; `ValueError` (or `OverflowError`) for anything else."""
+        """A size, zero included, as lots; `ValueError` (or `OverflowError`) for anything else.
+
+        Digits far below a lot (within `FAST_ERROR` of the size) are taken for that lot.
+        """
         scaled = float(text) * self.size_scale
         size = int(scaled + 0.5)
         if size >= FAST_LIMIT or abs(scaled - size) > size * FAST_ERROR or text.strip(DIGITS):
