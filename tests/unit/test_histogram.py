@@ -1,4 +1,4 @@
-"""Histograms against exact sorting and against hdrhistogram; recorders, lateness, process figures."""
+"""Histograms against exact sorting and against hdrhistogram; recorders, process figures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import random
 import pytest
 
 from engine.telemetry.histogram import Histogram
-from engine.telemetry.latency import LatencyRecorder, Lateness
+from engine.telemetry.latency import LatencyRecorder
 from engine.telemetry.process import QuietCollector, resident_bytes
 
 PER_MILLE = (1, 10, 250, 500, 900, 990, 999, 1_000)
@@ -115,19 +115,6 @@ def test_a_recorder_keeps_stages_apart() -> None:
     recorder.merge(other)
     assert recorder.summary()["book"]["count"] == 2
     assert recorder.summary()["send"]["max"] == 9
-
-
-def test_a_stall_counts_for_every_period_it_swallowed() -> None:
-    histogram = Histogram()
-    lateness = Lateness(histogram, interval_ns=10, first_due_ns=100)
-    assert lateness.ran(95) == 100
-    assert histogram.count == 0
-    assert lateness.ran(101) == 110
-    assert lateness.ran(110) == 120
-    assert lateness.ran(145) == 150
-    assert histogram.buckets() == [(0, 1), (1, 1), (5, 1), (15, 1), (25, 1)]
-    with pytest.raises(ValueError, match="interval_ns"):
-        Lateness(histogram, interval_ns=0, first_due_ns=0)
 
 
 def test_resident_memory_is_of_this_process_and_moves_with_it() -> None:
