@@ -1,0 +1,1 @@
+"""The wire between an engine and whoever watches or steers it: messages, server, client."""

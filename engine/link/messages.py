@@ -1,0 +1,171 @@
+"""The messages of the link besides view and events, and the numbers both ends hold each other to.
+
+The first message each way is a hello. One peer at a time holds control: it may steer. Everybody else
+watches; the kill switch is open to all who did not ask for a read-only link.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+import msgspec
+
+from engine.link.events import AnyEngineEvent
+from engine.link.view import Product, View
+
+PROTOCOL: Final = 1
+MOST_TO_CONSOLE: Final = 1 << 20
+MOST_TO_ENGINE: Final = 1 << 16
+"""Bytes of a frame's body in each direction."""
+HEARTBEAT_S: Final = 1.0
+SILENT_AFTER_S: Final = 3.0
+"""A link that says nothing for so long is doubted,"""
+DOWN_AFTER_S: Final = 5.0
+"""and for so long is down: what it told is greyed."""
+
+
+class Role(enum.StrEnum):
+    """What a peer is to the engine."""
+
+    OWNER = "owner"
+    """Started the engine, which ends with it unless told otherwise. Holds control when nobody else does."""
+    CONTROL = "control"
+    VIEW = "view"
+
+
+class CommandName(enum.StrEnum):
+    """What a peer can ask for."""
+
+    STATUS = "status"
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL_ALL = "cancel_all"
+    FLATTEN = "flatten"
+    KILL = "kill"
+    REARM = "rearm"
+    SET = "set"
+    """Arguments `key`, `value`."""
+    TAKE_CONTROL = "take_control"
+    RELEASE_CONTROL = "release_control"
+    SHUTDOWN = "shutdown"
+    """Cancel all, prove it, end."""
+
+
+class Verdict(enum.StrEnum):
+    """How a command stands. Everything but ACCEPTED is final."""
+
+    ACCEPTED = "accepted"
+    DONE = "done"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    """The deadline passed without proof; `open_orders` may still trade."""
+
+
+class ClientHello(msgspec.Struct, frozen=True, tag="hello", tag_field="kind"):
+    """First words of a client."""
+
+    protocol: int
+    build: str
+    role: Role
+    name: str
+    """Who it is, for people: `console pid 123`."""
+    hz: float = 10.0
+    """Views a second it wants, at most 30; 0 for none."""
+    seen: int = 0
+    """The last event it knows; what came later and is still kept is sent. -1: none are wanted."""
+    may_kill: bool = True
+
+
+class Point(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A moment of the profit's history: engine time, atoms."""
+
+    time_ns: int
+    total: int
+
+
+class EngineHello(msgspec.Struct, frozen=True, tag="hello", tag_field="kind"):
+    """First words of an engine, to a client it has accepted; again when the client's role has changed."""
+
+    protocol: int
+    build: str
+    engine_id: str
+    """Unlike that of any other engine."""
+    session: str
+    """Its name at this machine, which `attach` takes."""
+    pid: int
+    mode: str
+    venue: str
+    role: Role
+    products: tuple[Product, ...]
+    settings: dict[str, str]
+    """Every key with its value, as the configuration writes it."""
+    started_wall_ns: int
+    speed: float | None
+    """Engine seconds per second; None: as fast as the machine can."""
+    on_owner_lost: str
+    last_event: int
+    history: dict[str, tuple[Point, ...]] = {}
+    """By product, the profit since the start, thinned."""
+
+
+class Bye(msgspec.Struct, frozen=True, tag="bye", tag_field="kind"):
+    """Last words. An engine that ends tells how; a peer that is refused is told why."""
+
+    reason: str
+    exit_code: int | None = None
+    """None where not the engine ends but only this connection."""
+    open_orders: tuple[str, ...] = ()
+    """Client ids without proof of their end."""
+    digests: dict[str, str] = {}
+    """By product, of the whole trading state at the end."""
+
+
+class EventMessage(msgspec.Struct, frozen=True, tag="event", tag_field="kind"):
+    """Events in order."""
+
+    events: tuple[AnyEngineEvent, ...]
+
+
+class Resync(msgspec.Struct, frozen=True, gc=False, tag="resync", tag_field="kind"):
+    """Events up to `upto` are not kept any more and cannot be told; `missed` of them were never sent."""
+
+    upto: int
+    missed: int
+
+
+class Command(msgspec.Struct, frozen=True, tag="cmd", tag_field="kind"):
+    """A request. The same id again returns the stored answer and does nothing a second time."""
+
+    id: str
+    name: str
+    arguments: dict[str, str] = {}
+    deadline_s: float = 5.0
+
+
+class Ack(msgspec.Struct, frozen=True, tag="ack", tag_field="kind"):
+    """How a command stands."""
+
+    id: str
+    verdict: Verdict
+    text: str = ""
+    ms: float = 0.0
+    """Since the command arrived."""
+    open_orders: tuple[str, ...] = ()
+
+
+class Heartbeat(msgspec.Struct, frozen=True, gc=False, tag="hb", tag_field="kind"):
+    """Alive. 1/s each way."""
+
+    counter: int
+    mono_ns: int
+
+
+class Pace(msgspec.Struct, frozen=True, gc=False, tag="pace", tag_field="kind"):
+    """The client wants so many views a second from now on."""
+
+    hz: float
+
+
+ToConsole = EngineHello | Bye | View | EventMessage | Resync | Ack | Heartbeat
+ToEngine = ClientHello | Bye | Command | Heartbeat | Pace

@@ -1,0 +1,265 @@
+"""The view: everything a screen shows of an engine at one moment, as one immutable typed struct.
+
+Prices are ticks, marks half ticks, sizes lots, money quote atoms, times nanoseconds; `Product` says how
+to write them. `time_ns` counts engine time, which a simulation or a replay may let pass faster than the
+clock on the wall. A view is complete: whoever missed a thousand of them needs only the newest.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+Level = tuple[int, int]
+"""(price in ticks, size in lots)."""
+
+
+class Product(msgspec.Struct, frozen=True):
+    """What an instrument's integers mean; see `engine.core.instrument` for the terms."""
+
+    symbol: str
+    base: str
+    quote: str
+    price_places: int
+    """Digits after the point of a price."""
+    tick_steps: int
+    """One tick in units of the last of those digits."""
+    size_places: int
+    lot_steps: int
+    money_places: int
+    atoms_per_half_tick_lot: int
+    model_places: int
+    """Digits after the point of an explanation's terms."""
+
+
+class Term(msgspec.Struct, frozen=True, gc=False):
+    """One line of an explanation: of a price in model units, of a size in lots."""
+
+    name: str
+    value: int
+    inputs: str = ""
+
+
+class WorkingOrder(msgspec.Struct, frozen=True, gc=False):
+    """One of our orders that may still trade."""
+
+    client_id: str
+    venue_order_id: str
+    slot: str
+    """"B0" is the first bid."""
+    purpose: str
+    side: int
+    """1 buy, -1 sell."""
+    price: int
+    size: int
+    filled: int
+    state: str
+    """pending, new, partially_filled, pending_cancel, uncertain."""
+    sent_ns: int
+    """Engine time."""
+    ahead: int | None = None
+    """Strangers' lots before it in the queue: exact in the simulator, estimated on paper."""
+
+
+class Quote(msgspec.Struct, frozen=True):
+    """One slot of the strategy: what it wants there, what works there, and why.
+
+    The explanation is that of the working order where there is one, else that of the wanted quote. Its
+    terms add up to the price exactly.
+    """
+
+    slot: str
+    side: int
+    wanted_price: int | None
+    wanted_size: int
+    working_price: int | None
+    working_size: int
+    """What remains of the working order."""
+    price_terms: tuple[Term, ...] = ()
+    size_terms: tuple[Term, ...] = ()
+    """Of the wanted quote; empty where nothing is wanted."""
+
+
+class Trade(msgspec.Struct, frozen=True, gc=False):
+    """A print of the tape. `side` is the taker's."""
+
+    trade_id: int
+    wall_ns: int
+    price: int
+    size: int
+    side: int
+    is_ours: bool = False
+
+
+class Pnl(msgspec.Struct, frozen=True, gc=False):
+    """The accounts. None where money cannot be told while there is no mark."""
+
+    position: int
+    average_cost: int | None
+    """Of the open position, in half ticks, rounded; None when flat."""
+    mark: int | None
+    """Half ticks."""
+    total: int | None
+    """realised + unrealised - fees = captured + revaluation - fees."""
+    realised: int
+    unrealised: int | None
+    fees: int
+    captured: int
+    revaluation: int
+    residual: int
+    adverse_1s: int
+    """What the market moved against our passive fills within a second, summed over `adverse_fills`."""
+    adverse_fills: int
+    bought: int
+    sold: int
+    fills: int
+
+
+class Gauge(msgspec.Struct, frozen=True, gc=False):
+    """A limit and what is used of it."""
+
+    code: str
+    """The risk control's word: POSITION, DRAWDOWN, ..."""
+    name: str
+    unit: str
+    """lots, atoms, count, or ppm (parts per million)."""
+    used: int | None
+    """None while it cannot be told."""
+    limit: int
+
+
+class Restriction(msgspec.Struct, frozen=True, gc=False):
+    """A latch or a hold on trading."""
+
+    code: str
+    state: str
+    since_ns: int
+    """Engine time."""
+    reason: str
+    release: str
+    """What ends it."""
+
+
+class Stage(msgspec.Struct, frozen=True, gc=False):
+    """How long one stage took since the start, in ns."""
+
+    name: str
+    p50: int
+    p90: int
+    p99: int
+    p999: int
+    max: int
+    count: int
+
+
+class Bin(msgspec.Struct, frozen=True, gc=False):
+    """A bin of a histogram on a logarithmic scale: values up to `upto_ns`."""
+
+    upto_ns: int
+    count: int
+
+
+class Markout(msgspec.Struct, frozen=True, gc=False):
+    """Where the market went after our passive fills: sums in atoms over the fills that were settled."""
+
+    horizon_ns: int
+    fills: int
+    captured: int
+    adverse: int
+    fees: int
+    waiting_or_lost: int
+    """Fills without a mid at the horizon."""
+
+
+class ProductView(msgspec.Struct, frozen=True):
+    """One product: its market, our orders in it, and what they earn."""
+
+    symbol: str
+    state: str
+    """ACTIVE, REDUCING, PAUSED, HALTED, KILLED."""
+    note: str
+    """Why quotes are missing; empty when none is."""
+    connection: str
+    """idle, subscribed, live, stale: how far the book may be believed."""
+    book_age_ns: int | None
+    """Engine time since the feed last spoke of this product; None before it ever did."""
+    bids: tuple[Level, ...]
+    """Best first, as displayed, our own orders included where the venue displays them."""
+    asks: tuple[Level, ...]
+    is_depth_cut: bool
+    """True where the book holds more levels than are shown here."""
+    shows_own: bool
+    """True where the levels contain our own orders."""
+    orders: tuple[WorkingOrder, ...]
+    quotes: tuple[Quote, ...]
+    trades: tuple[Trade, ...]
+    """The last ones, oldest first."""
+    trade_count: int
+    """Prints since the start."""
+    pnl: Pnl
+    max_position: int
+    """The strategy's own cap, lots."""
+    gauges: tuple[Gauge, ...]
+    restrictions: tuple[Restriction, ...]
+    stages: tuple[Stage, ...]
+    """tick_to_quote first."""
+    bins: tuple[Bin, ...]
+    """Of tick_to_quote: neighbouring bins, rising, empty ones between the first and the last included."""
+    markouts: tuple[Markout, ...]
+    events: int
+    quotes_sent: int
+    crossed: int
+    denied: dict[str, int]
+    """Orders that the risk gate kept back, by code."""
+
+
+class Queue(msgspec.Struct, frozen=True, gc=False):
+    """A queue between two stages."""
+
+    name: str
+    capacity: int
+    depth: int
+    high_water: int
+    lost: int
+
+
+class Feed(msgspec.Struct, frozen=True, gc=False):
+    """What the venue's frames have been found to be."""
+
+    frames: int
+    gaps: int
+    duplicates: int
+    malformed: int
+    errors: int
+    unknown: int
+
+
+class Health(msgspec.Struct, frozen=True, gc=False):
+    """The engine's process."""
+
+    rss_bytes: int
+    late_p50_ns: int
+    """How late wake-ups came, against the moment they were due; 0 at full speed."""
+    late_p99_ns: int
+    late_max_ns: int
+    viewers: int
+    """Connected consoles."""
+    views_dropped: int
+    """Views that found a peer too slow, over all peers."""
+    controller: str
+    """Who holds control; empty when nobody does."""
+    queues: tuple[Queue, ...] = ()
+    feed: Feed | None = None
+
+
+class View(msgspec.Struct, frozen=True, tag="state", tag_field="kind"):
+    """The newest state of an engine."""
+
+    seq: int
+    wall_ns: int
+    """The engine machine's own wall clock when the view was made."""
+    time_ns: int
+    """Engine time since the start."""
+    market_wall_ns: int
+    """The market's wall time: the recording's or the simulation's, or the real one."""
+    products: tuple[ProductView, ...]
+    health: Health

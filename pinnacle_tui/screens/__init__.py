@@ -1,0 +1,1 @@
+"""The console's screens and dialogs, one file each, imported when first opened."""

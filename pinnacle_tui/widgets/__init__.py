@@ -1,0 +1,1 @@
+"""What the console draws: one widget family a file. Each takes a scene and draws it; no I/O."""
