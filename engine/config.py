@@ -25,6 +25,7 @@ from engine.core.settings import require_valid, setting
 from engine.exchange.fees import FeeSchedule
 from engine.exchange.paper import PaperSettings
 from engine.exchange.simulator.settings import SimulatorSettings
+from engine.link.settings import ConsoleSettings
 from engine.risk.settings import RiskSettings
 from engine.strategy.basic_settings import BasicSettings
 
@@ -39,6 +40,9 @@ FLAGS: Mapping[str, str] = {
     "engine.duration_s": "--duration",
     "simulator.seed": "--seed",
     "exchange.name": "--exchange",
+    "console.theme": "--theme",
+    "console.panel": "--panel",
+    "console.mouse": "--no-mouse",
 }
 """The keys that have a flag of their own, and its name."""
 
@@ -175,6 +179,7 @@ class Config:
     simulator: SimulatorSettings
     exchange: ExchangeSettings
     fees: FeeSettings
+    console: ConsoleSettings
 
     def require_runnable(self) -> None:
         """`UsageError` when these settings are valid but no run can start from them."""
@@ -285,14 +290,14 @@ def _lay_entry(layers: dict[str, _Layer], entry: config_file.Entry, source: str)
             return
         layers[entry.name] = _Layer(schema().find(entry.name).from_toml(entry.value), source)
     except ValueError as error:
-        raise UsageError(f"{source}: {_plain(str(error))}") from None
+        raise UsageError(f"{source}: {plain(str(error))}") from None
 
 
 def _lay_text(layers: dict[str, _Layer], name: str, text: str, source: str) -> None:
     try:
         layers[name] = _Layer(schema().find(name).from_text(text), source)
     except ValueError as error:
-        raise UsageError(f"{source}: {_plain(str(error))}") from None
+        raise UsageError(f"{source}: {plain(str(error))}") from None
 
 
 def variable_name(key: Key) -> str:
@@ -339,12 +344,12 @@ def _resolved(layers: Mapping[str, _Layer], file: Path | None) -> Resolved:
         try:
             require_valid(section, settings)
         except UsageError as error:
-            raise UsageError(_with_sources(_plain(str(error)), section, settings, sources)) from None
+            raise UsageError(_with_sources(plain(str(error)), section, settings, sources)) from None
         built[section] = settings
     return Resolved(Config(**built), sources, file)
 
 
-def _plain(reason: str) -> str:
+def plain(reason: str) -> str:
     """A sentence with its numbers written out: `Decimal` gives large and small ones an exponent."""
     return _EXPONENT.sub(lambda found: value_text(Decimal(found[0])), reason)
 

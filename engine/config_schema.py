@@ -21,6 +21,9 @@ from engine.core.settings import SettingMeta, value_violation
 Value = bool | int | float | Decimal | str | tuple[str, ...] | None
 """What a key can hold. None means: not set."""
 
+NOT_SET = "-"
+"""How an unset value is shown; to unset one, empty text is given."""
+
 _KIND_WORDS: dict[type, str] = {
     bool: "true or false",
     int: "integer",
@@ -273,7 +276,7 @@ def _kinds(hint: Any) -> tuple[tuple[type, ...], bool]:
 def value_text(value: Value) -> str:
     """A value for people: plain decimals without trailing zeros, lists with commas, `-` when unset."""
     if value is None:
-        return "-"
+        return NOT_SET
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):

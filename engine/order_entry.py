@@ -98,12 +98,16 @@ class OrderEntry:
         size = self._gate.reducible(side, self._refilled(event.recv_ns))
         if not size:
             return []
-        numerator, denominator = self._gate.limits.collar
-        room = mid * numerator // (2 * denominator)
-        price = max(1, (mid + 1) // 2 - room) if side is SELL else mid // 2 + room
+        price = self.closing_price(side, mid)
         lots = self._instrument.size_text(size)
         text = f"{purpose.replace('_', ' ')}: {side.word} {lots} to close the position"
         return self._send_take(Take(side, price, size, purpose, text), event, reduce_only=True) or []
+
+    def closing_price(self, side: Side, mid: int) -> int:
+        """The limit of an order that closes: the collar's edge, rounded inwards. `mid` in half ticks."""
+        numerator, denominator = self._gate.limits.collar
+        room = mid * numerator // (2 * denominator)
+        return max(1, (mid + 1) // 2 - room) if side is SELL else mid // 2 + room
 
     def state(self) -> Hashable:
         """Everything that future commands depend on, for the Trader's digest."""
@@ -200,6 +204,10 @@ class OrderEntry:
         affordable = limits.max_order_notional // self._instrument.notional(price, 1)
         size = min(take.size, limits.max_order_size, affordable)
         if size <= 0:
+            text = (
+                f"{take.purpose} cannot be sent: the smallest lot is worth more than risk.max_order_notional"
+            )
+            self._tell(event, "BLOCKED", text)
             return []
         context = self._refilled(event.recv_ns)
         intent = self._orders.take_intent(

@@ -17,6 +17,7 @@ from engine.core.depth import DepthReader
 from engine.core.errors import IntegrityError
 from engine.core.events import (
     Alert,
+    Answer,
     AnyCommand,
     AnyEvent,
     BookSnapshot,
@@ -25,7 +26,6 @@ from engine.core.events import (
     Event,
     FeedState,
     FeedStatus,
-    OperatorAction,
     OperatorCommand,
     OrderAccepted,
     OrderCancelled,
@@ -33,17 +33,20 @@ from engine.core.events import (
     OrderExpired,
     OrderFilled,
     OrderRejected,
+    SettingsChange,
     Severity,
     Timer,
     TradePrint,
 )
 from engine.core.instrument import Instrument
 from engine.core.ledger import Ledger
+from engine.core.order import BUY, SELL
 from engine.core.order_manager import OrderManager
 from engine.core.own_orders import ExcludingOwn
 from engine.core.price_levels import PriceLevels
+from engine.operator_commands import OperatorCommands, Reconfigure
 from engine.order_entry import OrderEntry
-from engine.risk.gate import RiskGate
+from engine.risk.gate import FLATTEN, RiskGate
 from engine.risk.loss_guard import LossGuard
 from engine.risk.state import RiskState, TradingState
 from engine.strategy.protocol import Decision, MarketView, Strategy
@@ -63,7 +66,8 @@ class Trader:
     state; a `Timer` ends a batch and is the only moment at which the strategy is asked. `displays_own`
     says whether the market data contains our own orders (then the strategy sees the book without them).
     `opening_quote` (atoms) and `opening_base` (lots) are the account's balances at the start, which
-    limit what may be bought and sold; profit and drawdown start at zero with them.
+    limit what may be bought and sold; profit and drawdown start at zero with them. `reconfigure` puts
+    changed settings into force in the parts given here.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Trader:
         opening_quote: int,
         opening_base: int,
         displays_own: bool,
+        reconfigure: Reconfigure,
     ) -> None:
         self.instrument = instrument
         self.strategy = strategy
@@ -97,7 +102,6 @@ class Trader:
         """The strategy's last answer, with the explanation of every quote."""
         self._settled = TradingState.ACTIVE
         """The trading state that the working orders conform to."""
-        self._is_stopping = False
         self._alerts: list[Alert] = []
         self._fills: list[tuple[OrderFilled, int]] = []
         self._told_ns: dict[str, int] = {}
@@ -117,13 +121,26 @@ class Trader:
             opening_quote=opening_quote,
             opening_base=opening_base,
         )
+        self._operator = OperatorCommands(
+            instrument,
+            strategy,
+            orders,
+            ledger,
+            gate,
+            risk,
+            guard,
+            self._entry,
+            self._alert,
+            reconfigure,
+        )
         self._handlers: dict[type[Event], Callable[[Any], Sequence[AnyCommand]]] = {
             BookUpdate: self._on_book_update,
             BookSnapshot: self._on_book_snapshot,
             TradePrint: self._on_trade,
             FeedStatus: self._on_feed_status,
             Timer: self._on_timer,
-            OperatorCommand: self._on_operator,
+            OperatorCommand: self._operator.on_command,
+            SettingsChange: self._operator.on_settings,
             OrderAccepted: self._on_order,
             OrderRejected: self._on_order,
             OrderFilled: self._on_order,
@@ -151,6 +168,11 @@ class Trader:
         return fills
 
     @property
+    def answer(self) -> Answer:
+        """What became of the last command of a person or change of settings."""
+        return self._operator.answer
+
+    @property
     def quote_count(self) -> int:
         """Quotes sent so far."""
         return self._entry.quote_count
@@ -163,13 +185,14 @@ class Trader:
     def digest(self) -> str:
         """SHA-256 over the whole trading state: equal digests mean equal futures for equal events."""
         snapshot = self.book.snapshot()
-        state = (
+        changed = self._operator.changed_settings
+        state: tuple[object, ...] = (
             self.instrument.symbol,
             self.event_count,
             self.command_count,
             self.crossed_count,
             self.feed_state.value,
-            self._is_stopping,
+            self._operator.is_stopping,
             self._settled.name,
             self._entry.state(),
             (snapshot.bids, snapshot.asks),
@@ -180,6 +203,8 @@ class Trader:
             self.risk.state(),
             self.guard.state(),
         )
+        if changed:
+            state += (tuple(sorted(changed.items())),)
         return hashlib.sha256(repr(state).encode()).hexdigest()
 
     # -- market data -----------------------------------------------------------------------------
@@ -260,30 +285,6 @@ class Trader:
                 "before starting again"
             )
 
-    # -- people ----------------------------------------------------------------------------------
-
-    def _on_operator(self, event: OperatorCommand) -> Sequence[AnyCommand]:
-        now, action = event.recv_ns, event.action
-        self._entry.forget()
-        reason = event.reason or action.value
-        if action is OperatorAction.RESUME:
-            self.risk.resume()
-            return _NOTHING
-        if action is OperatorAction.PAUSE:
-            self.risk.pause(reason, now)
-            return self._entry.pull(now)
-        if action is OperatorAction.CANCEL_ALL:
-            return self.orders.cancel_all(now, reason)
-        if action is OperatorAction.KILL:
-            self.risk.latch(TradingState.KILLED, "KILL", reason, now)
-            self._alert(
-                event, Severity.CRITICAL, "KILL", f"kill switch: {reason}; all orders are being cancelled"
-            )
-            return self.orders.cancel_all(now, reason)
-        self._is_stopping = True
-        self.strategy.stop()
-        return self.orders.cancel_all(now, reason)
-
     # -- time ------------------------------------------------------------------------------------
 
     def _on_timer(self, event: Timer) -> Sequence[AnyCommand]:
@@ -297,8 +298,10 @@ class Trader:
         if self.feed_state is _LIVE:
             self.strategy.on_book(now, self.market)
         closing = self._guard(event)
+        if self.risk.is_flattening:
+            closing = self._flatten(event)
         self._check_accounts()
-        if self._is_stopping:
+        if self._operator.is_stopping:
             return commands
 
         if self.risk.effective > self._settled:
@@ -332,17 +335,31 @@ class Trader:
             day_volume=ledger.day_volume(event.wall_ns),
             now_ns=event.recv_ns,
         )
-        if self.risk.effective > before:
-            worst = max(self.risk.restrictions(), key=lambda r: r.state)
+        if self.risk.effective > before and (worst := self.risk.worst) is not None:
             text = f"{worst.state.name}: {worst.reason}; released when {worst.release}"
             self._alert(event, Severity.ERROR, worst.code, text)
         return closing
 
+    def _flatten(self, event: Timer) -> str:
+        """Judge a flatten that is under way; what must be closed, nothing when it has ended."""
+        position = self.ledger.position
+        if self._is_tradable(position):
+            if self.feed_state is not _LIVE:
+                self._tell_once(event, "BLOCKED", f"flatten waits: the book is {self.feed_state.value}")
+            return FLATTEN
+        if self.is_quiet:
+            self.risk.end_flatten()
+            rest = (
+                f"all but {self._lots(position)}, too little for any order, is closed" if position else "flat"
+            )
+            text = f"flatten: {rest}; quoting is paused until a person resumes"
+            self._alert(event, Severity.INFO, "FLAT", text)
+        return ""
+
     def _decide(self, event: Timer) -> Decision | None:
         if self.feed_state is not _LIVE:
             return Decision(reason=f"no quotes: the book is {self.feed_state.value}")
-        if self.risk.effective >= _PAUSED:
-            worst = max(self.risk.restrictions(), key=lambda r: r.state)
+        if self.risk.effective >= _PAUSED and (worst := self.risk.worst) is not None:
             return Decision(reason=f"no quotes: {worst.state.name}, {worst.reason}")
         view = self._view
         view.now_ns, view.wall_ns = event.recv_ns, event.wall_ns
@@ -353,13 +370,19 @@ class Trader:
         """False for a remainder too small for any order: there is nothing that could close it."""
         instrument, mark = self.instrument, self.ledger.mark_half_ticks
         size = abs(position)
-        return size >= max(1, instrument.min_size) and (
-            mark is None or instrument.value(mark, size) >= instrument.min_notional
-        )
+        if size < max(1, instrument.min_size) or mark is None or not instrument.min_notional:
+            return size >= max(1, instrument.min_size)
+        price = self._entry.closing_price(SELL if position > 0 else BUY, mark)
+        return instrument.notional(price, size) >= instrument.min_notional
 
     def _halt(self, event: Event, code: str, reason: str) -> Sequence[AnyCommand]:
         self.risk.latch(TradingState.HALTED, code, reason, event.recv_ns)
-        self._alert(event, Severity.CRITICAL, code, f"HALTED: {reason}; all orders are being cancelled")
+        text = f"HALTED: {reason}; all orders are being cancelled"
+        if self.risk.is_flattening:
+            # The position may not be what we think: orders that close it must not go on by themselves.
+            self.risk.end_flatten()
+            text += "; the flatten has ended, ask for it again when the position is certain"
+        self._alert(event, Severity.CRITICAL, code, text)
         return self.orders.cancel_all(event.recv_ns, code)
 
     # -- alerts ----------------------------------------------------------------------------------

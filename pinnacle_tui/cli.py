@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from engine.config import Resolved
 
 PROGRAM = "pinnacle-tui"
-_LEAVE_WITHIN_S = 8.0
-"""After a signal: longer than an engine needs to prove its end."""
 _SETTINGS = {"max_content_width": 110, "help_option_names": ["-h", "--help"]}
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -27,6 +26,13 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 def _examples(*lines: str) -> str:
     """An epilog that click prints line by line."""
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+_SCREEN_OPTIONS = (
+    click.option("--theme", metavar="NAME", help="The colours of the screen; `themes list` names them."),
+    click.option("--panel", metavar="NAME", help="The panel that has the focus at the start."),
+    click.option("--no-mouse", "mouse", flag_value="false", default=None, help="Leave the mouse alone."),
+)
 
 
 def _setting_options(command: _Command) -> _Command:
@@ -46,8 +52,15 @@ def _setting_options(command: _Command) -> _Command:
         click.option("--speed", metavar="X|max", help="Engine seconds per second of real time. Default: 1."),
         click.option("--seed", metavar="N", help="The same seed gives the same simulated market."),
         click.option("--duration", metavar="SECONDS", help="End after this much engine time."),
+        *_SCREEN_OPTIONS,
     )
     for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _screen_options(command: _Command) -> _Command:
+    for option in reversed(_SCREEN_OPTIONS):
         command = option(command)
     return command
 
@@ -68,6 +81,9 @@ def _resolve(
     speed: str | None,
     seed: str | None,
     duration: str | None,
+    theme: str | None,
+    panel: str | None,
+    mouse: str | None,
 ) -> Resolved:
     from engine.config import load_config
 
@@ -80,6 +96,9 @@ def _resolve(
         "engine.speed": speed,
         "simulator.seed": seed,
         "engine.duration_s": duration,
+        "console.theme": theme,
+        "console.panel": panel,
+        "console.mouse": mouse,
     }
     given = {key: value for key, value in flags.items() if value is not None}
     return load_config(path, os.environ, overrides, given)
@@ -102,9 +121,20 @@ def _answer(answer: Mapping[str, Any], text: str, as_json: bool) -> int:
 @_setting_options
 @click.option("--no-ui", "headless", is_flag=True, help="Run without a screen and print status lines.")
 @_json_option
+@click.option("--inline", is_flag=True, help="Run the engine inside the screen's process (demonstrations).")
+@click.option("--owner-fd", type=int, hidden=True, help="The inherited socket of the console that owns us.")
 @click.version_option(package_name=PROGRAM, prog_name=PROGRAM)
 @click.pass_context
-def cli(context: click.Context, /, *, headless: bool, as_json: bool, **options: Any) -> int:
+def cli(
+    context: click.Context,
+    /,
+    *,
+    headless: bool,
+    as_json: bool,
+    inline: bool,
+    owner_fd: int | None,
+    **options: Any,
+) -> int:
     """A market maker on the built-in exchange or on a recording, with a screen or without one.
 
     Without a command the product runs.
@@ -114,13 +144,34 @@ def cli(context: click.Context, /, *, headless: bool, as_json: bool, **options: 
         return 0
     if as_json and not headless:
         raise click.UsageError("--json goes with --no-ui; the screen does not write JSON")
+    if inline and headless:
+        raise click.UsageError("--inline is about the screen, and --no-ui is to run without it")
+    if not headless:
+        _require_terminal()
     resolved = _resolve(**options)
     resolved.config.require_runnable()
-    if headless:
-        from engine.commands import headless as headless_run
+    if not headless and not inline:
+        from pinnacle_tui import launch
 
-        return headless_run.run(resolved, as_json=as_json, stdout=sys.stdout, stderr=sys.stderr)
-    return _console(resolved, context.obj)
+        return launch.run_console(resolved, context.obj)
+    from engine.commands import headless as headless_run
+
+    if inline:
+        from pinnacle_tui import launch
+
+        if resolved.config.engine.mode == "live":
+            raise click.UsageError(
+                "live trading does not run inside the screen's process; leave --inline out"
+            )
+        return launch.run_inline(resolved, partial(headless_run.serve, resolved))
+    return headless_run.run(
+        resolved, as_json=as_json, stdout=sys.stdout, stderr=sys.stderr, owner_fd=owner_fd
+    )
+
+
+def _require_terminal() -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError("the screen needs a terminal and this is none; add --no-ui to run without it")
 
 
 def _refuse_run_options(context: click.Context) -> None:
@@ -134,33 +185,84 @@ def _refuse_run_options(context: click.Context) -> None:
             )
 
 
-def _console(resolved: Resolved, arguments: Sequence[str]) -> int:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise click.UsageError("the screen needs a terminal and this is none; add --no-ui to run without it")
-    from pinnacle_tui.app import ConsoleApp
+@cli.command(epilog=_examples("pinnacle-tui attach", "pinnacle-tui attach sim-btc-usd --read-only"))
+@click.argument("session", required=False)
+@click.option("--read-only", is_flag=True, help="Only watch: no key of this screen changes anything.")
+@click.option("--config", "path", type=Path, metavar="FILE", help="The configuration file.")
+@_screen_options
+def attach(session: str | None, read_only: bool, path: Path | None, **options: str | None) -> int:
+    """Open the screen over an engine that runs already; closing it leaves the engine running."""
+    _require_terminal()
+    from engine.config import load_config
+    from pinnacle_tui import launch
 
-    command = [sys.executable, "-m", "pinnacle_tui", "--no-ui", "--json", *arguments]
-    app = ConsoleApp(
-        command, mode=resolved.config.engine.mode, notices=resolved.notices(), on_signal=_leave_soon
+    given = {f"console.{key}": value for key, value in options.items() if value is not None}
+    return launch.run_attached(session, load_config(path, os.environ, (), given), may_steer=not read_only)
+
+
+@cli.command(epilog=_examples("pinnacle-tui sessions", "pinnacle-tui sessions --json"))
+@_json_option
+def sessions(as_json: bool) -> int:
+    """List the engines that run on this machine under this user."""
+    from engine.commands import sessions as running
+
+    answer = running.sessions()
+    return _answer(answer, running.sessions_text(answer), as_json)
+
+
+@cli.command(
+    epilog=_examples(
+        "pinnacle-tui ctl status", "pinnacle-tui ctl kill", "pinnacle-tui ctl set strategy.levels=2"
     )
-    app.run()
-    if app.last_words:
-        click.echo(app.last_words)
-    return app.return_code or 0
+)
+@click.argument(
+    "deed",
+    type=click.Choice(
+        ["status", "pause", "resume", "cancel-all", "flatten", "kill", "rearm", "set", "shutdown"]
+    ),
+)
+@click.argument("setting", required=False, metavar="[KEY=VALUE]")
+@click.option("--session", metavar="NAME", help="Which engine; needed where several run.")
+@click.option("--take", is_flag=True, help="Take control from whoever holds it.")
+@click.option("--confirm", metavar="PRODUCT", help="rearm asks for a product's name; this answers it.")
+@_json_option
+def ctl(
+    deed: str, setting: str | None, session: str | None, take: bool, confirm: str | None, as_json: bool
+) -> int:
+    """Steer an engine without a screen: a frozen display never means no kill switch."""
+    if (setting is None) == (deed == "set"):
+        raise click.UsageError("set takes one KEY=VALUE, and nothing else does")
+    from engine.commands import ctl as control
+
+    answer = control.ctl(deed, setting, session=session, take=take, confirmed=confirm)
+    click.echo(json.dumps(answer, ensure_ascii=False) if as_json else control.ctl_text(answer))
+    return int(answer["exit_code"])
 
 
-def _leave_soon() -> None:
-    """End this process in any case: a terminal that is gone can block a write, or the whole screen, for ever.
+@cli.group(epilog=_examples("pinnacle-tui themes list", "pinnacle-tui themes check my-theme.toml"))
+def themes() -> None:
+    """The colours of the screen."""
 
-    The engine has been told to stop by then; that it did is what nobody could see.
-    """
-    import threading
 
-    from pinnacle_tui.engine_process import EXIT_WITHOUT_PROOF
+@themes.command("list", epilog=_examples("pinnacle-tui themes list"))
+@_json_option
+def list_themes(as_json: bool) -> int:
+    """List every theme and where it comes from."""
+    from pinnacle_tui import theme_check
 
-    timer = threading.Timer(_LEAVE_WITHIN_S, os._exit, [EXIT_WITHOUT_PROOF])
-    timer.daemon = True
-    timer.start()
+    answer = theme_check.theme_list()
+    return _answer(answer, theme_check.theme_list_text(answer), as_json)
+
+
+@themes.command("check", epilog=_examples("pinnacle-tui themes check my-theme.toml"))
+@click.argument("file", type=Path, required=False)
+@_json_option
+def check_themes(file: Path | None, as_json: bool) -> int:
+    """Check one theme file, or all of them, and change nothing."""
+    from pinnacle_tui import theme_check
+
+    answer = theme_check.theme_check(file)
+    return _answer(answer, theme_check.theme_check_text(answer), as_json)
 
 
 @cli.command(

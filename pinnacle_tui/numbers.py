@@ -40,6 +40,7 @@ class Numbers:
 
     def __init__(self, product: Product, reference_ticks: int | None = None) -> None:
         self.product = product
+        self.reference = reference_ticks
         self.size_places = _shown_size_places(product, reference_ticks)
         """Digits after the point of sizes on the screen; copies are exact."""
         self.money_places = _MONEY_PLACES if product.money_places >= _MONEY_PLACES else product.money_places

@@ -37,6 +37,7 @@ SHADES: Final = ("depth-bid", "depth-ask", "rule", "chart")
 GROUNDS: Final = ("background", "selected", "changed", "focus")
 """Backgrounds on which `text` is read."""
 
+_NAMES: Final = frozenset((*COLOURS, *SHADES, *GROUNDS))
 _ATTRIBUTES: Final = frozenset({"bold", "dim", "italic", "underline", "reverse", "strike"})
 _WITHOUT_COLOUR: Final[Mapping[str, str]] = {
     "muted": "dim",
@@ -63,7 +64,12 @@ _GROUNDS_WITHOUT_COLOUR: Final[Mapping[str, str]] = {
 
 
 class Palette:
-    """The styles of one theme. `variables` are those of the theme: a colour for every name."""
+    """The styles of one theme.
+
+    `variables` hold a colour as `#rrggbb` for every name (`themes.palette_variables`). `is_colourless`
+    (`NO_COLOR`) leaves both colours to the terminal and says everything by attributes; bid and ask, up and
+    down then look the same, so panels tell them apart by side words, arrows and signs as well.
+    """
 
     def __init__(self, variables: Mapping[str, str], *, is_colourless: bool = False) -> None:
         self.is_colourless = is_colourless
@@ -79,7 +85,10 @@ class Palette:
 
     def _resolve(self, words: str) -> Style:
         front, _, ground = words.partition(" on ")
-        name, *attributes = front.split()
+        name, *attributes = front.split() or [""]
+        for known in (name, ground or "background"):
+            if known not in _NAMES:
+                raise KeyError(f"no theme has a colour of the name {known}")
         if self.is_colourless:
             given = _WITHOUT_COLOUR.get(name, "").split() + _GROUNDS_WITHOUT_COLOUR.get(ground, "").split()
             return _attributed({*attributes, *given}, None, None)

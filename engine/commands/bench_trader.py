@@ -31,6 +31,7 @@ from engine.core.price_levels import PriceLevels
 from engine.exchange.coinbase.advanced import AdvancedSession
 from engine.exchange.coinbase.products import catalogue
 from engine.exchange.simulator.settings import SimulatorSettings
+from engine.link.settings import ConsoleSettings
 from engine.risk.gate import RiskContext, RiskGate
 from engine.risk.settings import RiskSettings
 from engine.risk.state import RiskState
@@ -55,6 +56,7 @@ def _config() -> Config:
         SimulatorSettings(),
         ExchangeSettings(),
         FeeSettings(),
+        ConsoleSettings(),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
@@ -28,8 +29,10 @@ from engine.core.events import (
 )
 from engine.runtime import status
 from engine.runtime.builder import Market, build_engine, build_market
+from engine.runtime.console_service import ConsoleService
 from engine.runtime.desk import Desk
 from engine.runtime.engine import EXIT_ERROR, Outcome, WakeUp
+from engine.runtime.observers import Observers
 from engine.runtime.status import Report
 from engine.telemetry.histogram import Histogram
 from engine.telemetry.process import QuietCollector
@@ -37,9 +40,10 @@ from engine.telemetry.process import QuietCollector
 _S = 1_000_000_000
 _JSON_STATUS_S = 1
 _TEXT_STATUS_S = 5
+_LOG_STATUS_S = 60
 _MALFORMED_EVERY_NS = 60 * _S
-_COLLECT_EVERY = 60
-"""Status intervals between two garbage collections; in between there are none."""
+_COLLECT_EVERY_NS = 60 * _S
+"""Engine time between two garbage collections; in between there are none."""
 EXIT_IO = 74
 _MOST_LINES = 16_384
 _MOST_LINES_OF = {"order": 8_192, "status": 12_288}
@@ -49,19 +53,42 @@ _SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 0, signal.SIGHUP: 0}
 """Exit codes: an interrupt is an interruption, a request to end that was met in full is done."""
 
 
-def run(resolved: Resolved, *, as_json: bool, stdout: TextIO, stderr: TextIO) -> int:
+def run(
+    resolved: Resolved, *, as_json: bool, stdout: TextIO, stderr: TextIO, owner_fd: int | None = None
+) -> int:
     """Run until the end of duration or input, or a signal; the exit code of product section 6.
 
     What was asked for goes to `stdout`, one object or line at a time; everything else to `stderr`.
+    `owner_fd` is an inherited socket to the console that owns this engine; its output is a log then.
     """
     for notice in resolved.notices():
         stderr.write(notice + "\n")
     stderr.flush()
-    return asyncio.run(_drive(resolved, _JsonLines() if as_json else _TextLines(), stdout, stderr)).exit_code
+    form = _JsonLines() if as_json else _TextLines() if owner_fd is None else _LogLines()
+    owner = None if owner_fd is None else socket.socket(fileno=owner_fd)
+    return asyncio.run(_drive(resolved, form, stdout, stderr, owner)).exit_code
 
 
-async def _drive(resolved: Resolved, form: Form, stdout: TextIO, stderr: TextIO) -> Outcome:
-    config = resolved.config
+async def serve(resolved: Resolved, owner: socket.socket) -> Outcome:
+    """Run on the caller's own loop, without output or signals, for the console at the other end of `owner`."""
+    market, real = build_market(resolved.config), SystemClock()
+    observers = Observers()
+    engine = build_engine(resolved.config, market, real, observers, status_interval_ns=_LOG_STATUS_S * _S)
+    service = ConsoleService(engine, market, resolved, observers, real)
+    await service.start(owner)
+    try:
+        outcome = await engine.run()
+    except asyncio.CancelledError:
+        await service.close(Outcome("stopped before it could prove its end", EXIT_ERROR))
+        raise
+    await service.close(outcome)
+    return outcome
+
+
+async def _drive(
+    resolved: Resolved, form: Form, stdout: TextIO, stderr: TextIO, owner: socket.socket | None
+) -> Outcome:
+    config, real = resolved.config, SystemClock()
     market = build_market(config)
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -76,18 +103,26 @@ async def _drive(resolved: Resolved, form: Form, stdout: TextIO, stderr: TextIO)
 
     writer = LineWriter(stdout, output_failed)
     reporter = _Reporter(market, config.engine.mode, form, writer)
+    observers = Observers(reporter)
     interval = config.engine.status_interval_s or form.status_interval_s
-    engine = build_engine(config, market, SystemClock(), reporter, status_interval_ns=int(interval * _S))
+    engine = build_engine(config, market, real, observers, status_interval_ns=int(interval * _S))
+    service = ConsoleService(engine, market, resolved, observers, real)
     is_paced = config.engine.speed_factor is not None
     if not is_paced:
         engine.before_step = lambda: writer.room(stop)
     for number, code in _SIGNALS.items():
         loop.add_signal_handler(number, interrupt, f"stopped by {number.name}", code)
+    loop.add_signal_handler(signal.SIGUSR1, service.operator.kill, "SIGUSR1")
     try:
+        await service.start(owner)
+        if service.notice:
+            stderr.write(service.notice + "\n")
+            stderr.flush()
         with QuietCollector(Histogram()) as collector:
             reporter.collect = collector.collect
             outcome = await engine.run()
         reporter.on_end(outcome, engine.clock.monotonic_ns())
+        await service.close(outcome)
         if is_paced:
             stop.set()
         await writer.close(stop)
@@ -95,7 +130,7 @@ async def _drive(resolved: Resolved, form: Form, stdout: TextIO, stderr: TextIO)
             outcome = Outcome(*_output_failure(writer.error), outcome.open_orders)
         await _last_words(outcome, stderr)
     finally:
-        for number in _SIGNALS:
+        for number in (*_SIGNALS, signal.SIGUSR1):
             loop.remove_signal_handler(number)
     return outcome
 
@@ -156,6 +191,12 @@ class _TextLines:
         return ()
 
 
+class _LogLines(_TextLines):
+    """The same as a log beside a screen: what happens, and a status once a minute."""
+
+    status_interval_s = _LOG_STATUS_S
+
+
 def _clock(now_ns: int) -> str:
     seconds = now_ns // _S
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
@@ -193,7 +234,7 @@ class _Reporter:
         self._mode = mode
         self._form = form
         self._writer = writer
-        self._statuses = 0
+        self._collected_ns = 0
 
     def on_wake_up(self, desk: Desk, wake: WakeUp) -> None:
         """See `Observer`."""
@@ -222,8 +263,8 @@ class _Reporter:
         self._watch_feed(now_ns)
         for desk in self._desks:
             self._write(status.status_report(desk, self._mode, now_ns) | self._shared())
-        self._statuses += 1
-        if self._statuses % _COLLECT_EVERY == 0:
+        if now_ns - self._collected_ns >= _COLLECT_EVERY_NS:
+            self._collected_ns = now_ns
             self.collect()
 
     def on_end(self, outcome: Outcome, now_ns: int) -> None:

@@ -88,8 +88,13 @@ class OperatorAction(enum.StrEnum):
 
     PAUSE = "pause"
     RESUME = "resume"
+    """Ends every pause, and a flatten that is under way."""
     CANCEL_ALL = "cancel_all"
+    FLATTEN = "flatten"
+    """Cancel all and close the position by orders that only reduce it; then paused until resumed."""
     KILL = "kill"
+    REARM = "rearm"
+    """Take back the latch that HALTED or KILLED trading."""
     SHUTDOWN = "shutdown"
 
 
@@ -98,6 +103,27 @@ class OperatorCommand(Event, frozen=True, gc=False, tag=True):
 
     action: OperatorAction
     reason: str = ""
+
+
+class SettingsChange(Event, frozen=True, gc=False, tag=True):
+    """Settings that are different from now on, all of them at once.
+
+    `changes` maps `section.field` to the value's canonical text, as the configuration reads it; empty
+    text unsets.
+    """
+
+    changes: dict[str, str]
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """What a Trader made of a person's command or of changed settings.
+
+    `is_taken` is False for a refusal, after which everything is as before; `text` is for people. Taken
+    up is not carried out: cancels and fills are proven by the venue's events.
+    """
+
+    is_taken: bool
+    text: str
 
 
 # -- order events, from the venue ----------------------------------------------------------------
@@ -185,7 +211,7 @@ class CancelRejected(Event, frozen=True, gc=False, tag=True):
 
 MarketEvent = BookSnapshot | BookUpdate | TradePrint | FeedStatus
 OrderEvent = OrderAccepted | OrderRejected | OrderFilled | OrderCancelled | OrderExpired | CancelRejected
-AnyEvent = MarketEvent | OrderEvent | Timer | OperatorCommand
+AnyEvent = MarketEvent | OrderEvent | Timer | OperatorCommand | SettingsChange
 
 
 # -- commands, to the venue ----------------------------------------------------------------------

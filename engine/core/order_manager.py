@@ -130,11 +130,19 @@ class OrderManager:
         self._missing: dict[str, tuple[int, int]] = {}
         """Ended orders whose fills do not add up: lots that are missing, and when the order ended."""
         self._ended: deque[OwnOrder] = deque()
+        self._ended_now: list[OwnOrder] = []
         self._fills = FillIds()
         self._ended_count = 0
         self._buys_paused_ns = -_NEVER
         self._sells_paused_ns = -_NEVER
         self._check_ns = _NEVER
+
+    def configure(self, policy: RefreshPolicy) -> None:
+        """Another policy from now on; a pause after a fill that has begun ends by the new one, too."""
+        difference = policy.post_fill_pause_ns - self.policy.post_fill_pause_ns
+        self._buys_paused_ns += difference
+        self._sells_paused_ns += difference
+        self.policy = policy
 
     # -- what to change --------------------------------------------------------------------------
 
@@ -444,6 +452,7 @@ class OrderManager:
         order.end_reason = reason
         self.own.remove(order)
         self._ended.append(order)
+        self._ended_now.append(order)
         if len(self._ended) > ENDED_ORDERS_KEPT:
             del self._known[self._ended.popleft().client_id]
         self._ended_count += 1
@@ -467,6 +476,11 @@ class OrderManager:
     def ended_orders(self) -> list[OwnOrder]:
         """The last ended orders, oldest first."""
         return list(self._ended)
+
+    def drain_ended(self) -> list[OwnOrder]:
+        """The orders that ended since the last call, in that order, each once."""
+        ended, self._ended_now = self._ended_now, []
+        return ended
 
     def state(self) -> Hashable:
         """Everything that future decisions depend on, for the Trader's digest."""

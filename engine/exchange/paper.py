@@ -157,12 +157,14 @@ class PaperVenue:
         """See `Venue`."""
         return list(self._orders)
 
-    # -- for people ------------------------------------------------------------------------------
-
     def estimated_ahead(self, client_id: str) -> int | None:
-        """Strangers' lots estimated to stand before an open order; None when it is not open."""
+        """See `Venue`; the queue model's estimate."""
         order = self._orders.get(client_id)
         return None if order is None else order.lots_ahead
+
+    def print_of(self, fill: OrderFilled) -> int | None:
+        """See `Venue`; the print that made the fill, None where the book itself crossed."""
+        return fill.evidence.trade_id or None if fill.evidence is not None else None
 
     # -- commands --------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from engine.core.events import CancelOrder, MarketEvent, OrderEvent, SubmitOrder
+from engine.core.events import CancelOrder, MarketEvent, OrderEvent, OrderFilled, SubmitOrder
 
 
 class Feed(Protocol):
@@ -65,4 +65,15 @@ class Venue(Protocol):
 
     def open_orders(self) -> list[str]:
         """Client ids of our orders that the venue holds now: the listing that proves a shutdown clean."""
+        ...
+
+    def estimated_ahead(self, client_id: str) -> int | None:
+        """Strangers' lots that stand before an order of ours in its queue; None while it does not rest.
+
+        For people only: nothing that trades may read it.
+        """
+        ...
+
+    def print_of(self, fill: OrderFilled) -> int | None:
+        """The trade id of the print on the tape that a fill of ours belongs to; None where nobody knows."""
         ...

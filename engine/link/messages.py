@@ -75,6 +75,8 @@ class ClientHello(msgspec.Struct, frozen=True, tag="hello", tag_field="kind"):
     seen: int = 0
     """The last event it knows; what came later and is still kept is sent. -1: none are wanted."""
     may_kill: bool = True
+    engine_id: str = ""
+    """The engine that `seen` counts the events of; another one's are sent from the first that is kept."""
 
 
 class Point(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -101,7 +101,7 @@ class EngineMirror:
                 for event in message.events:
                     self._take_event(event)
             case Ack():
-                self._take_ack(message)
+                self.settle(message)
             case EngineHello():
                 self._take_hello(message)
             case Resync():
@@ -109,6 +109,17 @@ class EngineMirror:
                 self.last_event = max(self.last_event, message.upto)
             case Bye():
                 self.bye = message
+
+    def settle(self, ack: Ack) -> None:
+        """Take in how a command stands, as the engine says or as its client has to conclude."""
+        pending = self.pending.get(ack.id)
+        if pending is None or pending.is_final:
+            return
+        pending.ack = ack
+        if pending.is_final:
+            del self.pending[ack.id]
+        if pending.on_change is not None:
+            pending.on_change(pending)
 
     def state(self, now_ns: int) -> LinkState:
         """How the link stands."""
@@ -146,8 +157,10 @@ class EngineMirror:
             self.ended_orders.clear()
             self.log.clear()
             self.profits.clear()
-            self.last_event = 0
+            self.last_event = self.missed_events = 0
+            self.view = None
         self.hello = hello
+        self.bye = None
         self.settings = dict(hello.settings)
         for symbol, points in hello.history.items():
             pairs = ((point.time_ns, point.total) for point in points)
@@ -178,13 +191,3 @@ class EngineMirror:
                 self.settings[event.key] = event.new
         if self.on_event is not None:
             self.on_event(event)
-
-    def _take_ack(self, ack: Ack) -> None:
-        pending = self.pending.get(ack.id)
-        if pending is None or pending.is_final:
-            return
-        pending.ack = ack
-        if pending.is_final:
-            del self.pending[ack.id]
-        if pending.on_change is not None:
-            pending.on_change(pending)

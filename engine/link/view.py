@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
-Level = tuple[int, int]
-"""(price in ticks, size in lots)."""
+from engine.core.events import Level as Level
+from engine.core.events import Term as Term
 
 
 class Product(msgspec.Struct, frozen=True):
@@ -29,14 +29,6 @@ class Product(msgspec.Struct, frozen=True):
     atoms_per_half_tick_lot: int
     model_places: int
     """Digits after the point of an explanation's terms."""
-
-
-class Term(msgspec.Struct, frozen=True, gc=False):
-    """One line of an explanation: of a price in model units, of a size in lots."""
-
-    name: str
-    value: int
-    inputs: str = ""
 
 
 class WorkingOrder(msgspec.Struct, frozen=True, gc=False):
@@ -84,10 +76,12 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
 
     trade_id: int
     wall_ns: int
+    """When it was made by the venue's clock; where that gave no time, when it came."""
     price: int
     size: int
     side: int
     is_ours: bool = False
+    """True where a fill of ours is known to belong to it."""
 
 
 class Pnl(msgspec.Struct, frozen=True, gc=False):
@@ -167,7 +161,7 @@ class Markout(msgspec.Struct, frozen=True, gc=False):
     adverse: int
     fees: int
     waiting_or_lost: int
-    """Fills without a mid at the horizon."""
+    """Fills whose horizon is still to come, or came without a mid."""
 
 
 class ProductView(msgspec.Struct, frozen=True):
@@ -192,7 +186,7 @@ class ProductView(msgspec.Struct, frozen=True):
     orders: tuple[WorkingOrder, ...]
     quotes: tuple[Quote, ...]
     trades: tuple[Trade, ...]
-    """The last ones, oldest first."""
+    """The last 60, oldest first."""
     trade_count: int
     """Prints since the start."""
     pnl: Pnl

@@ -19,6 +19,8 @@ from engine.core.own_orders import OwnOrders
 from engine.risk.settings import Ratio, RiskLimits
 from engine.risk.state import RiskState, TradingState
 
+FLATTEN: Final = "flatten"
+"""The purpose of orders that close the position because a person asked for it."""
 DUPLICATE_WINDOW_NS: Final = 100_000_000
 """The same side, price and size in one slot within this time is one order sent twice (R20)."""
 
@@ -67,6 +69,9 @@ class RiskGate:
     rule never to cross, for quotes only. R7 and R8 take the worst case: every live order of the same
     side filled, working or uncertain, and none of the other side. An order that can only reduce the
     position passes both, even beyond their limits.
+
+    In HALTED and KILLED one kind of order leaves: one of a flatten that a person asked for, and only if
+    it cannot increase the position. Every other control holds for it, too.
     """
 
     def __init__(self, instrument: Instrument, limits: RiskLimits, state: RiskState) -> None:
@@ -239,7 +244,8 @@ class RiskGate:
 
     def _restricted(self, order: SubmitOrder, context: RiskContext) -> Iterator[Denial]:
         state = self._state.effective
-        if state >= TradingState.HALTED:
+        is_exempt = order.purpose == FLATTEN and self._state.is_flattening
+        if state >= TradingState.HALTED and not is_exempt:
             yield Denial(state.name, f"trading is {state.name}: no order leaves")
         elif state is TradingState.PAUSED and order.purpose == "quote":
             yield Denial(state.name, "quoting is paused")

@@ -26,7 +26,7 @@ class LossGuard:
     - volume of the UTC day >= `max_trading_volume`: REDUCING (VOLUME) until the next day.
     """
 
-    __slots__ = ("_capital", "_instrument", "_limits", "_state", "peak")
+    __slots__ = ("_capital", "_instrument", "_restarts", "_state", "limits", "peak")
 
     def __init__(
         self, instrument: Instrument, limits: RiskLimits, state: RiskState, opening_equity: int
@@ -38,10 +38,16 @@ class LossGuard:
                 "nothing to be measured against; set risk.risk_capital"
             )
         self._instrument = instrument
-        self._limits = limits
+        self.limits = limits
+        """May be replaced; what drawdown is measured against stays what it was at the start."""
         self._state = state
         self.peak = opening_equity
-        """Highest equity so far, in atoms."""
+        """Highest equity since the start or the last restart, in atoms."""
+        self._restarts = False
+
+    def restart(self) -> None:
+        """A person accepts what was lost: the next equity that can be told is the new peak."""
+        self._restarts = True
 
     def check(
         self,
@@ -71,10 +77,10 @@ class LossGuard:
     def _check_drawdown(self, equity: int | None, now_ns: int) -> None:
         if equity is None:
             return
-        if equity > self.peak:
-            self.peak = equity
+        if equity > self.peak or self._restarts:
+            self.peak, self._restarts = equity, False
             return
-        numerator, denominator = self._limits.max_drawdown
+        numerator, denominator = self.limits.max_drawdown
         if (self.peak - equity) * denominator >= self._capital * numerator:
             money = self._instrument.money_text
             self._state.latch(
@@ -86,7 +92,7 @@ class LossGuard:
             )
 
     def _check_volume(self, day_volume: int, now_ns: int) -> None:
-        if day_volume < self._limits.max_trading_volume:
+        if day_volume < self.limits.max_trading_volume:
             self._state.release("VOLUME")
         elif not self._state.has_hold("VOLUME"):
             size = self._instrument.size_text
@@ -94,14 +100,14 @@ class LossGuard:
                 "VOLUME",
                 TradingState.REDUCING,
                 f"traded {size(day_volume)} {self._instrument.base} today, the limit is "
-                f"{size(self._limits.max_trading_volume)}",
+                f"{size(self.limits.max_trading_volume)}",
                 "the next UTC day",
                 now_ns,
             )
 
     def _check_position(self, open_cost: int, unrealised: int, now_ns: int) -> None:
         cost = abs(open_cost)
-        loss, gain = self._limits.stop_loss, self._limits.take_profit
+        loss, gain = self.limits.stop_loss, self.limits.take_profit
         if unrealised < 0 and -unrealised * loss.denominator >= cost * loss.numerator:
             code, what = "STOP_LOSS", "lost"
         elif unrealised > 0 and unrealised * gain.denominator >= cost * gain.numerator:
@@ -121,4 +127,4 @@ class LossGuard:
 
     def state(self) -> Hashable:
         """Everything that future decisions depend on, for the Trader's digest."""
-        return (self.peak,)
+        return (self.peak, "restarts") if self._restarts else (self.peak,)

@@ -62,18 +62,31 @@ class RiskSettings:
         unit="base",
         above=0,
         at_most=1_000_000_000,
+        live=True,
     )
     max_order_notional: Decimal = setting(
-        Decimal(1_000), "R2: largest price times size of an order.", unit="quote", above=0, at_most=100_000
+        Decimal(1_000),
+        "R2: largest price times size of an order.",
+        unit="quote",
+        above=0,
+        at_most=100_000,
+        live=True,
     )
     collar_pct: Decimal = setting(
-        Decimal(2), "R3: no order further than this from the mid.", unit="%", above=0, at_most=10
+        Decimal(2), "R3: no order further than this from the mid.", unit="%", above=0, at_most=10, live=True
     )
     band_bps: Decimal = setting(
-        Decimal(50), "R4: no quote further than this from the mid.", unit="bp", above=0, at_most=500
+        Decimal(50),
+        "R4: no quote further than this from the mid.",
+        unit="bp",
+        above=0,
+        at_most=500,
+        live=True,
     )
-    max_open_orders: int = setting(20, "R6: open orders.", at_least=1, at_most=200)
-    max_open_orders_per_side: int = setting(10, "R6: open orders of one side.", at_least=1, at_most=100)
+    max_open_orders: int = setting(20, "R6: open orders.", at_least=1, at_most=200, live=True)
+    max_open_orders_per_side: int = setting(
+        10, "R6: open orders of one side.", at_least=1, at_most=100, live=True
+    )
     max_position_base: Decimal | None = setting(
         Decimal("0.25"),
         "R7: largest position with all open orders of a side filled; "
@@ -81,6 +94,7 @@ class RiskSettings:
         unit="base",
         above=0,
         at_most=1_000_000_000,
+        live=True,
     )
     max_gross_notional: Decimal = setting(
         Decimal(10_000),
@@ -88,9 +102,15 @@ class RiskSettings:
         unit="quote",
         above=0,
         at_most=2_000_000,
+        live=True,
     )
     min_free_balance_pct: Decimal = setting(
-        Decimal(5), "R8: share of equity that open buys must leave free.", unit="%", at_least=0, at_most=100
+        Decimal(5),
+        "R8: share of equity that open buys must leave free.",
+        unit="%",
+        at_least=0,
+        at_most=100,
+        live=True,
     )
     max_drawdown_pct: Decimal = setting(
         Decimal(5),
@@ -98,6 +118,7 @@ class RiskSettings:
         unit="% of risk_capital",
         above=0,
         at_most=100,
+        live=True,
     )
     stop_loss_pct: Decimal = setting(
         Decimal(3),
@@ -105,6 +126,7 @@ class RiskSettings:
         unit="% of open cost",
         above=0,
         at_most=100,
+        live=True,
     )
     take_profit_pct: Decimal = setting(
         Decimal(5),
@@ -112,6 +134,7 @@ class RiskSettings:
         unit="% of open cost",
         above=0,
         at_most=1_000,
+        live=True,
     )
     max_trading_volume: Decimal = setting(
         Decimal(100),
@@ -119,6 +142,7 @@ class RiskSettings:
         unit="base",
         above=0,
         at_most=1_000_000_000,
+        live=True,
     )
     risk_capital: Decimal | None = setting(
         None,

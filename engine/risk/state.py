@@ -19,7 +19,8 @@ class TradingState(enum.IntEnum):
     """What may be sent, ever less to the right. Cancels may always be sent.
 
     ACTIVE: everything. REDUCING: only what reduces the position. PAUSED: no quotes; an order that takes
-    may reduce the position. HALTED and KILLED: nothing; KILLED survives a restart.
+    may reduce the position. HALTED and KILLED: nothing but what a flatten asked for by a person sends;
+    KILLED survives a restart.
     """
 
     ACTIVE = 0
@@ -44,13 +45,15 @@ class Restriction:
 class RiskState:
     """The latch and the holds of one Trader."""
 
-    __slots__ = ("_holds", "_latch", "effective")
+    __slots__ = ("_holds", "_latch", "effective", "is_flattening")
 
     def __init__(self) -> None:
         self._latch: Restriction | None = None
         self._holds: dict[str, Restriction] = {}
         self.effective = TradingState.ACTIVE
         """The most restrictive of the latch and all holds."""
+        self.is_flattening = False
+        """True while a flatten asked for by a person is under way: the one exemption in HALTED and KILLED."""
 
     def latch(self, state: TradingState, code: str, reason: str, now_ns: int) -> bool:
         """Move the latch to the right; one that is as far already stays as it is.
@@ -86,13 +89,34 @@ class RiskState:
         """A person stops the quoting; True when the effective state became more restrictive."""
         return self.hold(OPERATOR_HOLD, TradingState.PAUSED, reason, "a person resumes", now_ns)
 
+    def flatten(self, reason: str, now_ns: int) -> bool:
+        """A person wants the position closed: quoting stays paused until a person resumes.
+
+        True when the effective state became more restrictive.
+        """
+        self.is_flattening = True
+        return self.pause(reason, now_ns)
+
+    def end_flatten(self) -> None:
+        """The position is closed, or is not to be closed any more; the pause stays."""
+        self.is_flattening = False
+
     def resume(self) -> bool:
-        """A person lets quoting go on: ends every pause, whoever asked for it. False when there is none."""
+        """A person lets quoting go on: ends every pause, whoever asked for it, and a flatten.
+
+        False when there is no pause.
+        """
+        self.is_flattening = False
         paused = [code for code, hold in self._holds.items() if hold.state is TradingState.PAUSED]
         for code in paused:
             del self._holds[code]
         self._settle()
         return bool(paused)
+
+    @property
+    def latched(self) -> Restriction | None:
+        """The latch, if there is one."""
+        return self._latch
 
     def reset(self) -> None:
         """A person takes the latch back; holds stay. Raises `OrderError` when nothing is latched."""
@@ -106,9 +130,15 @@ class RiskState:
         holds = tuple(self._holds.values())
         return holds if self._latch is None else (self._latch, *holds)
 
+    @property
+    def worst(self) -> Restriction | None:
+        """The most restrictive of them, the latch before a hold that goes as far; None while ACTIVE."""
+        return max(self.restrictions(), key=lambda restriction: restriction.state, default=None)
+
     def state(self) -> Hashable:
         """Everything that future decisions depend on, for the Trader's digest."""
-        return tuple((r.code, r.state.name, r.since_ns) for r in self.restrictions())
+        restrictions = tuple((r.code, r.state.name, r.since_ns) for r in self.restrictions())
+        return (*restrictions, "flattening") if self.is_flattening else restrictions
 
     def _settle(self) -> bool:
         before = self.effective

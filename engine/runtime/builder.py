@@ -12,7 +12,7 @@ from engine.core.clock import Clock, ManualClock
 from engine.core.errors import UsageError
 from engine.core.instrument import Instrument
 from engine.core.ledger import Ledger
-from engine.core.order_manager import OrderManager, RefreshPolicy
+from engine.core.order_manager import OrderManager
 from engine.exchange.account import Account
 from engine.exchange.coinbase.products import catalogue, reference_prices
 from engine.exchange.coinbase.session import FeedCounters
@@ -26,6 +26,7 @@ from engine.risk.state import RiskState
 from engine.runtime.desk import Desk
 from engine.runtime.engine import Engine, Observer
 from engine.runtime.instruments import recorded_instruments
+from engine.runtime.settings_change import LiveSettings, refresh_policy, risk_limits
 from engine.strategy.basic import BasicMarketMaker
 from engine.trader import Trader
 
@@ -132,29 +133,21 @@ def _opening_quote(config: Config, instrument: Instrument) -> int:
 def build_trader(config: Config, instrument: Instrument, number: int, *, displays_own: bool) -> Trader:
     """A Trader with everything it needs; `number` keeps the client ids of an engine's Traders apart."""
     opening = _opening_quote(config, instrument)
-    limits = config.risk.limits(instrument, config.strategy.max_position)
-    risk = RiskState()
+    limits, risk = risk_limits(config, instrument), RiskState()
+    strategy = BasicMarketMaker(instrument, config.strategy)
+    ids = ClientIds(config.simulator.seed % 2**32 * 256 + number)
+    orders = OrderManager(instrument, ids, refresh_policy(config.strategy))
+    gate, guard = RiskGate(instrument, limits, risk), LossGuard(instrument, limits, risk, opening)
     return Trader(
         instrument,
-        BasicMarketMaker(instrument, config.strategy),
-        OrderManager(instrument, ClientIds(config.simulator.seed % 2**32 * 256 + number), _refresh(config)),
+        strategy,
+        orders,
         Ledger(instrument, opening),
-        RiskGate(instrument, limits, risk),
+        gate,
         risk,
-        LossGuard(instrument, limits, risk, opening),
+        guard,
         opening_quote=opening,
         opening_base=instrument.lots_floor(config.engine.opening_base_balance),
         displays_own=displays_own,
-    )
-
-
-def _refresh(config: Config) -> RefreshPolicy:
-    strategy = config.strategy
-    return RefreshPolicy(
-        reprice_tolerance_ticks=strategy.reprice_tolerance_ticks,
-        min_quote_life_ns=strategy.min_quote_life_ms * _MS,
-        max_order_age_ns=strategy.order_timeout_ms * _MS,
-        wait_cancel_ack=strategy.wait_cancel_ack,
-        cancel_retry_ns=strategy.cancel_retry_interval_ms * _MS,
-        post_fill_pause_ns=strategy.post_fill_pause_ms * _MS,
+        reconfigure=LiveSettings(config, strategy, orders, gate, guard),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.core.events import AnyCommand, MarketEvent, OrderEvent
 from engine.core.queues import BoundedQueue, Overflow, QueueCounters
 from engine.exchange.protocol import Venue
+from engine.runtime.watcher import DeskWatcher
 from engine.telemetry.latency import LatencyRecorder
 from engine.trader import Trader
 
@@ -26,6 +27,7 @@ class Desk:
         "product",
         "trader",
         "venue",
+        "watcher",
     )
 
     def __init__(self, trader: Trader, venue: Venue) -> None:
@@ -33,6 +35,7 @@ class Desk:
         self.trader = trader
         self.venue = venue
         self.latency = LatencyRecorder()
+        self.watcher = DeskWatcher(trader, venue)
         self.market_events: BoundedQueue[MarketEvent] = BoundedQueue(
             f"{self.product} market data", MARKET_CAPACITY, Overflow.REFUSE
         )

@@ -9,22 +9,26 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 from engine.core.clock import Clock, ManualClock
-from engine.core.errors import PinnacleError
+from engine.core.errors import PinnacleError, UsageError
 from engine.core.events import (
     Alert,
     AnyCommand,
     AnyEvent,
+    Answer,
     CancelOrder,
     FeedState,
     OperatorAction,
     OperatorCommand,
+    SettingsChange,
     Severity,
 )
+from engine.core.own_orders import OwnOrder
 from engine.exchange.protocol import Feed
 from engine.runtime.desk import Desk
 from engine.runtime.pacer import Pacer
 from engine.runtime.stages import ExecutionStage, MarketDataStage, MonitoringStage, StrategyStage
-from engine.runtime.supervisor import ALERTS, Supervisor
+from engine.runtime.supervisor import ALERTS, StageFailure, Supervisor
+from engine.telemetry.histogram import Histogram
 
 PROOF_WITHIN_NS = 5_000_000_000
 """Engine time that a shutdown waits for the venue's evidence."""
@@ -44,6 +48,8 @@ class WakeUp(NamedTuple):
     """What was sent."""
     positions: Mapping[str, int]
     """By fill id, the position in lots after each fill that was booked; a repeated fill is not in it."""
+    ended: Sequence[OwnOrder] = ()
+    """The orders that cannot trade any more from this wake-up on, each once, in the order they ended."""
 
 
 class Observer(Protocol):
@@ -75,7 +81,8 @@ class Engine:
     """Drives feeds, desks and venues on one clock.
 
     Each wake-up runs market data -> strategy -> execution to completion at one moment of engine time:
-    the next one at which a feed, a venue, a timer or the status is due.
+    the next one at which a feed, a venue, a timer or the status is due. Between two wake-ups a person may
+    `tell` the Traders something, from the same event loop.
     """
 
     def __init__(
@@ -110,21 +117,85 @@ class Engine:
         self.before_step: Callable[[], Awaitable[None]] | None = None
         """Awaited before every step while trading, never while closing: somebody may have to keep up. It
         must return when the engine is interrupted."""
-        self._interrupt = asyncio.Event()
+        self.lateness = Histogram()
+        """How late each wake-up came against the moment it was due, in real ns; empty at full speed."""
         self._interrupts: list[tuple[str, int]] = []
-        self._undisturbed = asyncio.Event()
+        self._disturbed = asyncio.Event()
+        """Set when what the loop waits for may not be what is due next."""
+        self._is_closing = False
+        self._pacer: Pacer | None = None
+        self._awaited_ns = clock.monotonic_ns()
+        """The moment of engine time that the loop waits for; nothing happens by itself before it."""
 
     def interrupt(self, reason: str, exit_code: int) -> None:
         """Ask for an orderly end; further calls shorten the waiting for proof, never the list."""
         self._interrupts.append((reason, exit_code))
-        self._interrupt.set()
+        self._disturbed.set()
+
+    def tell(self, product: str | None, action: OperatorAction, reason: str) -> dict[str, Answer]:
+        """Hand a person's command to the Trader of a product, or to all of them (None), at once.
+
+        The answers, by product. Cancels and orders that follow have been sent on return. A Trader or a
+        venue that fails over it ends the run, which cancels all orders. Raises `UsageError`, with nothing
+        done, for a product that is not traded here.
+        """
+        if product is not None and product not in self.desks:
+            raise UsageError(
+                f"{product} is not traded here, nothing was done; products: {', '.join(self.desks)}"
+            )
+        desks = self.desks.values() if product is None else (self.desks[product],)
+        now, wall = self._present()
+        return {
+            desk.product: self._ask(desk, OperatorCommand(desk.product, now, wall, action, reason))
+            for desk in desks
+        }
+
+    def change_settings(self, changes: Mapping[str, str]) -> dict[str, Answer]:
+        """Put settings into force in every Trader at once; see `SettingsChange`. The answers, by product.
+
+        Check them first with `engine.runtime.settings_change`: each Trader refuses what is not valid, but
+        only for itself.
+        """
+        now, wall = self._present()
+        return {
+            desk.product: self._ask(desk, SettingsChange(desk.product, now, wall, dict(changes)))
+            for desk in self.desks.values()
+        }
+
+    def possibly_open(self) -> dict[str, tuple[str, ...]]:
+        """By product, the client ids of orders that the venue lists or that we have no proof of an end for.
+
+        Empty tuples are the proof that nothing is open.
+        """
+        return {product: tuple(self._possibly_open(desk)) for product, desk in self.desks.items()}
+
+    def _present(self) -> tuple[int, int]:
+        """The present engine and wall time: the clock is moved on, never beyond what is awaited."""
+        now = None if self._pacer is None else self._pacer.now_ns()
+        if now is not None:
+            self.clock.advance_to(min(now, self._awaited_ns))
+        return self.clock.monotonic_ns(), self.clock.wall_ns()
+
+    def _ask(self, desk: Desk, asked: OperatorCommand | SettingsChange) -> Answer:
+        commands: Sequence[AnyCommand] = ()
+        try:
+            self._supervisor.run(self._strategy.name, lambda: self._strategy.tell(desk, asked))
+            commands = self._supervisor.run(self._execution.name, lambda: self._execution.step(desk))
+            answer = desk.trader.answer
+        except StageFailure as failure:
+            if not self._is_closing:
+                self.interrupt(str(failure), failure.exit_code)
+            answer = Answer(False, str(failure))
+        self._disturbed.set()
+        self._show(desk, [asked], commands)
+        return answer
 
     async def run(self) -> Outcome:
         """Run until the duration has passed, the recording has ended, or somebody interrupts.
 
         All orders are cancelled at the end, whatever the reason, and the venue's listing proves it.
         """
-        pacer = Pacer(self._real, self._speed, self.clock.monotonic_ns())
+        pacer = self._pacer = Pacer(self._real, self._speed, self.clock.monotonic_ns())
         try:
             reason, code = await self._trade(pacer)
         except PinnacleError as error:
@@ -140,7 +211,8 @@ class Engine:
     async def _trade(self, pacer: Pacer) -> tuple[str, int]:
         for desk in self.desks.values():
             desk.trader.strategy.start()
-        while True:
+        while not self._interrupts:
+            self._disturbed.clear()
             due = self._next_due_ns()
             if due is None:
                 return "the recording has ended", EXIT_DONE
@@ -149,11 +221,10 @@ class Engine:
                 due = self._end_ns
             if self.before_step is not None:
                 await self.before_step()
-            await self._run_until(due, pacer, self._interrupt)
-            if self._interrupts:
-                return self._interrupts[0]
-            if is_last:
+            is_done = await self._run_until(due, pacer)
+            if is_last and is_done and not self._interrupts:
                 return "the duration has passed", EXIT_DONE
+        return self._interrupts[0]
 
     def _next_due_ns(self) -> int | None:
         """When the desks have something to do next; None when nothing can happen any more."""
@@ -163,23 +234,29 @@ class Engine:
             due.append(self._next_timer_ns)
         return min(due, default=None)
 
-    async def _run_until(self, due_ns: int, pacer: Pacer, interrupt: asyncio.Event) -> None:
-        """Wait for a moment of engine time and do what is due then; leave it undone when interrupted.
+    async def _run_until(self, due_ns: int, pacer: Pacer) -> bool:
+        """Wait for a moment of engine time and do what is due then; False, left undone, when disturbed.
 
         Monitoring comes at its own moments, without a wake-up of the desks: whether and how often
         somebody looks must not change what is traded.
         """
         while (look_ns := self._monitoring.next_due_ns) < due_ns:
-            await pacer.until(look_ns, interrupt)
-            if interrupt.is_set():
-                return
+            if not await self._reach(look_ns, pacer):
+                return False
             self.clock.advance_to(look_ns)
             self._look(look_ns)
-        await pacer.until(due_ns, interrupt)
-        if interrupt.is_set():
-            return
+        if not await self._reach(due_ns, pacer):
+            return False
+        if (late_ns := pacer.late_ns(due_ns)) is not None:
+            self.lateness.record(max(0, late_ns))
         self._step(due_ns)
         self._look(due_ns)
+        return True
+
+    async def _reach(self, at_ns: int, pacer: Pacer) -> bool:
+        self._awaited_ns = at_ns
+        await pacer.until(at_ns, self._disturbed)
+        return not self._disturbed.is_set()
 
     def _look(self, now_ns: int) -> None:
         if self._monitoring.claim(now_ns):
@@ -208,13 +285,15 @@ class Engine:
         """Whoever watches must not be able to stop the trading."""
         alerts = desk.trader.drain_alerts()
         fills = desk.trader.drain_fills()
-        wake = WakeUp(events, commands, {fill.fill_id: position for fill, position in fills})
+        positions = {fill.fill_id: position for fill, position in fills}
+        wake = WakeUp(events, commands, positions, desk.trader.orders.drain_ended())
         self._supervisor.watch("observer", partial(self._observer.on_wake_up, desk, wake))
         if alerts:
             self._supervisor.watch(ALERTS, partial(self._observer.on_alerts, desk, alerts))
 
     async def _close(self, pacer: Pacer, reason: str) -> tuple[str, ...]:
         """Cancel everything and wait for the venue's proof; the ids it could not give."""
+        self._is_closing = True
         for desk in self.desks.values():
             self._cancel_all(desk, reason)
         deadline = self.clock.monotonic_ns() + PROOF_WITHIN_NS
@@ -225,13 +304,14 @@ class Engine:
                 deadline = min(deadline, self.clock.monotonic_ns() + HURRIED_PROOF_WITHIN_NS)
             if len(self._interrupts) > 2:
                 break
+            self._disturbed.clear()
             try:
                 due = self._next_due_ns()
                 if due is None:
                     due = self._next_timer_ns  # cancels are repeated while nothing else happens
                 if due > deadline:
                     break
-                await self._run_until(due, pacer, self._undisturbed)
+                await self._run_until(due, pacer)
             except Exception:
                 # The failed part has reported itself. What is left is the venue's own listing; and time
                 # must go on, or the same failure would fall due for ever.

@@ -24,16 +24,30 @@ class Pacer:
         self._real_origin = clock.monotonic_ns()
         self._last_yield = self._real_origin
 
-    async def until(self, engine_ns: int, interrupt: asyncio.Event) -> None:
-        """Return when real time has reached `engine_ns`, or at once when `interrupt` is set."""
+    def now_ns(self) -> int | None:
+        """Engine time by the real clock; None at full speed, where the real clock says nothing."""
+        if self._speed is None:
+            return None
+        return self._engine_origin + int((self._clock.monotonic_ns() - self._real_origin) * self._speed)
+
+    def late_ns(self, engine_ns: int) -> int | None:
+        """Real nanoseconds since `engine_ns` was due, below 0 before it; None at full speed."""
+        if self._speed is None:
+            return None
+        return self._clock.monotonic_ns() - self._real_ns(engine_ns, self._speed)
+
+    def _real_ns(self, engine_ns: int, speed: float) -> int:
+        return self._real_origin + int((engine_ns - self._engine_origin) / speed)
+
+    async def until(self, engine_ns: int, disturbed: asyncio.Event) -> None:
+        """Return when real time has reached `engine_ns`, or at once when `disturbed` is set."""
         now = self._clock.monotonic_ns()
         if self._speed is not None:
-            due = self._real_origin + int((engine_ns - self._engine_origin) / self._speed)
-            wait = due - now
+            wait = self._real_ns(engine_ns, self._speed) - now
             if wait > 0:
                 try:
                     async with asyncio.timeout(wait / 1e9):
-                        await interrupt.wait()
+                        await disturbed.wait()
                 except TimeoutError:
                     pass
                 self._last_yield = self._clock.monotonic_ns()

@@ -16,6 +16,7 @@ from engine.core.events import (
     CancelOrder,
     MarketEvent,
     OperatorCommand,
+    SettingsChange,
     SubmitOrder,
     Timer,
 )
@@ -118,9 +119,9 @@ class StrategyStage:
         events.append(timer)
         return events
 
-    def tell(self, desk: Desk, operator: OperatorCommand) -> None:
-        """Hand a person's command to the Trader at once."""
-        for command in desk.trader.on_event(operator):
+    def tell(self, desk: Desk, asked: OperatorCommand | SettingsChange) -> None:
+        """Hand to the Trader at once what a person asks; its `answer` then says what became of it."""
+        for command in desk.trader.on_event(asked):
             desk.commands.push(command)
 
 

@@ -38,12 +38,24 @@ class BasicMarketMaker:
         self.instrument = instrument
         self._parameters = BasicParameters(instrument, settings)
         self._volatility = Volatility()
-        self._stress = StressGauge(
-            float(settings.volatility_threshold), settings.market_stress_check_ms * 1_000_000
-        )
+        self._stress = StressGauge(self._parameters.stress_threshold, self._parameters.stress_interval_ns)
         self._is_running = False
         self._decided_ns: int | None = None
         self._hedged_ns: int | None = None
+
+    def configure(self, settings: BasicSettings) -> None:
+        """Other settings from the next decision on; what was learnt of the market stays.
+
+        Raises `UsageError`, with nothing changed, for settings that are invalid or that the instrument
+        cannot express.
+        """
+        self._parameters = parameters = BasicParameters(self.instrument, settings)
+        self._stress.configure(parameters.stress_threshold, parameters.stress_interval_ns)
+
+    @property
+    def settings(self) -> BasicSettings:
+        """The settings in force."""
+        return self._parameters.settings
 
     @property
     def is_running(self) -> bool:

@@ -49,6 +49,8 @@ class BasicParameters:
         "skew_factor",
         "slots",
         "stress_factor",
+        "stress_interval_ns",
+        "stress_threshold",
         "target",
         "tick_units",
         "words",
@@ -72,6 +74,8 @@ class BasicParameters:
         self.imbalance_threshold = float(settings.imbalance_threshold)
         self.imbalance_weight = float(2 * settings.volume_weight_factor)
         self.stress_factor = float(settings.spread_widen_factor)
+        self.stress_threshold = float(settings.volatility_threshold)
+        self.stress_interval_ns = settings.market_stress_check_ms * _NS_PER_MS
         self.skew_by_half_spread = settings.inventory_skew_unit == "half_spread"
         unit = 1 if self.skew_by_half_spread else _BP
         self.skew_factor = float(settings.inventory_skew_factor * unit)

@@ -74,11 +74,18 @@ class StressGauge:
 
     def __init__(self, threshold: float, interval_ns: int) -> None:
         self.is_stressed = False
+        self._calm_checks = 0
+        self._next_ns: int | None = None
+        self._interval_ns = interval_ns
+        self.configure(threshold, interval_ns)
+
+    def configure(self, threshold: float, interval_ns: int) -> None:
+        """Another threshold and interval; the judgement so far stays, the next check comes by them."""
+        if self._next_ns is not None:
+            self._next_ns += interval_ns - self._interval_ns
         self._threshold = threshold
         self._calm_below = _CALM_SHARE * threshold
         self._interval_ns = interval_ns
-        self._calm_checks = 0
-        self._next_ns: int | None = None
 
     def judge(self, now_ns: int, volatility: float) -> None:
         """Check if a check is due."""

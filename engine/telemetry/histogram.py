@@ -6,6 +6,9 @@ is known to 1/32 at worst; below 64 it is exact.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from itertools import accumulate
+from math import isqrt
 from typing import Final
 
 _SUB_BITS: Final = 5
@@ -14,11 +17,18 @@ _VALUE_BITS: Final = 42
 _TOP: Final = (1 << _VALUE_BITS) - 1
 _BUCKETS: Final = (_VALUE_BITS - _SUB_BITS + 1) * _SUB_BUCKETS
 
+_QUARTER_OCTAVES: Final = sorted({isqrt(isqrt(1 << quarter)) for quarter in range(4 * _VALUE_BITS + 1)})
+"""2**(n / 4), rounded down: the upper ends of the bins for people. Near 1 some of them are the same."""
+
 
 def _highest_of(index: int) -> int:
     """The largest value that falls into a bucket."""
     shift = max(0, (index >> _SUB_BITS) - 1)
     return ((index - (shift << _SUB_BITS) + 1) << shift) - 1
+
+
+_BIN_OF: Final = [bisect_left(_QUARTER_OCTAVES, _highest_of(index)) for index in range(_BUCKETS)]
+"""By bucket, the bin it belongs to."""
 
 
 class Histogram:
@@ -56,18 +66,13 @@ class Histogram:
         return self._values_at((per_mille,))[0]
 
     def _values_at(self, ranks_per_mille: tuple[int, ...]) -> list[int]:
-        """Quantiles in one walk; the ranks must rise."""
-        total = self.count
-        found: list[int] = []
-        seen = 0
-        for index, count in enumerate(self._counts):
-            seen += count
-            while len(found) < len(ranks_per_mille) and count:
-                rank = max(1, -(-ranks_per_mille[len(found)] * total // 1000))
-                if seen < rank:
-                    break
-                found.append(min(_highest_of(index), self.max) if index < _BUCKETS - 1 else self.max)
-        return found or [0] * len(ranks_per_mille)
+        """Quantiles of one moment."""
+        seen = list(accumulate(self._counts))
+        if not (total := seen[-1]):
+            return [0] * len(ranks_per_mille)
+        # The first bucket up to which as many values were seen as the rank says.
+        indices = [bisect_left(seen, max(1, -(-rank * total // 1000))) for rank in ranks_per_mille]
+        return [min(_highest_of(i), self.max) if i < _BUCKETS - 1 else self.max for i in indices]
 
     def summary(self) -> dict[str, int]:
         """p50, p90, p99, p999, max and count."""
@@ -82,3 +87,25 @@ class Histogram:
     def buckets(self) -> list[tuple[int, int]]:
         """(highest value, count) of every bucket that is not empty, rising."""
         return [(_highest_of(index), count) for index, count in enumerate(self._counts) if count]
+
+    def bins(self, most: int = 80) -> list[tuple[int, int]]:
+        """(upper end, count) of neighbouring bins of a quarter octave each, rising, for a picture.
+
+        From the first to the last bin that is not empty, with the empty ones between. Where these are more
+        than `most`, neighbours are put together: the picture always holds every value.
+        """
+        counts: dict[int, int] = {}
+        for place, count in zip(_BIN_OF, self._counts, strict=True):
+            if count:
+                counts[place] = counts.get(place, 0) + count
+        if not counts:
+            return []
+        first, last = min(counts), max(counts)
+        width = -(-(last - first + 1) // most)
+        return [
+            (
+                _QUARTER_OCTAVES[min(start + width, last + 1) - 1],
+                sum(counts.get(place, 0) for place in range(start, start + width)),
+            )
+            for start in range(first, last + 1, width)
+        ]

@@ -171,7 +171,12 @@ class Markouts:
     @property
     def waiting(self) -> int:
         """Fills whose last horizon is still to come."""
-        return max(len(row) for row in self._rows)
+        return max(self.waiting_by_horizon)
+
+    @property
+    def waiting_by_horizon(self) -> tuple[int, ...]:
+        """Fills that a horizon is still to come for, in the order of `horizons_ns`."""
+        return tuple(len(row) for row in self._rows)
 
     def _sums_of(self, group: str) -> tuple[MarkoutSums, ...]:
         sums = self._groups.get(group)

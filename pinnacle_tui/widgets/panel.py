@@ -6,7 +6,7 @@ row last changed. One changed row costs one strip (terminal notes: `render_line`
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -53,6 +53,17 @@ class Panel(Widget, can_focus=True):
         """A few words at the right of the heading."""
         return ""
 
+    def remark_style(self, scene: Scene) -> str:
+        """How loud the remark is."""
+        return "muted"
+
+    def state(self) -> dict[str, Any]:
+        """What is worth remembering for the next run."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Be as `state` says; what is no sensible value in it is ignored."""
+
     # -- for the screen --------------------------------------------------------------------------
 
     def show(self, scene: Scene) -> None:
@@ -83,8 +94,10 @@ class Panel(Widget, can_focus=True):
         scene, (width, height) = self.scene, self.size
         if scene is None or not width or not height:
             return
-        rows: list[Row] = [self._heading(scene, width)] if self.HAS_HEADING else []
-        rows += self.rows(scene, width, height - len(rows))
+        # The heading comes last: it may tell of what the rows have found (a place in a list).
+        rows = list(self.rows(scene, width, height - self.HAS_HEADING))
+        if self.HAS_HEADING:
+            rows = [self._heading(scene, width), *rows]
         del rows[height:]
         rows += [()] * (height - len(rows))
         is_whole = width != self._drawn_width or scene.is_stale != self._drawn_stale
@@ -105,12 +118,12 @@ class Panel(Widget, can_focus=True):
 
     def _heading(self, scene: Scene, width: int) -> Row:
         number = f"{self.number} " if self.number is not None else ""
-        remark = self.remark(scene)
+        remark, style = self.remark(scene), self.remark_style(scene)
         room = max(0, width - cell_len(remark) - 1)
         title = left(f"{number}{self.TITLE}", room) + " "
         if self.has_focus:
-            return ((title, "text bold on focus"), (remark, "text on focus"))
-        return ((title, "title bold"), (remark, "muted"))
+            return ((title, "text bold on focus"), (remark, "text on focus" if style == "muted" else style))
+        return ((title, "title bold"), (remark, style))
 
     def _strip(self, row: Row, width: int, is_stale: bool) -> Strip:
         style = self._palette.style

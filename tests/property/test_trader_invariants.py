@@ -36,17 +36,19 @@ from engine.core.events import (
     OrderExpired,
     OrderFilled,
     OrderRejected,
+    SettingsChange,
     SubmitOrder,
     Timer,
 )
 from engine.core.order import OrderState, Side
+from engine.risk.state import TradingState
 from engine.runtime.builder import build_trader
 from engine.trader import Trader
 
 SEEN: Counter[str] = Counter()
 """What happened over all examples, so that nothing is proven about nothing."""
 
-LIMIT_LOTS, LIMIT_NOTIONAL, LIMIT_POSITION, LIMIT_GROSS = 60, 700, 150, 1_800
+LIMIT_NOTIONAL, LIMIT_GROSS = 700, 1_800
 CONFIG = configured(
     strategy__order_quantity=D("0.02"),
     strategy__max_position=D("0.1"),
@@ -68,6 +70,22 @@ CONFIG = configured(
     engine__opening_quote_balance=D(5_000),
 )
 MID = 1_000_000
+
+# Live settings with the number that this file's own checks use for each text.
+CHANGES: dict[str, tuple[tuple[str, int], ...]] = {
+    "risk.max_order_size_base": (("0.06", 60), ("0.03", 30), ("0.011", 11)),
+    "risk.max_order_notional": (("700", 700), ("350", 350)),
+    "risk.max_position_base": (("0.15", 150), ("0.07", 70)),
+    "risk.max_gross_notional": (("1800", 1_800), ("900", 900)),
+    "risk.max_open_orders_per_side": (("4", 4), ("2", 2)),
+    "risk.max_open_orders": (("7", 7), ("5", 5)),
+    "strategy.max_position": (("0.1", 100), ("0.05", 50)),
+    "strategy.levels": (("3", 3), ("1", 1)),
+    "strategy.base_spread_bps": (("4", 4), ("9", 9), ("0.5", 0)),  # below the minimum: refused
+    "strategy.post_fill_pause_ms": (("0", 0), ("400", 400)),
+    "strategy.wait_cancel_ack": (("true", 1), ("false", 0)),
+    "risk.stop_loss_pct": (("0.5", 0), ("3", 0)),
+}
 
 
 def fresh() -> Trader:
@@ -95,6 +113,11 @@ class TraderMachine(RuleBasedStateMachine):
         self.mid = MID
         self.is_live = False
         self.cut: tuple[int, Trader] | None = None
+        self.limits = {key: choices[0][1] for key, choices in CHANGES.items()}
+        self.flatten_asked = False
+        """Whether a person's flatten may still be under way."""
+        self.must_not_quote = False
+        """True from a flatten until a person resumes."""
 
     # -- driving ---------------------------------------------------------------------------------
 
@@ -118,9 +141,9 @@ class TraderMachine(RuleBasedStateMachine):
         assert bid is not None
         assert ask is not None
         assert self.is_live
-        price, lots, sign = order.price, order.size, int(order.side)
-        assert 0 < lots <= LIMIT_LOTS  # R1
-        assert price * lots <= LIMIT_NOTIONAL * 100 * 1_000  # R2: cents times thousandths
+        price, lots, sign, limits = order.price, order.size, int(order.side), self.limits
+        assert 0 < lots <= limits["risk.max_order_size_base"]  # R1
+        assert price * lots <= limits["risk.max_order_notional"] * 100 * 1_000  # R2: cents times thousandths
         assert abs(2 * price - bid - ask) * 100 <= bid + ask  # R3: 1 %
         if order.purpose == "quote":  # R4
             assert order.post_only
@@ -128,12 +151,27 @@ class TraderMachine(RuleBasedStateMachine):
             assert abs(2 * price - bid - ask) * 10_000 <= 50 * (bid + ask)
         same = [o for o in self.open.values() if o.side is order.side]
         other = [o for o in self.open.values() if o.side is not order.side]
-        assert len(same) < 4  # R6
-        assert len(same) + len(other) < 7
+        assert len(same) < limits["risk.max_open_orders_per_side"]  # R6
+        assert len(same) + len(other) < limits["risk.max_open_orders"]
         resting = sum(o.size - self.filled[o.client_id] for o in same)
         worst = sign * position + resting + lots
-        assert worst <= LIMIT_POSITION  # R7
-        assert worst * (bid + ask) <= 2 * LIMIT_GROSS * 100 * 1_000  # R8
+        assert worst <= limits["risk.max_position_base"]  # R7
+        assert worst * (bid + ask) <= 2 * limits["risk.max_gross_notional"] * 100 * 1_000  # R8
+        if order.purpose == "quote":
+            assert worst <= limits["strategy.max_position"]
+            assert not self.must_not_quote
+        # The table of trading states, and its one exemption.
+        state = self.trader.risk.effective
+        if order.purpose == "flatten":
+            assert self.flatten_asked
+            assert order.reduce_only
+        else:
+            assert state < TradingState.HALTED
+        if state is not TradingState.ACTIVE:
+            assert sign * position < 0
+            assert lots + resting <= abs(position), "it could turn the position around"
+        if state >= TradingState.HALTED:
+            SEEN["flatten while halted"] += 1
         for o in other:  # 14: it cannot meet our own
             assert o.price is not None
             assert sign * (price - o.price) < 0
@@ -253,9 +291,63 @@ class TraderMachine(RuleBasedStateMachine):
         self.tell(FeedStatus("X-USD", self.now, self.now, FeedState.STALE, "gap"))
         SEEN["stale"] += 1
 
-    @rule(action=st.sampled_from([OperatorAction.PAUSE, OperatorAction.RESUME, OperatorAction.CANCEL_ALL]))
+    @rule(
+        action=st.sampled_from(
+            [
+                OperatorAction.PAUSE,
+                OperatorAction.RESUME,
+                OperatorAction.RESUME,
+                OperatorAction.CANCEL_ALL,
+                OperatorAction.FLATTEN,
+                OperatorAction.KILL,
+                OperatorAction.REARM,
+            ]
+        )
+    )
+    def person_asks(self, action: OperatorAction) -> None:
+        self.person_acts(action)
+
     def person_acts(self, action: OperatorAction) -> None:
+        state, was_latched = self.trader.risk, self.trader.risk.latched is not None
+        before = state.effective
+        if action is OperatorAction.FLATTEN:
+            self.flatten_asked = self.must_not_quote = True
+        elif action is OperatorAction.RESUME:
+            self.flatten_asked = self.must_not_quote = False
+        elif action is OperatorAction.KILL:
+            self.flatten_asked = False
+        sent_before = len(self.sent)
         self.tell(OperatorCommand("X-USD", self.now, self.now, action, "said the test"))
+        assert all(isinstance(command, CancelOrder) for command in self.sent[sent_before:])
+        if action is OperatorAction.FLATTEN:
+            assert state.effective is max(before, TradingState.PAUSED)
+        elif action is OperatorAction.REARM:
+            assert self.trader.answer.is_taken is was_latched
+            assert state.latched is None
+        SEEN[f"{action} taken" if self.trader.answer.is_taken else f"{action} refused"] += 1
+
+    @precondition(lambda self: self.position)
+    @rule(rounds=st.integers(2, 4))
+    def person_flattens_and_the_venue_keeps_up(self, rounds: int) -> None:
+        self.person_acts(OperatorAction.FLATTEN)
+        self.venue_keeps_up(rounds)
+
+    @precondition(lambda self: self.trader.risk.latched)
+    @rule()
+    def person_rearms_and_resumes(self) -> None:
+        self.person_acts(OperatorAction.REARM)
+        self.person_acts(OperatorAction.RESUME)
+
+    @rule(first=st.sampled_from(sorted(CHANGES)), second=st.sampled_from(sorted(CHANGES)), data=st.data())
+    def settings_change(self, first: str, second: str, data: st.DataObject) -> None:
+        chosen = {key: data.draw(st.sampled_from(CHANGES[key])) for key in (first, second)}
+        changes = {key: text for key, (text, _) in chosen.items()}
+        self.tell(SettingsChange("X-USD", self.now, self.now, changes))
+        if self.trader.answer.is_taken:
+            self.limits |= {key: number for key, (_, number) in chosen.items()}
+            SEEN["settings changed"] += 1
+        else:
+            SEEN["settings refused"] += 1
 
     @precondition(lambda self: self.cut is None and len(self.log) > 20)
     @rule()
@@ -301,6 +393,14 @@ class TraderMachine(RuleBasedStateMachine):
             assert order.filled == self.filled[client_id]
 
     @invariant()
+    def a_flatten_is_somebodys_wish(self) -> None:
+        """One that runs was asked for and pauses; one that has ended leaves the pause."""
+        risk = self.trader.risk
+        assert self.flatten_asked or not risk.is_flattening
+        if self.must_not_quote:
+            assert risk.effective >= TradingState.PAUSED
+
+    @invariant()
     def ids_rise(self) -> None:
         """17."""
         ids = [command.client_id for command in self.sent if isinstance(command, SubmitOrder)]
@@ -341,10 +441,15 @@ def run(examples: int, steps: int, *, derandomize: bool) -> None:
 
 
 def test_invariants_14_to_26_of_the_trader(seen: Counter[str]) -> None:
-    run(120, 50, derandomize=True)
+    run(160, 50, derandomize=True)
     for what in ("sent quote", "cancel", "partial", "full fill", "duplicate fill", "late fill", "stale"):
         assert seen[what] >= 50, f"{what}: {seen}"
     assert seen["sent hedge"] + seen["sent stop_loss"] + seen["sent take_profit"] >= 5, seen
+    for what in ("settings changed", "flatten taken", "sent flatten", "rearm refused"):
+        assert seen[what] >= 50, f"{what}: {seen}"
+    for what in ("settings refused", "rearm taken"):
+        assert seen[what] >= 15, f"{what}: {seen}"
+    assert seen["flatten while halted"] >= 5, seen
     assert seen["copied state and tail"] >= 20
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from engine.core.clock import ManualClock, SystemClock
 from engine.runtime.pacer import Pacer
 
@@ -44,3 +46,20 @@ async def test_speed_divides_the_waiting():
     async with asyncio.timeout(30):
         await pacer.until(10 * S, asyncio.Event())
     assert real.monotonic_ns() - begin >= 10 * S // 1_000
+
+
+@pytest.mark.parametrize("speed", [0.5, 1.0, 4.0])
+def test_engine_time_and_lateness_follow_the_real_clock_at_the_speed(speed: float) -> None:
+    real = ManualClock(7 * S)
+    pacer = Pacer(real, speed, 100 * S)
+    assert pacer.now_ns() == 100 * S
+    real.advance(2 * S)
+    assert pacer.now_ns() == 100 * S + int(2 * speed * S)
+    assert pacer.late_ns(100 * S) == 2 * S
+    assert pacer.late_ns(100 * S + int(3 * speed * S)) == -S
+
+
+def test_full_speed_has_no_present_and_no_lateness() -> None:
+    pacer = Pacer(ManualClock(), None)
+    assert pacer.now_ns() is None
+    assert pacer.late_ns(5) is None

@@ -426,6 +426,43 @@ def test_case_58_halted_for_every_order_and_approved_after_a_person_resets(state
     assert desk.code(desk.order(Side.BUY, 3)) == ""
 
 
+@pytest.mark.parametrize("state", [TradingState.HALTED, TradingState.KILLED])
+def test_the_exemption_is_for_a_flatten_somebody_asked_for_and_only_as_far_as_it_reduces(
+    state: TradingState,
+) -> None:
+    desk = Desk()
+    desk.context.position = 10
+    desk.state.latch(state, "TEST", "", 0)
+
+    def code(side: Side, size: int, purpose: str = "flatten", *, reduce_only: bool = True) -> str:
+        return desk.code(desk.take(side, size, MID - side * -100, purpose, reduce_only=reduce_only))
+
+    assert code(Side.SELL, 10) == state.name, "nobody has asked"
+    desk.state.flatten("asked", 0)
+    assert desk.state.effective is state
+    desk.rest(Side.SELL, 4)
+    assert code(Side.SELL, 7) == state.name, "what rests on that side may fill first"
+    assert code(Side.SELL, 7, reduce_only=False) == state.name
+    assert code(Side.BUY, 3) == state.name
+    assert code(Side.SELL, 6, "stop_loss") == state.name
+    assert code(Side.SELL, 6, "hedge") == state.name
+    assert desk.code(desk.order(Side.SELL, 6)) == state.name
+    assert code(Side.SELL, 6) == ""
+    desk.state.end_flatten()
+    assert code(Side.SELL, 5) == state.name
+
+
+def test_every_other_control_holds_for_a_flatten() -> None:
+    desk = Desk(max_order_size_base=Decimal("0.005"))
+    desk.context.position = 10
+    desk.state.latch(TradingState.HALTED, "TEST", "", 0)
+    desk.state.flatten("asked", 0)
+    assert desk.code(desk.take(Side.SELL, 6, MID, "flatten", reduce_only=True)) == "SIZE"
+    assert desk.code(desk.take(Side.SELL, 5, MID // 2, "flatten", reduce_only=True)) == "COLLAR"
+    desk.context.is_book_live = False
+    assert desk.code(desk.take(Side.SELL, 5, MID, "flatten", reduce_only=True)) == "STALE"
+
+
 # -- fail closed ---------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from engine.core.events import (
     FeedStatus,
     MarketEvent,
     OrderEvent,
+    OrderFilled,
     SubmitOrder,
 )
 from engine.core.instrument import Instrument
@@ -149,6 +150,14 @@ class SimulatedExchange:
         """Client ids of our orders that rest in the book now."""
         return self._desk.working_ids
 
+    def lots_ahead(self, client_id: str) -> int | None:
+        """Strangers' lots before an order of ours at this moment; None while it does not rest."""
+        return self._desk.lots_ahead(client_id)
+
+    def trade_of(self, fill: OrderFilled) -> int:
+        """The number of the trade, on the tape its id, that a fill of ours is a part of."""
+        return self._desk.trade_of(fill)
+
     def resend_book(self) -> None:
         """Publish the whole book again, for whoever lost track of it."""
         self._data.publish(self.now_ns)
@@ -251,3 +260,11 @@ class SimulatorVenue:
     def open_orders(self) -> list[str]:
         """See `Venue`."""
         return self._exchange.open_orders()
+
+    def estimated_ahead(self, client_id: str) -> int | None:
+        """See `Venue`. Exact, and as of now: no latency lies between it and the book."""
+        return self._exchange.lots_ahead(client_id)
+
+    def print_of(self, fill: OrderFilled) -> int | None:
+        """See `Venue`. Always known: our fills and the tape number the same trades."""
+        return self._exchange.trade_of(fill)

@@ -85,6 +85,22 @@ class OrderDesk:
         """Client ids of our orders in the book, oldest first."""
         return list(self._working)
 
+    def lots_ahead(self, client_id: str) -> int | None:
+        """Strangers' lots before an order of ours in its queue, exactly; None while it does not rest."""
+        working = self._working.get(client_id)
+        if working is None or not working.order.is_resting:
+            return None
+        lots, ahead = 0, working.order.previous
+        while ahead is not None:
+            if ahead.owner != OWNER:
+                lots += ahead.remaining
+            ahead = ahead.previous
+        return lots
+
+    def trade_of(self, fill: OrderFilled) -> int:
+        """The number of the trade that a fill sent by this desk is a part of."""
+        return int(fill.fill_id.removeprefix(f"{self._product}-"))
+
     # -- commands ----------------------------------------------------------------------------------
 
     def submit(self, now_ns: int, order: SubmitOrder) -> None:

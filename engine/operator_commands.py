@@ -1,0 +1,193 @@
+"""What a person can ask of a Trader, and what is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from engine.core.errors import UsageError
+from engine.core.events import (
+    Answer,
+    AnyCommand,
+    Event,
+    OperatorAction,
+    OperatorCommand,
+    SettingsChange,
+    Severity,
+)
+from engine.core.instrument import Instrument
+from engine.core.ledger import Ledger
+from engine.core.order import OrderState
+from engine.core.order_manager import OrderManager
+from engine.order_entry import OrderEntry
+from engine.risk.gate import RiskGate
+from engine.risk.loss_guard import LossGuard
+from engine.risk.state import RiskState, TradingState
+from engine.strategy.protocol import Strategy
+
+Reconfigure = Callable[[Mapping[str, str]], None]
+"""Puts changed settings into force, all or none; `UsageError` says why not."""
+Tell = Callable[[Event, Severity, str, str], None]
+
+_NOTHING: Final[tuple[AnyCommand, ...]] = ()
+
+
+class OperatorCommands:
+    """Carries out what a person asks. Every command is answered, none raises for what a person typed."""
+
+    def __init__(
+        self,
+        instrument: Instrument,
+        strategy: Strategy,
+        orders: OrderManager,
+        ledger: Ledger,
+        gate: RiskGate,
+        risk: RiskState,
+        guard: LossGuard,
+        entry: OrderEntry,
+        tell: Tell,
+        reconfigure: Reconfigure,
+    ) -> None:
+        self.is_stopping = False
+        """True from SHUTDOWN on."""
+        self.answer = Answer(False, "nothing was asked yet")
+        """What became of the last command or change of settings."""
+        self.changed_settings: dict[str, str] = {}
+        """Every setting that was changed since the start, with its present text."""
+        self._instrument = instrument
+        self._strategy = strategy
+        self._orders = orders
+        self._ledger = ledger
+        self._gate = gate
+        self._risk = risk
+        self._guard = guard
+        self._entry = entry
+        self._tell = tell
+        self._reconfigure = reconfigure
+        self._actions: dict[OperatorAction, Callable[[OperatorCommand, str], Sequence[AnyCommand]]] = {
+            OperatorAction.PAUSE: self._pause,
+            OperatorAction.RESUME: self._resume,
+            OperatorAction.CANCEL_ALL: self._cancel_all,
+            OperatorAction.FLATTEN: self._flatten,
+            OperatorAction.KILL: self._kill,
+            OperatorAction.REARM: self._rearm,
+            OperatorAction.SHUTDOWN: self._shut_down,
+        }
+
+    def on_command(self, event: OperatorCommand) -> Sequence[AnyCommand]:
+        """Do what is asked, or refuse; `answer` then says which."""
+        self._entry.forget()
+        return self._actions[event.action](event, event.reason or event.action.value)
+
+    def on_settings(self, event: SettingsChange) -> Sequence[AnyCommand]:
+        """Put changed settings into force, or refuse all of them."""
+        gate, limits = self._gate, self._gate.limits
+        try:
+            self._reconfigure(event.changes)
+        except UsageError as error:
+            return self._refuse(event, str(error))
+        self.changed_settings |= event.changes
+        told = ", ".join(f"{key} = {text or 'unset'}" for key, text in event.changes.items())
+        self.answer = Answer(True, f"from now on {told}")
+        self._entry.forget()
+        if gate.limits == limits:
+            return _NOTHING
+        # What rests was judged by the old limits: it goes, and what is wanted is judged by the new ones.
+        gate.on_position(self._ledger.position, event.recv_ns)
+        return self._entry.pull(event.recv_ns)
+
+    # -- the actions -----------------------------------------------------------------------------
+
+    def _pause(self, event: OperatorCommand, reason: str) -> Sequence[AnyCommand]:
+        self._risk.pause(reason, event.recv_ns)
+        commands = self._entry.pull(event.recv_ns)
+        self.answer = Answer(
+            True, f"quoting is paused; {_being_cancelled(commands)}{self._flatten_goes_on()}"
+        )
+        return commands
+
+    def _resume(self, event: OperatorCommand, reason: str) -> Sequence[AnyCommand]:
+        risk, was_flattening = self._risk, self._risk.is_flattening
+        if not risk.resume():
+            return self._refuse(event, f"quoting is not paused{self._restricted()}")
+        ended = f"the flatten has ended with a position of {self._position()}; " if was_flattening else ""
+        self.answer = Answer(True, f"{ended}no pause is left{self._restricted()}")
+        return _NOTHING
+
+    def _cancel_all(self, event: OperatorCommand, reason: str) -> Sequence[AnyCommand]:
+        commands = self._orders.cancel_all(event.recv_ns, reason)
+        self.answer = Answer(True, f"{_being_cancelled(commands)}{self._flatten_goes_on()}")
+        return commands
+
+    def _flatten(self, event: OperatorCommand, reason: str) -> Sequence[AnyCommand]:
+        if self.is_stopping:
+            return self._refuse(event, "the engine is ending: it cancels its orders and sends no new ones")
+        self._risk.flatten(reason, event.recv_ns)
+        commands = self._orders.cancel_all(event.recv_ns, reason)
+        what = f"the position of {self._position()} is being closed" if self._ledger.position else "flat"
+        text = f"{what}; {_being_cancelled(commands)}; quoting is paused until a person resumes"
+        self._tell(event, Severity.WARNING, "FLATTEN", f"flatten: {reason}; {text}")
+        self.answer = Answer(True, text)
+        return commands
+
+    def _kill(self, event: OperatorCommand, reason: str) -> Sequence[AnyCommand]:
+        # Nothing leaves after a kill, so a flatten ends, too; whoever wants it then asks for it again.
+        self._risk.end_flatten()
+        self._risk.latch(TradingState.KILLED, "KILL", reason, event.recv_ns)
+        self._tell(event, Severity.CRITICAL, "KILL", f"kill switch: {reason}; all orders are being cancelled")
+        commands = self._orders.cancel_all(event.recv_ns, reason)
+        self.answer = Answer(True, f"KILLED; {_being_cancelled(commands)}")
+        return commands
+
+    def _rearm(self, event: OperatorCommand, reason: str) -> Sequence[AnyCommand]:
+        latch = self._risk.latched
+        if latch is None:
+            return self._refuse(event, "nothing is latched: there is nothing to take back")
+        self._risk.reset()
+        self._guard.restart()
+        uncertain = sum(o.state is OrderState.UNCERTAIN for o in self._orders.open_orders())
+        doubt = f"; {uncertain} orders have no proven state and count as open" if uncertain else ""
+        text = (
+            f"{latch.state.name} is taken back ({latch.code}: {latch.reason}); drawdown is measured from "
+            f"the present equity on{doubt}{self._restricted()}"
+        )
+        self._tell(event, Severity.WARNING, "REARM", f"rearm: {reason}; {text}")
+        self.answer = Answer(True, text)
+        return _NOTHING
+
+    def _shut_down(self, event: OperatorCommand, reason: str) -> Sequence[AnyCommand]:
+        self.is_stopping = True
+        self._risk.end_flatten()
+        self._strategy.stop()
+        commands = self._orders.cancel_all(event.recv_ns, reason)
+        self.answer = Answer(True, f"the engine is ending; {_being_cancelled(commands)}")
+        return commands
+
+    # -- words -----------------------------------------------------------------------------------
+
+    def _refuse(self, event: Event, text: str) -> Sequence[AnyCommand]:
+        self.answer = Answer(False, text)
+        self._tell(event, Severity.INFO, "REFUSED", text)
+        return _NOTHING
+
+    def _restricted(self) -> str:
+        """What still keeps trading back, to end a sentence with."""
+        worst = self._risk.worst
+        return (
+            "" if worst is None else f"; trading is {worst.state.name}: {worst.reason}, until {worst.release}"
+        )
+
+    def _flatten_goes_on(self) -> str:
+        return "; the flatten goes on, a resume ends it" if self._risk.is_flattening else ""
+
+    def _position(self) -> str:
+        return f"{self._instrument.size_text(self._ledger.position)} {self._instrument.base}"
+
+
+def _being_cancelled(commands: Sequence[AnyCommand]) -> str:
+    count = len(commands)
+    return (
+        f"{count} {'order is' if count == 1 else 'orders are'} being cancelled"
+        if count
+        else "no cancel was needed"
+    )

@@ -1,0 +1,57 @@
+"""Several observers of one engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from engine.core.events import Alert, Severity
+from engine.runtime.desk import Desk
+from engine.runtime.engine import Observer, WakeUp
+from engine.runtime.supervisor import ALERTS, Supervisor
+
+
+class Observers:
+    """Shows what happens to each desk's own watcher, then to every observer in turn. See `Observer`.
+
+    Each is supervised on its own: one that fails is told of, called again a few times, then left out, and
+    the others see everything all the same.
+    """
+
+    __slots__ = ("_last", "_observers", "_watchers")
+
+    def __init__(self, *observers: Observer) -> None:
+        self._watchers = Supervisor(self._report)
+        self._observers: list[tuple[Observer, Supervisor]] = []
+        self._last: tuple[Desk, int, int] | None = None
+        """The desk seen last, and the engine and wall time then: an alert needs all three."""
+        for observer in observers:
+            self.add(observer)
+
+    def add(self, observer: Observer) -> None:
+        """One more, from now on."""
+        self._observers.append((observer, Supervisor(self._report)))
+
+    def on_wake_up(self, desk: Desk, wake: WakeUp) -> None:
+        """See `Observer`."""
+        if wake.events:
+            self._last = desk, wake.events[-1].recv_ns, wake.events[-1].wall_ns
+        self._watchers.watch("desk watcher", partial(desk.watcher.on_wake_up, wake.events, wake.positions))
+        self._each("observer", lambda observer: observer.on_wake_up(desk, wake))
+
+    def on_alerts(self, desk: Desk, alerts: Sequence[Alert]) -> None:
+        """See `Observer`."""
+        self._each(ALERTS, lambda observer: observer.on_alerts(desk, alerts))
+
+    def on_status(self, now_ns: int) -> None:
+        """See `Observer`."""
+        self._each("monitoring", lambda observer: observer.on_status(now_ns))
+
+    def _each(self, stage: str, show: Callable[[Observer], None]) -> None:
+        for observer, supervisor in self._observers:
+            supervisor.watch(stage, partial(show, observer))
+
+    def _report(self, code: str, text: str) -> None:
+        if self._last is not None:
+            desk, now, wall = self._last
+            self.on_alerts(desk, [Alert(desk.product, now, wall, Severity.ERROR, code, text)])

@@ -1,0 +1,130 @@
+"""Settings that change while the engine runs: checked as a whole first, then put into force in a Trader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from engine.config import Config, plain, schema
+from engine.config_schema import Key, Value, value_text
+from engine.core.errors import UsageError
+from engine.core.instrument import Instrument
+from engine.core.order_manager import OrderManager, RefreshPolicy
+from engine.core.settings import require_valid
+from engine.risk.gate import RiskGate
+from engine.risk.loss_guard import LossGuard
+from engine.risk.settings import RiskLimits
+from engine.strategy.basic import BasicMarketMaker
+from engine.strategy.basic_parameters import BasicParameters
+from engine.strategy.basic_settings import BasicSettings
+
+_MS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedChange:
+    """One change that every desk can carry out."""
+
+    config: Config
+    """The whole configuration with it."""
+    key: str
+    old: str
+    new: str
+    """The values as the configuration shows them to people."""
+    changes: Mapping[str, str]
+    """The same for `SettingsChange`: the key and the canonical text of its value."""
+
+
+def check_change(config: Config, instruments: Iterable[Instrument], text: str) -> CheckedChange:
+    """Check one `key=value` against the whole configuration and every instrument traded.
+
+    Raises `UsageError` in one sentence: no such key (naming the nearest), a key that needs a restart, a
+    value out of bounds, a rule between fields that would be broken, an instrument that cannot express
+    it. Nothing is applied here.
+    """
+    name, equals, value = text.partition("=")
+    name = name.strip()
+    if not equals:
+        raise UsageError(f"{text}: must be key=value, for example strategy.levels=2")
+    new_config = changed_config(config, {name: value})
+    for instrument in instruments:
+        BasicParameters(instrument, new_config.strategy)
+        risk_limits(new_config, instrument)
+    old, new = _value(config, name), _value(new_config, name)
+    return CheckedChange(
+        new_config, name, value_text(old), value_text(new), {name: "" if new is None else value_text(new)}
+    )
+
+
+def changed_config(config: Config, changes: Mapping[str, str]) -> Config:
+    """The configuration with these keys changed, all together. Raises `UsageError` as `check_change` does."""
+    fields: dict[str, dict[str, Value]] = {}
+    for name, text in changes.items():
+        key, value = _parsed(name, text)
+        fields.setdefault(key.section, {})[key.field] = value
+    sections: dict[str, Any] = {}
+    for section, values in fields.items():
+        sections[section] = replace(getattr(config, section), **values)
+        try:
+            require_valid(section, sections[section])
+        except UsageError as error:
+            raise UsageError(plain(str(error))) from None
+    return replace(config, **sections)
+
+
+def _parsed(name: str, text: str) -> tuple[Key, Value]:
+    try:
+        key = schema().find(name)
+        value = key.from_text(text)
+    except ValueError as error:
+        raise UsageError(plain(str(error))) from None
+    if not key.meta.live:
+        raise UsageError(
+            f"{name}: cannot change while the engine runs, nothing was changed; "
+            "set it in the configuration file or with --set, and start again"
+        )
+    return key, value
+
+
+def _value(config: Config, name: str) -> Value:
+    section, _, field = name.partition(".")
+    value: Value = getattr(getattr(config, section), field)
+    return value
+
+
+def risk_limits(config: Config, instrument: Instrument) -> RiskLimits:
+    """The limits of one instrument under the strategy's own cap."""
+    return config.risk.limits(instrument, config.strategy.max_position)
+
+
+def refresh_policy(strategy: BasicSettings) -> RefreshPolicy:
+    """What the order manager reads of the strategy's settings."""
+    return RefreshPolicy(
+        reprice_tolerance_ticks=strategy.reprice_tolerance_ticks,
+        min_quote_life_ns=strategy.min_quote_life_ms * _MS,
+        max_order_age_ns=strategy.order_timeout_ms * _MS,
+        wait_cancel_ack=strategy.wait_cancel_ack,
+        cancel_retry_ns=strategy.cancel_retry_interval_ms * _MS,
+        post_fill_pause_ns=strategy.post_fill_pause_ms * _MS,
+    )
+
+
+@dataclass(slots=True)
+class LiveSettings:
+    """The settings in force in one Trader's parts. Called with changes, it changes all of them or none."""
+
+    config: Config
+    strategy: BasicMarketMaker
+    orders: OrderManager
+    gate: RiskGate
+    guard: LossGuard
+
+    def __call__(self, changes: Mapping[str, str]) -> None:
+        """Put these keys into force. Raises `UsageError`, with nothing changed, for what is not valid."""
+        config = changed_config(self.config, changes)
+        limits = risk_limits(config, self.strategy.instrument)
+        self.strategy.configure(config.strategy)
+        self.orders.configure(refresh_policy(config.strategy))
+        self.gate.limits = self.guard.limits = limits
+        self.config = config

@@ -1,0 +1,106 @@
+"""What is remembered of a desk for people: the tape, the feed's age, markouts, the profit's history."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from engine.core.events import AnyEvent, BookSnapshot, BookUpdate, FeedStatus, OrderFilled, TradePrint
+from engine.exchange.protocol import Venue
+from engine.link.mirror import HISTORY_POINTS, HISTORY_SPACING_NS
+from engine.link.series import Series
+from engine.telemetry.markouts import Markouts
+from engine.trader import Trader
+
+TAPE: Final = 60
+"""Prints that are remembered."""
+HORIZONS_NS: Final = tuple(ms * 1_000_000 for ms in (100, 1_000, 10_000, 60_000))
+"""When it is asked where the market went after a fill."""
+_OURS: Final = 256
+"""Prints known as ours that are remembered: a fill may be told before its print or after it."""
+
+
+_BOOK: Final = (BookUpdate, BookSnapshot, FeedStatus)
+
+
+class DeskWatcher:
+    """Looks on after each wake-up; nothing that trades reads what it keeps.
+
+    It sees the state after a whole wake-up. A fill is marked out from the mid that was in force before
+    it, unless the book moved earlier in the same wake-up: then from the mid at its end.
+    """
+
+    __slots__ = (
+        "_mid",
+        "_next_point_ns",
+        "_ours",
+        "_trader",
+        "_venue",
+        "market_ns",
+        "markouts",
+        "profit",
+        "tape",
+        "trade_count",
+    )
+
+    def __init__(self, trader: Trader, venue: Venue) -> None:
+        self.tape: deque[TradePrint] = deque(maxlen=TAPE)
+        """The last prints, oldest first."""
+        self.trade_count = 0
+        """Prints since the start."""
+        self.market_ns: int | None = None
+        """Engine time at which the feed last spoke of this product."""
+        self.markouts = Markouts(trader.instrument, HORIZONS_NS)
+        self.profit = Series(HISTORY_POINTS, HISTORY_SPACING_NS)
+        """Profit in atoms over engine time, while it can be told."""
+        self._trader = trader
+        self._venue = venue
+        self._ours: dict[int, None] = {}
+        self._mid: int | None = None
+        self._next_point_ns = 0
+
+    def on_wake_up(self, events: Sequence[AnyEvent], positions: Mapping[str, int]) -> None:
+        """What the Trader has been shown, in order; `positions` names the fills that were booked."""
+        fills = dict(positions) if positions else None
+        for event in events:
+            if isinstance(event, _BOOK):
+                self.market_ns = event.recv_ns
+                if fills:
+                    self._note_mid(event.recv_ns)
+            elif isinstance(event, TradePrint):
+                self.market_ns = event.recv_ns
+                self.trade_count += 1
+                self.tape.append(event)
+            elif fills and isinstance(event, OrderFilled) and fills.pop(event.fill_id, None) is not None:
+                self._on_fill(event)
+        if events:
+            now = events[-1].recv_ns
+            self._note_mid(now)
+            self.markouts.on_time(now)
+            if now >= self._next_point_ns:
+                self._note_profit(now)
+
+    def is_ours(self, trade_id: int) -> bool:
+        """True when a fill of ours is known to belong to that print."""
+        return trade_id in self._ours
+
+    def _note_mid(self, now_ns: int) -> None:
+        mid = self._trader.ledger.mark_half_ticks
+        if mid != self._mid:
+            self._mid = mid
+            self.markouts.on_mid(now_ns, mid)
+
+    def _note_profit(self, now_ns: int) -> None:
+        profit = self._trader.ledger.profit
+        if profit is not None:
+            self.profit.add(now_ns, profit)
+            self._next_point_ns = (now_ns // HISTORY_SPACING_NS + 1) * HISTORY_SPACING_NS
+
+    def _on_fill(self, fill: OrderFilled) -> None:
+        self.markouts.on_fill(fill)
+        trade_id = self._venue.print_of(fill)
+        if trade_id is not None:
+            self._ours[trade_id] = None
+            if len(self._ours) > _OURS:
+                del self._ours[next(iter(self._ours))]

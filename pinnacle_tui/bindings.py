@@ -1,0 +1,111 @@
+"""The keys that work on every screen. Each has an id, by which a keymap file moves it, and a sentence."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from textual.binding import Binding, BindingType
+
+
+def _key(
+    keys: str,
+    action: str,
+    words: str,
+    id: str,
+    tooltip: str,
+    *,
+    show: bool = True,
+    display: str | None = None,
+    priority: bool = False,
+) -> Binding:
+    return Binding(
+        keys,
+        action,
+        words,
+        show=show,
+        key_display=display,
+        priority=priority,
+        tooltip=tooltip,
+        id=f"app.{id}",
+    )
+
+
+KILL_KEYS: Final = "K,ctrl+k"
+"""`K` everywhere but in a text field, where it is a letter; `ctrl+k` there too."""
+
+APP_BINDINGS: Final[list[BindingType]] = [
+    _key("space", "pause", "pause", "pause", "Pull all quotes and quote no more"),
+    _key("space", "resume", "resume", "resume", "Let the strategy quote again"),
+    _key("c", "cancel_all", "cancel all", "cancel_all", "Cancel every order; asks first"),
+    _key(
+        "X",
+        "flatten",
+        "flatten",
+        "flatten",
+        "Cancel all and close the position with orders that take; asks first",
+        show=False,
+    ),
+    _key(
+        "K",
+        "kill",
+        "kill",
+        "kill",
+        "Kill switch: cancel all orders and halt, at once, without asking",
+        priority=True,
+    ),
+    _key(
+        "ctrl+k",
+        "kill_now",
+        "kill",
+        "kill_now",
+        "Kill switch, also while typing",
+        priority=True,
+        display="^k",
+    ),
+    _key("R", "rearm", "rearm", "rearm", "Take a halt or the kill switch back; a word has to be typed"),
+    _key("e", "show('explain')", "explain", "explain", "Why each quote stands where it stands"),
+    _key("s", "show('settings')", "settings", "settings", "Look at settings and change them"),
+    _key("o", "show('orders')", "orders", "orders", "Orders and fills on the whole screen"),
+    _key("r", "show('risk')", "risk", "risk", "Limits, what is used of them, what restricts trading"),
+    _key("l", "show('latency')", "latency", "latency", "Every stage, and the histogram"),
+    _key("f", "freeze", "freeze", "freeze", "Stop drawing, to read; trading and data go on", show=False),
+    _key("f", "unfreeze", "unfreeze", "unfreeze", "Draw the present again"),
+    _key("t", "themes", "theme", "theme", "Choose the colours", show=False),
+    _key("n", "next_product", "next product", "next_product", "Show the next product"),
+    _key(
+        "T",
+        "take_control",
+        "take control",
+        "take_control",
+        "Become the console that may steer; the one that does now will only watch",
+    ),
+    _key("u", "undo", "undo", "undo", "Take the last change of a setting back"),
+    _key(
+        "d",
+        "debug",
+        "frame cost",
+        "debug",
+        "What drawing costs, and how late the engine wakes up",
+        show=False,
+    ),
+    _key(
+        "ctrl+p",
+        "command_palette",
+        "palette",
+        "palette",
+        "Every command by its name",
+        priority=True,
+        display="^p",
+    ),
+    _key("question_mark,f1", "help", "help", "help", "Keys and words for what is on the screen", display="?"),
+    _key("q,ctrl+q", "quit", "quit", "quit", "Leave; asks while orders are open", display="q"),
+    _key("ctrl+c", "quit", "quit", "interrupt", "Leave, like q", show=False, priority=True),
+    _key(
+        "ctrl+z",
+        "suspend_process",
+        "suspend",
+        "suspend",
+        "Back to the shell for a moment; the engine goes on",
+        show=False,
+    ),
+]

@@ -1,0 +1,173 @@
+"""Every key of the product as data: for the keymap file, the key table of the documents, and tests.
+
+Nothing is written down twice: the list is read off the bindings of the app, its screens, panels and
+dialogs.
+"""
+
+from __future__ import annotations
+
+import enum
+import importlib
+import pkgutil
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
+from textual.screen import Screen
+from textual.keys import REPLACED_KEYS, Keys, key_to_character
+
+_MODIFIERS: Final = ("ctrl", "alt", "shift", "super", "hyper", "meta")
+_NAMES: Final = frozenset(key.value for key in Keys if key.value.isalnum())
+_TWINS: Final = {"ctrl+i": "tab", "ctrl+m": "enter", "ctrl+left_square_bracket": "escape"}
+"""Keys that a terminal sends as another one."""
+
+
+class Place(enum.Enum):
+    """What a binding belongs to; the keys of a place are valid while it is on top or has the focus."""
+
+    APP = "everywhere"
+    SCREEN = "screen"
+    PANEL = "panel"
+    DIALOG = "dialog"
+
+
+class BoundKey(NamedTuple):
+    """One binding. `keys` are the names that Textual gives keys: `question_mark`, `ctrl+k`."""
+
+    id: str
+    keys: tuple[str, ...]
+    action: str
+    words: str
+    tooltip: str
+    place: Place
+    owner: str
+    """The class that it belongs to."""
+    is_priority: bool
+    """Valid also under a dialog, and before whatever has the focus."""
+
+    def meets(self, other: BoundKey) -> bool:
+        """True when both can be active at the same time, as far as their places tell."""
+        places = {self.place, other.place}
+        if places == {Place.APP, Place.DIALOG}:
+            return self.is_priority or other.is_priority
+        if self.place is not other.place:
+            return Place.DIALOG not in places
+        return self.owner == other.owner
+
+
+def all_bindings() -> tuple[BoundKey, ...]:
+    """Every binding there is, the app's first, then by class. Imports all screens and panels."""
+    from pinnacle_tui import screens, widgets
+    from pinnacle_tui.bindings import APP_BINDINGS
+    from pinnacle_tui.screens.base import ConsoleScreen, Dialog
+    from pinnacle_tui.widgets.panel import Panel
+
+    for package in (widgets, screens):
+        for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+            importlib.import_module(module.name)
+    found = list(_bound(APP_BINDINGS, Place.APP, "ConsoleApp"))
+    for base, place in ((ConsoleScreen, Place.SCREEN), (Panel, Place.PANEL), (Dialog, Place.DIALOG)):
+        for made in _with_subclasses(base):
+            found += _bound(_declared(made), place, made.__name__)
+    return tuple(found)
+
+
+def bindings_of(node: DOMNode) -> tuple[BoundKey, ...]:
+    """The bindings that we have given to the class of a node, keys as they are without a keymap."""
+    from pinnacle_tui.screens.base import Dialog
+    from pinnacle_tui.widgets.panel import Panel
+
+    place = Place.APP
+    for base, kind in ((Dialog, Place.DIALOG), (Screen, Place.SCREEN), (Panel, Place.PANEL)):
+        if isinstance(node, base):
+            place = kind
+            break
+    return tuple(_bound(_declared(type(node)), place, type(node).__name__))
+
+
+def _bound(bindings: Iterable[BindingType], place: Place, owner: str) -> Iterator[BoundKey]:
+    for binding in bindings:
+        expanded = list(Binding.make_bindings([binding]))
+        first = expanded[0]
+        yield BoundKey(
+            first.id or "",
+            tuple(one.key for one in expanded),
+            first.action,
+            first.description,
+            first.tooltip,
+            place,
+            owner,
+            first.priority,
+        )
+
+
+def _declared(made: type[DOMNode]) -> list[BindingType]:
+    """The bindings of a class and of those of our bases whose keys it does not bind anew."""
+    own: list[BindingType] = list(made.__dict__.get("BINDINGS", ()))
+    taken = {binding.key for binding in Binding.make_bindings(own)}
+    for base in made.__mro__[1:]:
+        if base.__module__.startswith("pinnacle_tui."):
+            for binding in base.__dict__.get("BINDINGS", ()):
+                kept = [one for one in Binding.make_bindings([binding]) if one.key not in taken]
+                if kept:
+                    own.append(kept[0].with_key(",".join(one.key for one in kept), kept[0].key_display))
+                taken.update(one.key for one in kept)
+    return own
+
+
+def _with_subclasses(base: type[DOMNode]) -> Iterator[type[DOMNode]]:
+    seen: list[type[DOMNode]] = [base]
+    for made in seen:
+        seen += [below for below in made.__subclasses__() if below not in seen]
+    # Classes of tests are no part of the product.
+    ours = [made for made in seen if made.__module__.startswith("pinnacle_tui.")]
+    return iter(sorted(ours, key=lambda made: made.__name__))
+
+
+def parse_key(text: str) -> str:
+    """A key as people write it (`K`, `?`, `ctrl+k`, `+`) as Textual names it. `ValueError` says why not."""
+    written = text.strip() or text
+    front, plus, name = written.rpartition("+")
+    if plus and not name:
+        front, name = front.removesuffix("+"), "plus"
+    modifiers = front.split("+") if front else []
+    modifiers = sorted({modifier.strip().lower() for modifier in modifiers}, key=_rank)
+    for modifier in modifiers:
+        if modifier not in _MODIFIERS:
+            raise ValueError(
+                f"{text!r} is no key: {modifier!r} is no modifier; there are {', '.join(_MODIFIERS)}"
+            )
+    name = _named(name, text)
+    if modifiers and len(name) == 1:
+        name = name.lower()
+    if modifiers == ["shift"] and is_character(name):
+        raise ValueError(f"{text!r} is no key: write the character that shift gives, such as K or ?")
+    key = "+".join([*modifiers, name])
+    if key in _TWINS:
+        raise ValueError(f"{text!r} cannot be told from {_TWINS[key]}: a terminal sends the same for both")
+    return key
+
+
+def _rank(modifier: str) -> int:
+    return _MODIFIERS.index(modifier) if modifier in _MODIFIERS else len(_MODIFIERS)
+
+
+def _named(name: str, text: str) -> str:
+    if name == " ":
+        return "space"
+    name = name.strip()
+    if name == ",":
+        return "comma"
+    if len(name) == 1 and name.isprintable():
+        return next(iter(Binding.make_bindings([Binding(name, "")]))).key
+    known = name.lower()
+    if known in _NAMES or (len(known) > 1 and is_character(known)):
+        return known
+    raise ValueError(f"{text!r} is no key; keys are written such as K, ?, ctrl+k, f1, space, pageup")
+
+
+def is_character(key: str) -> bool:
+    """True for a key that is text where text is typed."""
+    character = key_to_character(REPLACED_KEYS.get(key, key))
+    return character is not None and character.isprintable()

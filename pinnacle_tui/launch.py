@@ -1,0 +1,158 @@
+"""Starts the console: the engine first, so that it comes up while the screen is still being loaded."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable, Coroutine, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from engine.config import Resolved
+from engine.core.clock import SystemClock
+from engine.core.errors import PinnacleError
+from engine.link.messages import Role
+from pinnacle_tui.engine_host import AttachedEngine, ChildEngine, Ending, EngineHost, InlineEngine
+from pinnacle_tui.paths import config_folder, state_folder
+
+if TYPE_CHECKING:
+    from pinnacle_tui.session import EngineSession
+
+_LOGS_KEPT: Final = 20
+_MOST_CRASHES: Final = 3
+"""Of the screen, within a minute, before it is not started again."""
+_MINUTE_S: Final = 60.0
+
+
+class ConsoleError(PinnacleError):
+    """The console cannot be started, or cannot be kept up."""
+
+
+def run_console(resolved: Resolved, arguments: Sequence[str]) -> int:
+    """The screen over an engine of its own, started with the same arguments; the exit code."""
+    command = [sys.executable, "-m", "pinnacle_tui", "--no-ui", *arguments]
+    log = _fresh_log(state_folder() / "logs")
+    try:
+        host = ChildEngine(command, log)
+    except OSError as error:
+        raise ConsoleError(f"the engine cannot be started: {error.strerror}; nothing was traded") from None
+    return _run(host, resolved, Role.OWNER)
+
+
+def run_attached(session: str | None, resolved: Resolved, *, may_steer: bool) -> int:
+    """The screen over an engine that runs already; it goes on afterwards."""
+    from engine.link.runtime_folder import default_folder, resolve
+
+    host = AttachedEngine(resolve(default_folder(), session))
+    return _run(host, resolved, Role.CONTROL if may_steer else Role.VIEW, may_kill=may_steer)
+
+
+class Outcome(Protocol):
+    """How an engine's run ended; see `engine.runtime.engine.Outcome`."""
+
+    @property
+    def reason(self) -> str: ...
+    @property
+    def exit_code(self) -> int: ...
+
+
+def run_inline(resolved: Resolved, serve: Callable[[socket.socket], Coroutine[Any, Any, Outcome]]) -> int:
+    """The screen and the engine in one process; `serve` runs the engine for the console behind a socket."""
+
+    async def until_end(owner: socket.socket) -> Ending:
+        outcome = await serve(owner)
+        return Ending(outcome.exit_code, f"the engine has ended: {outcome.reason}")
+
+    return _run(InlineEngine(until_end), resolved, Role.OWNER)
+
+
+def _run(host: EngineHost, resolved: Resolved, role: Role, *, may_kill: bool = True) -> int:
+    from pinnacle_tui.app import ConsoleApp
+    from pinnacle_tui.keymap import Keymap
+    from pinnacle_tui.remembered import Remembered
+    from pinnacle_tui.session import EngineSession
+    from pinnacle_tui.themes import ThemeLibrary, has_sixteen_colours
+
+    settings = resolved.config.console
+    clock = SystemClock()
+    session = EngineSession(host, role=role, build=version("pinnacle-tui"), may_kill=may_kill, clock=clock)
+    notices = list(resolved.notices())
+    crashes: list[float] = []
+    while True:
+        library = ThemeLibrary(is_sixteen=has_sixteen_colours() and "NO_COLOR" not in os.environ)
+        library.load()
+        app = ConsoleApp(
+            session,
+            settings,
+            keymap=Keymap.load(config_folder() / "keymap.toml"),
+            themes=library,
+            remembered=Remembered(state_folder() / "console.json"),
+            is_theme_given=resolved.sources["console.theme"] != "default",
+            notices=notices,
+        )
+        app.run(mouse=settings.mouse)
+        if app.crash is None:
+            break
+        report = _crash_report(app.crash)
+        now = time.monotonic()
+        crashes = [at for at in crashes if now - at < _MINUTE_S] + [now]
+        if len(crashes) >= _MOST_CRASHES:
+            raise ConsoleError(
+                f"the screen failed {len(crashes)} times within a minute and stays off; the engine follows "
+                f"console.on_owner_lost = {settings.on_owner_lost}. What happened is in {report}"
+            )
+        notices = [f"the screen failed and was started anew; the engine was not touched. Report: {report}"]
+    words = last_words(session)
+    if words:
+        sys.stdout.write(words + "\n")
+    return app.return_code or 0
+
+
+def last_words(session: EngineSession) -> str:
+    """How the run ended, in one line a product, for the terminal that the screen has given back."""
+    from pinnacle_tui.numbers import Numbers
+
+    mirror, ending = session.mirror, session.ending
+    lines = []
+    if ending is not None and (ending.code or mirror.view is None):
+        lines.append(ending.sentence)
+    view, bye = mirror.view, mirror.bye
+    for book in view.products if view is not None else ():
+        product = mirror.product(book.symbol)
+        if product is None:
+            continue
+        numbers = Numbers(product, book.bids[0][0] if book.bids else None)
+        pnl, quote, base = book.pnl, product.quote, product.base
+        parts = [
+            f"P&L {numbers.money(pnl.total)} {quote}",
+            f"position {numbers.exact_size(pnl.position)} {base}",
+            f"fills {pnl.fills}",
+        ]
+        if bye is not None and book.symbol in bye.digests:
+            parts.append(f"digest {bye.digests[book.symbol]}")
+        lines.append(f"{book.symbol}: {', '.join(parts)}")
+    if bye is not None and bye.open_orders:
+        lines.append(f"possibly open: {', '.join(bye.open_orders)}")
+    if ending is None and mirror.hello is not None:
+        lines.append(f"the engine goes on: pinnacle-tui attach {mirror.hello.session}")
+    return "\n".join(lines)
+
+
+def _fresh_log(folder: Path) -> Path:
+    """A new file name for an engine's log; the oldest files beyond those kept are removed."""
+    for old in sorted(folder.glob("engine-*.log"))[: -_LOGS_KEPT + 1]:
+        old.unlink(missing_ok=True)
+    return folder / f"engine-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.log"
+
+
+def _crash_report(crash: BaseException) -> Path:
+    """Write what happened to a file: the calls, not the values in them."""
+    folder = state_folder() / "logs"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / f"screen-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.txt"
+    path.write_text("".join(traceback.format_exception(crash)), encoding="utf-8")
+    return path

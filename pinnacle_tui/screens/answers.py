@@ -1,0 +1,86 @@
+"""The answers of a dialog: each a line with its key. Only the safe one can have the focus."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from textual import events
+from textual.app import RenderResult
+from textual.binding import Binding
+from textual.content import Content
+from textual.widget import Widget
+
+from engine.core.clock import Clock
+from pinnacle_tui.widgets.rows import left
+
+HELD_NS: Final = 300_000_000
+"""A key that comes within this time after a dialog, or after its own last stroke, is still being held."""
+_KEY_CELLS: Final = 7
+
+
+class Answer(Widget):
+    """One way out of a dialog: a click on it, or the key of its action.
+
+    The safe answer can have the focus, where enter chooses it; the others take a key of their own, so that
+    no blind enter does anything that cannot be undone.
+    """
+
+    def __init__(
+        self, action: str, words: str, *, is_safe: bool = False, key: str = "", id: str | None = None
+    ) -> None:
+        """`action` is one of the dialog's own. `key` is what leads to it, where that is no binding."""
+        super().__init__(id=id)
+        self.action = action
+        self.words = words
+        self.can_focus = is_safe
+        self._key = key
+
+    def render(self) -> RenderResult:
+        """The key as it is now, maybe moved by a keymap, and the words."""
+        return Content.assemble((left(self.key, _KEY_CELLS), "$accent"), " ", self.words)
+
+    @property
+    def key(self) -> str:
+        """The first key of the action, as people write it."""
+        if self._key:
+            return self._key
+        for active in self.screen.active_bindings.values():
+            if active.binding.action == self.action:
+                return self.app.get_key_display(active.binding)
+        return ""
+
+    async def on_click(self, event: events.Click) -> None:
+        """A click is meant: choose."""
+        event.stop()
+        await self.screen.run_action(self.action)
+
+
+class HeldKeys:
+    """Tells keys that are pressed from those that were held down before a question came up.
+
+    A held key repeats many times within `HELD_NS`; each repeat starts the time anew, so that it never
+    counts before it was let go.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._since_ns = clock.monotonic_ns()
+
+    def begin(self) -> None:
+        """A question came up now."""
+        self._since_ns = self._clock.monotonic_ns()
+
+    def is_meant(self) -> bool:
+        """Asked once a stroke: True when it was meant for the question."""
+        now_ns = self._clock.monotonic_ns()
+        if now_ns - self._since_ns < HELD_NS:
+            self._since_ns = now_ns
+            return False
+        return True
+
+
+SAFE_KEYS: Final = Binding(
+    "escape,enter", "no", "no", key_display="esc", tooltip="Leave everything as it is", id="dialog.no"
+)
+YES_KEY: Final = Binding("y", "yes", "yes", tooltip="Do it", id="dialog.yes")
+"""Not enter, and not beside it."""

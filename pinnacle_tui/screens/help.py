@@ -1,0 +1,80 @@
+"""Keys and words for what is on the screen. The keys are read off the bindings themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.dom import DOMNode
+from textual.keys import format_key
+from textual.screen import Screen
+from textual.widgets import Static
+
+from pinnacle_tui.bound_keys import BoundKey, bindings_of
+from pinnacle_tui.screens.base import ConsoleScreen, Dialog
+from pinnacle_tui.widgets.panel import Panel
+from pinnacle_tui.widgets.rows import left
+
+_KEY_CELLS: Final = 14
+
+
+class HelpScreen(Dialog):
+    """Help for the screen below: words for its focused panel and for itself, then every key that is bound.
+
+    Keys that do nothing at the moment are muted.
+    """
+
+    CSS_PATH = ("dialog.tcss", "help.tcss")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "escape,question_mark,f1,q", "close", "close", key_display="esc", tooltip="Close help", id="help.close"
+        )
+    ]
+
+    def __init__(self, screen_below: Screen[Any]) -> None:
+        """`screen_below` is the screen that help is wanted for."""
+        super().__init__()
+        self._below = screen_below
+        self._valid = {active.binding.id for active in screen_below.active_bindings.values()}
+
+    def compose(self) -> ComposeResult:
+        """The panel, the screen, everywhere."""
+        below, focused = self._below, self._below.focused
+        with VerticalScroll(id="dialog"):
+            if isinstance(focused, Panel):
+                yield from self._part(f"This panel: {focused.TITLE.lower()}", focused.HELP, focused)
+            if isinstance(below, ConsoleScreen):
+                yield from self._part(f"This screen: {below.HELP_TITLE.lower()}", below.HELP_TEXT, below)
+            elif isinstance(below, Dialog):
+                yield from self._part("This question", "", below)
+            yield from self._part("Everywhere", "", self.app)
+            yield Static("escape closes this; the kill key works here too", classes="words muted", markup=False)
+
+    def on_mount(self) -> None:
+        """The text can be scrolled at once."""
+        self.query_one("#dialog").focus()
+
+    def action_close(self) -> None:
+        """Back."""
+        self.dismiss(None)
+
+    def _part(self, title: str, words: str, node: DOMNode) -> Iterable[Static]:
+        lines = [self._line(bound) for bound in bindings_of(node) if bound.tooltip]
+        if not words and not lines:
+            return
+        yield Static(title, classes="title", markup=False)
+        if words:
+            yield Static(words, classes="words", markup=False)
+        if lines:
+            yield Static(Content("\n").join(lines), classes="words keys", markup=False)
+
+    def _line(self, bound: BoundKey) -> Content:
+        moved = self.console.bindings_file.keys.get(bound.id)
+        keys = moved.split(",") if moved is not None else bound.keys
+        shown = left("  ".join(format_key(key) for key in keys), _KEY_CELLS)
+        colour = "$text" if bound.id in self._valid else "$muted"
+        return Content.assemble((shown, "$accent" if bound.id in self._valid else "$muted"), (bound.tooltip, colour))

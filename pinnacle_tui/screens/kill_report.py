@@ -1,0 +1,143 @@
+"""What became of the kill switch: sent, acknowledged, proven; or not proven, and what may still be open."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.link.messages import Verdict
+from engine.link.mirror import Pending
+from pinnacle_tui.numbers import age
+from pinnacle_tui.screens.answers import Answer
+from pinnacle_tui.screens.base import Dialog
+from pinnacle_tui.screens.order_list import orders_text, working_orders
+from pinnacle_tui.widgets.rows import left
+
+_STEP_CELLS: Final = 14
+_REFRESH_S: Final = 0.1
+
+
+class KillReport(Dialog):
+    """Shown after the kill switch was sent; it only tells, and can be closed at any time."""
+
+    CSS_PATH = "dialog.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter", "close", "close", key_display="esc", tooltip="Close this report", id="kill.close")
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(classes="-grave")
+        self._pending: Pending | None = None
+
+    @property
+    def pending(self) -> Pending | None:
+        """The command; None when there was no link and a signal was sent instead."""
+        return self._pending
+
+    @pending.setter
+    def pending(self, pending: Pending | None) -> None:
+        self._pending = pending
+        self._tell()
+
+    def told(self, pending: Pending) -> None:
+        """The engine has answered, or has not in time."""
+        self.pending = pending
+
+    def compose(self) -> ComposeResult:
+        """The steps, then what they mean."""
+        with Vertical(id="dialog"):
+            yield Static("Kill switch", classes="title", markup=False)
+            yield Static(classes="words", id="steps", markup=False)
+            yield Static(classes="words", id="meaning", markup=False)
+            with Vertical(id="answers"):
+                yield Answer("close", "Close this report", is_safe=True)
+
+    def on_mount(self) -> None:
+        """Count the time until the last word is said."""
+        self._tell()
+        self.query_one(Answer).focus()
+        self.set_interval(_REFRESH_S, self._count)
+
+    def action_close(self) -> None:
+        """Close; what was sent stays sent."""
+        self.dismiss(None)
+
+    def _count(self) -> None:
+        if self._pending is not None and not self._pending.is_final:
+            self._tell()
+
+    def _tell(self) -> None:
+        if self.is_mounted:
+            self.query_one("#steps", Static).update(Content("\n").join(self._steps()))
+            self.query_one("#meaning", Static).update(self._meaning())
+
+    def _steps(self) -> list[Content]:
+        pending = self._pending
+        if pending is None:
+            host = self.console.session.host
+            how = "a signal was sent to the engine instead" if host.is_owned else "and no signal reaches it"
+            return [_step("!", "$error", "not sent", "there is no link to the engine"), _step(" ", "", "", how)]
+        ack = pending.ack
+        waited = age(self.console.session.clock.monotonic_ns() - pending.sent_ns)
+        steps = [_step("✓", "$success", "sent", "")]
+        if ack is None:
+            steps.append(_step("·", "$muted", "acknowledged", f"waiting, {waited}"))
+            return steps
+        took = f"{ack.ms:.0f} ms"
+        match ack.verdict:
+            case Verdict.ACCEPTED:
+                steps.append(_step("✓", "$success", "acknowledged", f"{took}  {ack.text}".rstrip()))
+                steps.append(_step("·", "$muted", "proven", f"waiting, {waited}"))
+            case Verdict.DONE:
+                steps.append(_step("✓", "$success", "acknowledged", ""))
+                steps.append(_step("✓", "$success", "proven", f"{took}  {ack.text}".rstrip()))
+            case Verdict.REJECTED:
+                steps.append(_step("!", "$error", "refused", ack.text))
+            case Verdict.UNKNOWN:
+                steps.append(_step("!", "$error", "not proven", ack.text))
+        return steps
+
+    def _meaning(self) -> Content:
+        pending = self._pending
+        verdict = pending.ack.verdict if pending is not None and pending.ack is not None else None
+        if verdict is Verdict.DONE:
+            return Content(
+                "No order is open and none will be sent. The position stays as it is. "
+                "Trading starts again only after somebody rearms the engine."
+            )
+        if pending is not None and verdict in (None, Verdict.ACCEPTED):
+            return Content("Every order is being cancelled; nothing new is sent.")
+        ids = pending.ack.open_orders if pending is not None and pending.ack is not None else ()
+        return self._what_now(ids)
+
+    def _what_now(self, ids: tuple[str, ...]) -> Content:
+        """What may still trade, and what to do about it."""
+        app = self.console
+        known = working_orders(app)
+        listed = [order for order in known if order.order.client_id in ids] if ids else known
+        unseen = set(ids) - {order.order.client_id for order in listed}
+        parts: list[Content] = []
+        if listed:
+            parts.append(Content("These orders may still trade:"))
+            parts.append(orders_text(listed))
+        if unseen:
+            parts.append(Content(f"Also possibly open: {', '.join(sorted(unseen))}"))
+        if not parts:
+            parts.append(Content("Nobody has proven that no order is open."))
+        parts.append(Content(""))
+        parts.append(
+            Content(
+                "Press the kill key again, and look at your orders at the venue itself; cancel there what is "
+                "left. From another terminal: pinnacle-tui ctl kill"
+            )
+        )
+        return Content("\n").join(parts)
+
+
+def _step(mark: str, colour: str, name: str, words: str) -> Content:
+    return Content.assemble((f"{mark} ", colour), left(name, _STEP_CELLS), (words, "$muted"))

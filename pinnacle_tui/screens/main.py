@@ -1,0 +1,128 @@
+"""The main screen: where the market is and where we are in it, what it earns, how fast, what just happened."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+
+from engine.link.settings import PANELS
+from pinnacle_tui.remembered import Remembered
+from pinnacle_tui.screens.base import ConsoleScreen
+from pinnacle_tui.widgets.blotter import BlotterPanel
+from pinnacle_tui.widgets.depth_chart import DepthChart
+from pinnacle_tui.widgets.inventory import InventoryPanel
+from pinnacle_tui.widgets.ladder import DepthLadder
+from pinnacle_tui.widgets.latency import LatencyPanel
+from pinnacle_tui.widgets.log import LogPanel
+from pinnacle_tui.widgets.panel import Panel
+from pinnacle_tui.widgets.pnl import PnlPanel
+from pinnacle_tui.widgets.quotes import QuotesPanel
+from pinnacle_tui.widgets.trades import TradesPanel
+
+_NUMBER = {name: number for number, name in enumerate(PANELS, start=1)}
+
+
+class MainScreen(ConsoleScreen):
+    """Nine panels. A digit leads to its panel; one that the size of the terminal leaves out fills the screen."""
+
+    HELP_TITLE = "Main screen"
+    HELP_TEXT = (
+        "One glance answers, in this order: am I safe, where is the market and where am I in it, am I making "
+        "money and from what, how fast am I, what just happened.\n"
+        "A digit leads to the panel with that number; where the terminal is too small to show it, it fills the "
+        "screen. z does that for any panel; escape or 0 comes back."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(
+                str(number),
+                f"go('{name}')",
+                name,
+                show=False,
+                tooltip=f"Go to the panel {name}",
+                id=f"main.{name}",
+            )
+            for name, number in _NUMBER.items()
+        ),
+        Binding(
+            "z", "solo", "whole screen", show=False, tooltip="This panel alone, or all again", id="main.solo"
+        ),
+        Binding("0,escape", "all", "all panels", key_display="0", tooltip="All panels again", id="main.all"),
+    ]
+
+    def compose_body(self) -> ComposeResult:
+        """Depth at the left, money and speed beside it, orders and tape below, the log at the bottom."""
+        palette = self.console.palette
+        with Horizontal(id="upper"):
+            yield DepthLadder(palette, id="depth", number=_NUMBER["depth"])
+            with Vertical(id="figures"):
+                with Horizontal(id="money-and-speed"):
+                    with Vertical(id="money"):
+                        yield PnlPanel(palette, id="pnl", number=_NUMBER["pnl"])
+                        yield InventoryPanel(palette, id="inventory", number=_NUMBER["inventory"])
+                    with Vertical(id="speed"):
+                        yield LatencyPanel(palette, id="latency", number=_NUMBER["latency"])
+                        yield DepthChart(palette, id="chart", number=_NUMBER["chart"])
+                yield QuotesPanel(palette, id="quotes", number=_NUMBER["quotes"])
+        with Horizontal(id="lower"):
+            yield BlotterPanel(palette, id="orders", number=_NUMBER["orders"])
+            yield TradesPanel(palette, id="trades", number=_NUMBER["trades"])
+        yield LogPanel(palette, id="log", number=_NUMBER["log"])
+
+    def on_mount(self) -> None:
+        """Focus where the settings want it, with the panels as they were left."""
+        for panel in self.panels():
+            kept = self.console.remembered.get(f"panel.{panel.id}")
+            if isinstance(kept, dict):
+                panel.restore(kept)
+        ladder = self.query_one(DepthLadder)
+        ladder.marks_changes = self.console.settings.mark_changes
+        wanted = self.console.settings.panel
+        if wanted is not None:
+            self.action_go(wanted)
+        else:
+            ladder.focus()
+
+    def remember(self, remembered: Remembered) -> None:
+        """Keep what is worth keeping of each panel."""
+        for panel in self.panels():
+            kept = panel.state()
+            if kept:
+                remembered.keep(f"panel.{panel.id}", kept)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """All panels again only while one is alone."""
+        return action != "all" or self.maximized is not None
+
+    def action_go(self, name: str) -> None:
+        """Lead to a panel; one that is not shown fills the screen."""
+        panel = self.query_one(f"#{name}", Panel)
+        if self.maximized is not None and self.maximized is not panel:
+            self.minimize()
+        if not self._has_place(panel):
+            self.maximize(panel)
+        panel.focus()
+        self.call_after_refresh(self.console.draw_anew)
+
+    def action_solo(self) -> None:
+        """The focused panel alone, or all again."""
+        if self.maximized is not None:
+            self.action_all()
+        elif isinstance(self.focused, Panel):
+            self.maximize(self.focused)
+            self.call_after_refresh(self.console.draw_anew)
+
+    def action_all(self) -> None:
+        """All panels again."""
+        self.minimize()
+        self.call_after_refresh(self.console.draw_anew)
+
+    def _has_place(self, panel: Panel) -> bool:
+        """True where the layout for this size shows the panel."""
+        return all(widget.display for widget in panel.ancestors_with_self if widget is not self)
+
+
+__all__: list[Any] = ["MainScreen"]

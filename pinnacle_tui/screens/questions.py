@@ -1,0 +1,137 @@
+"""The questions before the commands that cannot be undone, with what they would do now in numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.link.view import Product, ProductView
+from pinnacle_tui.numbers import Numbers
+from pinnacle_tui.screens.confirm import Confirm
+from pinnacle_tui.screens.typed_word import TypedWord
+
+if TYPE_CHECKING:
+    from pinnacle_tui.app import ConsoleApp
+
+_BPS = 10_000
+
+
+def cancel_all(app: ConsoleApp) -> Confirm:
+    """Ask before every order of every product is cancelled."""
+    lines = [_orders(book, product) for book, product in _books(app) if book.orders]
+    count = sum(len(book.orders) for book, _ in _books(app))
+    if not lines:
+        lines = ["As far as this screen knows no order is open; the engine will make sure of it."]
+    lines.append("Cancelling cannot be undone. Quoting goes on with new orders; pause to keep the market empty.")
+    return Confirm(
+        f"Cancel {_plural(count, 'open order')}?" if count else "Cancel all orders?",
+        "\n".join(lines),
+        yes="Yes, cancel all",
+        no="No, keep them",
+    )
+
+
+def flatten(app: ConsoleApp) -> Confirm:
+    """Ask before positions are closed with orders that take."""
+    lines = [_closing(app, book, product) for book, product in _books(app) if book.pnl.position]
+    if not lines:
+        lines = ["As far as this screen knows there is no position to close."]
+    count = sum(len(book.orders) for book, _ in _books(app))
+    if count:
+        lines.append(f"First {_plural(count, 'open order')} will be cancelled.")
+    lines.append("Then quoting is paused until somebody resumes. Trades cannot be undone.")
+    return Confirm("Close the position at the market?", "\n".join(lines), yes="Yes, close it", no="No, keep it")
+
+
+def rearm(app: ConsoleApp) -> TypedWord:
+    """Ask before a halt or the kill switch is taken back: the product has to be typed."""
+    scene = app.scene()
+    lines, word = [], "REARM"
+    if scene is not None:
+        word = scene.book.symbol
+        lines += [
+            f"{held.code} holds trading {held.state}: {held.reason}" for held in scene.book.restrictions
+        ]
+        lines.append(f"Profit since the start: {scene.numbers.money(scene.book.pnl.total)} {scene.product.quote}.")
+    lines.append(
+        "Quoting starts again as soon as nothing else restricts it, and drawdown is measured anew from the "
+        "present equity. Look at why it stopped first."
+    )
+    return TypedWord(
+        "Take the halt back and trade again?",
+        "\n".join(lines),
+        word=word,
+        yes="Yes, rearm",
+        no="No, stay stopped",
+    )
+
+
+def _books(app: ConsoleApp) -> list[tuple[ProductView, Product]]:
+    view, mirror = app.mirror.view, app.mirror
+    books = view.products if view is not None else ()
+    return [(book, known) for book in books if (known := mirror.product(book.symbol)) is not None]
+
+
+def _numbers(book: ProductView, product: Product) -> Numbers:
+    return Numbers(product, book.bids[0][0] if book.bids else None)
+
+
+def _orders(book: ProductView, product: Product) -> str:
+    """`BTC-USD: 2 bids and 2 asks, 0.0360 BTC, worth 2,343.19 USD`."""
+    numbers = _numbers(book, product)
+    lots = value = 0
+    for order in book.orders:
+        rest = order.size - order.filled
+        lots += rest
+        value += _notional(product, order.price, rest)
+    bids = sum(order.side > 0 for order in book.orders)
+    return (
+        f"{book.symbol}: {_plural(bids, 'bid')} and {_plural(len(book.orders) - bids, 'ask')}, "
+        f"{numbers.size(lots)} {product.base}, worth {numbers.amount(value)} {product.quote}."
+    )
+
+
+def _closing(app: ConsoleApp, book: ProductView, product: Product) -> str:
+    """What closing a position would trade, at about which price and cost, by the book that is shown."""
+    numbers, position = _numbers(book, product), book.pnl.position
+    verb = "Sell" if position > 0 else "Buy"
+    words = f"{verb} {numbers.size(abs(position))} {product.base} in {book.symbol}"
+    lots, value = _swept(product, book.bids if position > 0 else book.asks, abs(position))
+    if not lots:
+        return f"{words}: nobody is there to trade with, as far as the book shows."
+    if lots < abs(position):
+        return f"{words}: the book that is shown holds only {numbers.size(lots)} of it."
+    price = value // (2 * product.atoms_per_half_tick_lot * lots)
+    parts = [f"{words} at about {numbers.price(price)}, {numbers.amount(value)} {product.quote}"]
+    if book.pnl.mark is not None:
+        at_mark = book.pnl.mark * product.atoms_per_half_tick_lot * lots
+        parts.append(f"{numbers.amount(abs(value - at_mark))} away from the mid")
+    fee = _taker_fee(app, value)
+    if fee is not None:
+        parts.append(f"fee {numbers.amount(fee)}")
+    return ", ".join(parts) + "."
+
+
+def _swept(product: Product, levels: tuple[tuple[int, int], ...], lots: int) -> tuple[int, int]:
+    """Lots that `levels` can take of `lots`, and their value in atoms."""
+    taken = value = 0
+    for price, size in levels:
+        part = min(size, lots - taken)
+        taken += part
+        value += _notional(product, price, part)
+    return taken, value
+
+
+def _taker_fee(app: ConsoleApp, value: int) -> int | None:
+    try:
+        bps = float(app.mirror.settings["fees.taker_bps"])
+    except (KeyError, ValueError):
+        return None
+    return round(value * bps / _BPS)
+
+
+def _notional(product: Product, price: int, lots: int) -> int:
+    return 2 * price * lots * product.atoms_per_half_tick_lot
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")

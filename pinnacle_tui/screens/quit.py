@@ -1,0 +1,214 @@
+"""Leaving. An engine of ours is asked to cancel its orders and prove it; with open orders a person decides."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.link.messages import CommandName, Verdict
+from engine.link.mirror import LinkState, Pending
+from engine.link.settings import KEEP_RUNNING
+from pinnacle_tui.numbers import age
+from pinnacle_tui.screens.answers import Answer, HeldKeys
+from pinnacle_tui.screens.base import Dialog
+from pinnacle_tui.screens.order_list import orders_text, working_orders
+
+if TYPE_CHECKING:
+    from pinnacle_tui.app import ConsoleApp
+
+_REFRESH_S: Final = 0.2
+
+
+def ask_to_quit(app: ConsoleApp) -> None:
+    """Leave at once where nothing of ours can be left behind; else ask, or tell what is waited for.
+
+    While the engine is stopping, asking once more in the dialog that says so kills it.
+    """
+    session = app.session
+    if session.ending is not None or not session.host.is_owned:
+        app.leave(0)
+    elif isinstance(app.screen, StoppingDialog):
+        app.screen.action_insist()
+    elif session.is_stopping:
+        app.push_screen(StoppingDialog())
+    elif isinstance(app.screen, QuitDialog):
+        return  # asked already; a key that is held down is no answer
+    elif working_orders(app):
+        app.push_screen(QuitDialog())
+    else:
+        stop(app)
+
+
+def stop(app: ConsoleApp) -> None:
+    """Ask the engine to end, and show what is waited for."""
+    app.session.stop()
+    app.push_screen(StoppingDialog())
+
+
+class QuitDialog(Dialog):
+    """Open orders, and what to do about them. To stay is the answer that has the focus."""
+
+    CSS_PATH = "dialog.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter", "stay", "stay", key_display="esc", tooltip="Stay here", id="quit.stay"),
+        Binding(
+            "y",
+            "cancel_and_quit",
+            "cancel all and quit",
+            tooltip="Cancel all orders, wait for the proof, end the engine and leave",
+            id="quit.cancel",
+        ),
+        Binding(
+            "L",
+            "leave_running",
+            "leave it running",
+            tooltip="Leave; the engine goes on quoting without this console",
+            id="quit.leave_running",
+        ),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(classes="-grave")
+        self._held: HeldKeys | None = None
+
+    def compose(self) -> ComposeResult:
+        """The orders and the three ways."""
+        orders, hello = working_orders(self.console), self.console.mirror.hello
+        count = f"{len(orders)} order{' is' if len(orders) == 1 else 's are'} open"
+        name = hello.session if hello is not None else ""
+        with Vertical(id="dialog"):
+            yield Static(f"Quit while {count}?", classes="title", markup=False)
+            yield Static(self._orders(), classes="words", markup=False)
+            with Vertical(id="answers"):
+                yield Answer("stay", "Stay", is_safe=True, id="stay")
+                yield Answer("cancel_and_quit", "Cancel all and quit", id="cancel")
+                yield Answer("leave_running", "Leave the engine running and quit", id="leave")
+            yield Static(
+                f"An engine that is left running goes on trading. Back to it: pinnacle-tui attach {name}",
+                classes="words muted",
+                id="back",
+                markup=False,
+            )
+
+    def on_mount(self) -> None:
+        """The safe answer has the focus."""
+        self._held = HeldKeys(self.console.session.clock)
+        self.query_one("#stay").focus()
+
+    def on_screen_resume(self) -> None:
+        """Uncovered again: keys that are held now were not meant for this."""
+        if self._held is not None:
+            self._held.begin()
+
+    def action_stay(self) -> None:
+        """Leave everything as it is."""
+        self.dismiss(None)
+
+    def action_cancel_and_quit(self) -> None:
+        """The engine cancels, proves it and ends."""
+        if self._is_meant():
+            app = self.console
+            self.dismiss(None)
+            app.call_later(stop, app)
+
+    def action_leave_running(self) -> None:
+        """The engine is told to outlive its console; only when it has agreed do we leave."""
+        if self._is_meant():
+            self.query_one("#back", Static).update("Asking the engine to go on by itself.")
+            arguments = {"key": "console.on_owner_lost", "value": KEEP_RUNNING}
+            if self.console.operations.send(CommandName.SET, arguments, self._told) is None:
+                self.dismiss(None)
+
+    def _told(self, pending: Pending) -> None:
+        ack, app = pending.ack, self.console
+        if ack is None or not pending.is_final:
+            return
+        if ack.verdict is Verdict.DONE:
+            app.session.let_run()
+            app.leave(0)
+            return
+        why = f": {ack.text}" if ack.text else ""
+        app.say(f"the engine did not agree to go on by itself{why}. Nothing was left; you are still here.", "error")
+        if self.is_current:
+            self.dismiss(None)
+
+    def _is_meant(self) -> bool:
+        return self._held is not None and self._held.is_meant()
+
+    def _orders(self) -> Content:
+        app = self.console
+        listed = orders_text(working_orders(app))
+        if app.session.link_state is LinkState.DOWN:
+            old = age(app.mirror.silent_ns(app.session.clock.monotonic_ns()))
+            return Content("\n").join([Content(f"The link is down; these were open {old} ago:"), listed])
+        return listed
+
+
+class StoppingDialog(Dialog):
+    """The engine is ending: what is waited for, and the way to be done with it."""
+
+    CSS_PATH = "dialog.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter", "back", "back", key_display="esc", tooltip="Look at the screen", id="stopping.back"),
+        Binding(
+            "q",
+            "insist",
+            "kill it",
+            tooltip="Kill the engine now; nobody proves then that no order is open",
+            id="stopping.insist",
+        ),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held: HeldKeys | None = None
+        self._since_ns = 0
+
+    def compose(self) -> ComposeResult:
+        """What is waited for."""
+        with Vertical(id="dialog"):
+            yield Static("Stopping the engine", classes="title", markup=False)
+            yield Static(classes="words", id="waiting", markup=False)
+            with Vertical(id="answers"):
+                yield Answer("back", "Wait, and look at the screen meanwhile", is_safe=True, id="back")
+                yield Answer("insist", "Kill it now, without proof that no order is open", id="insist")
+
+    def on_mount(self) -> None:
+        """Tell, and go on telling."""
+        clock = self.console.session.clock
+        self._held, self._since_ns = HeldKeys(clock), clock.monotonic_ns()
+        self.query_one("#back").focus()
+        self._tell()
+        self.set_interval(_REFRESH_S, self._tell)
+
+    def on_screen_resume(self) -> None:
+        """Uncovered again: keys that are held now were not meant for this."""
+        if self._held is not None:
+            self._held.begin()
+
+    def action_back(self) -> None:
+        """The engine goes on ending."""
+        self.dismiss(None)
+
+    def action_insist(self) -> None:
+        """Do not wait any longer."""
+        if self._held is not None and self._held.is_meant():
+            app = self.console
+            app.say("the engine is being killed; nobody has proven that no order is open", "error")
+            app.session.stop()
+
+    def _tell(self) -> None:
+        app = self.console
+        session, orders = app.session, working_orders(app)
+        waited = age(session.clock.monotonic_ns() - self._since_ns)
+        lines = [Content(f"It cancels its orders, proves it and closes its journal. Waited for {waited}.")]
+        if session.trouble:
+            lines.append(Content.assemble((session.trouble, "$error")))
+        if orders:
+            lines += [Content("Still open:"), orders_text(orders)]
+        self.query_one("#waiting", Static).update(Content("\n").join(lines))

@@ -1,0 +1,229 @@
+"""The status bar: one line that says what this is, whether it is safe, and whether it is the present."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from typing import ClassVar, Final, NamedTuple
+
+from textual.strip import Strip
+
+from engine.link.messages import Role
+from engine.link.mirror import LinkState
+from pinnacle_tui.numbers import NOTHING, age, clock
+from pinnacle_tui.palette import Palette
+from pinnacle_tui.widgets.gauges import state_style
+from pinnacle_tui.widgets.panel import Panel
+from pinnacle_tui.widgets.pnl import profit_style
+from pinnacle_tui.widgets.quotes import working_per_side
+from pinnacle_tui.widgets.rows import Row, left, row_width
+from pinnacle_tui.widgets.scene import Scene
+
+OLD_AFTER_NS: Final = 2_000_000_000
+STALE_AFTER_NS: Final = 5_000_000_000
+_SAME_CLOCK_NS: Final = 2_000_000_000
+_GAP: Final = "  "
+_MODES: Final = ("sim", "paper", "live", "replay")
+
+
+class _Item(NamedTuple):
+    """A word group. Under pressure it takes the next of its forms; the last is nothing at all."""
+
+    rank: int
+    """The highest gives way first."""
+    is_right: bool
+    forms: tuple[Row, ...]
+
+
+class StatusBar(Panel, can_focus=False):
+    """One row. What is not in the scene is set from outside and shown with the next `show` or `redraw`."""
+
+    TITLE: ClassVar[str] = "STATUS"
+    HAS_HEADING: ClassVar[bool] = False
+    HELP: ClassVar[str] = (
+        "The mode, the product, how old its market data is, the trading state, what is quoted (bids x asks\n"
+        "that work), the total P&L. To the right the market's time in UTC, your own where it differs, the\n"
+        "speed where it is not 1, how long the engine is up, and what a frame costs to draw.\n"
+        "Data older than 2 s is marked as old, older than 5 s as STALE. Where the row is short, the least\n"
+        "important goes; numbers are never cut."
+    )
+
+    def __init__(
+        self, palette: Palette, *, id: str, number: int | None = None, zone: tzinfo | None = None
+    ) -> None:
+        """`zone` is the time zone of the person; None: the machine's."""
+        super().__init__(palette, id=id, number=number)
+        self.frozen_since_ns: int | None = None
+        """Since when the screen stands still, on the console's monotonic clock; None while it moves."""
+        self.frame_ms: float | None = None
+        """What a frame costs."""
+        self.notice = ""
+        """A few words from the screen, such as a lowered frame rate."""
+        self._zone = zone
+        self._waiting = ""
+
+    def show_waiting(self, text: str) -> None:
+        """Say what is waited for while there is no view to show."""
+        self.scene = None
+        self._waiting = text
+        self._draw()
+
+    def redraw(self) -> None:
+        """Draw again, also while nothing but the waiting can be shown."""
+        self._draw()
+
+    def rows(self, scene: Scene, width: int, height: int) -> list[Row]:
+        """The one row."""
+        return [fitted(self._items(scene), width)]
+
+    def _draw(self) -> None:
+        if self.scene is not None or not self._waiting:
+            super()._draw()
+            return
+        width = self.size.width
+        if width:
+            row: Row = ((left(f" pinnacle  {self._waiting}", width), "text"),)
+            self._rows, self._strips = [row], [self._strip(row, width, False)]
+            self._drawn_width = 0
+            self.refresh()
+
+    def _strip(self, row: Row, width: int, is_stale: bool) -> Strip:
+        """The bar itself says what is stale, loudly; the words about the link are not greyed."""
+        return super()._strip(row, width, False)
+
+    def _items(self, scene: Scene) -> list[_Item]:
+        """Everything there is to say, in the order it stands in the row."""
+        hello = scene.mirror.hello
+        mode = hello.mode if hello is not None else ""
+        made = [
+            _item(12, (" pinnacle", "title bold")),
+            _item(0, (f" {mode.upper()} ", f"{mode if mode in _MODES else 'text'} bold reverse")),
+            _item(1, (scene.book.symbol, "text bold")),
+            _Item(2, False, (_state(scene), ())),
+            _Item(3, False, (*_feed(scene), ())),
+            *_quoting(scene),
+        ]
+        if self.notice:
+            made.append(_item(9, (self.notice, "warning")))
+        if self.frozen_since_ns is not None:
+            frozen = f" FROZEN {age(scene.now_ns - self.frozen_since_ns)} "
+            made.append(_item(4, (frozen, "warning bold reverse"), is_right=True))
+        if hello is not None and hello.role is not Role.OWNER:
+            word = "view only" if hello.role is Role.VIEW else "CONTROL"
+            made.append(_item(7, (word, "warning" if hello.role is Role.VIEW else "accent"), is_right=True))
+        return [*made, _profit(scene), *self._clocks(scene)]
+
+    def _clocks(self, scene: Scene) -> list[_Item]:
+        hello, view, quiet = scene.mirror.hello, scene.view, _data_style(scene, "muted")
+        market = (f"{clock(view.market_wall_ns)}Z", _data_style(scene, "text"))
+        made = [_item(6, market, is_right=True)]
+        local = self._local(scene)
+        if local:
+            made.append(_item(11, (local, "muted"), is_right=True))
+        if hello is not None and hello.speed != 1.0:
+            speed = "max speed" if hello.speed is None else f"{hello.speed:g}x"
+            made.append(_item(8, (speed, "accent"), is_right=True))
+        if hello is not None:
+            up = age(view.wall_ns - hello.started_wall_ns)
+            made.append(_item(10, (f"up {up}", quiet), is_right=True))
+        if self.frame_ms is not None:
+            made.append(_item(13, (f"{self.frame_ms:.1f} ms/frame", "muted"), is_right=True))
+        return made
+
+    def _local(self, scene: Scene) -> str:
+        """The person's own time of day, where the market's clock does not show it already."""
+        here = datetime.fromtimestamp(scene.wall_ns // 1_000_000_000, UTC).astimezone(self._zone)
+        has_offset = bool(here.utcoffset())
+        if not has_offset and abs(scene.wall_ns - scene.view.market_wall_ns) < _SAME_CLOCK_NS:
+            return ""
+        return f"{here:%H:%M} local"
+
+
+def fitted(items: list[_Item], width: int) -> Row:
+    """As much as fits, the right part at the right end; never a part of a word group."""
+    forms = [0] * len(items)
+
+    def chosen(is_right: bool) -> Row:
+        spans: Row = ()
+        for item, form in zip(items, forms, strict=True):
+            if item.is_right is is_right and item.forms[form]:
+                spans = (*spans, (_GAP, "text"), *item.forms[form]) if spans else item.forms[form]
+        return spans
+
+    while True:
+        before, after = chosen(False), chosen(True)
+        used = row_width(before) + row_width(after) + len(_GAP) * bool(before and after)
+        if used <= width:
+            break
+        able = [at for at, item in enumerate(items) if forms[at] < len(item.forms) - 1]
+        forms[max(able, key=lambda at: items[at].rank)] += 1
+    rest = width - row_width(before) - row_width(after)
+    return (*before, (" " * rest, "text"), *after) if after else before
+
+
+def _item(rank: int, *spans: tuple[str, str], is_right: bool = False) -> _Item:
+    return _Item(rank, is_right, (spans, ()))
+
+
+def _data_style(scene: Scene, style: str) -> str:
+    return "stale" if scene.is_stale else style
+
+
+def _feed(scene: Scene) -> tuple[Row, ...]:
+    """How far the link and the market data may be believed, the worse of both first."""
+    silent = age(scene.mirror.silent_ns(scene.now_ns))
+    bye, book = scene.mirror.bye, scene.book
+    match scene.link:
+        case LinkState.ENDED:
+            code = bye.exit_code if bye is not None else None
+            long: Row = ((f" ENGINE ENDED, exit code {code} ", "danger bold reverse"),)
+            return (long, ((" ENGINE ENDED ", "danger bold reverse"),))
+        case LinkState.DOWN:
+            return (((f" LINK DOWN {silent} ", "danger bold reverse"),),)
+        case LinkState.CONNECTING:
+            return ((("○ connecting", "warning"),),)
+        case LinkState.SILENT:
+            return (((f"○ silent {silent}", "warning bold"),),)
+        case LinkState.UP:
+            pass
+    old_ns = book.book_age_ns
+    if old_ns is None:
+        return (((f"○ {book.connection}, no data yet", "warning"),), (("○ no data", "warning"),))
+    if book.connection == "stale" or old_ns > STALE_AFTER_NS:
+        return (((f" STALE {age(old_ns)} ", "danger bold reverse"),),)
+    if book.connection != "live":
+        return (((f"○ {book.connection}", "warning"),),)
+    if old_ns > OLD_AFTER_NS:
+        return (((f"○ old {age(old_ns)}", "warning bold"),),)
+    return ((("● ", "ok"), (f"live {age(old_ns)}", "text")),)
+
+
+def _state(scene: Scene) -> Row:
+    """The trading state: calm while it is ACTIVE, loud otherwise."""
+    state = scene.book.state
+    if scene.is_stale:
+        return ((state, "stale"),)
+    if state == "ACTIVE":
+        return ((state, "ok"),)
+    return ((f" {state} ", f"{state_style(state)} reverse"),)
+
+
+def _quoting(scene: Scene) -> list[_Item]:
+    """What works on each side; where a side is empty, why."""
+    book = scene.book
+    bids, asks = working_per_side(book.quotes)
+    if scene.is_stale:
+        return [_item(8, (f"last quoting {bids}x{asks}", "stale"))]
+    if bids and asks:
+        return [_item(8, (f"quoting {bids}x{asks}", "text"))]
+    made = [_item(8, (f"quoting {bids}x{asks}" if bids or asks else "not quoting", "warning"))]
+    reason = book.note or next((one.reason for one in book.restrictions if one.reason), "")
+    return [*made, _item(11, (reason, "warning"))] if reason else made
+
+
+def _profit(scene: Scene) -> _Item:
+    total = scene.book.pnl.total
+    if total is None:
+        return _item(5, ("P&L ", "muted"), (f"{NOTHING} no mark", "warning"), is_right=True)
+    number = (scene.numbers.money(total).strip(), _data_style(scene, f"{profit_style(total)} bold"))
+    currency = (f" {scene.product.quote}", "muted")
+    return _Item(5, True, ((("P&L ", "muted"), number, currency), (number, currency), (number,), ()))
