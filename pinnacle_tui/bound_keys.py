@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
-from textual.screen import Screen
 from textual.keys import REPLACED_KEYS, Keys, key_to_character
+from textual.screen import Screen
 
 _MODIFIERS: Final = ("ctrl", "alt", "shift", "super", "hyper", "meta")
 _NAMES: Final = frozenset(key.value for key in Keys if key.value.isalnum())

@@ -93,7 +93,7 @@ class ChildEngine:
         return self._process.pid
 
     def connect(self) -> socket.socket:
-        """See `EngineHost`. First the inherited pair; after a loss the engine's own socket, once it is known."""
+        """See `EngineHost`. The inherited pair first; after a loss the engine's own socket."""
         taken, self._socket = self._socket, None
         if taken is not None:
             return taken
@@ -150,7 +150,7 @@ class ChildEngine:
 
 
 class InlineEngine:
-    """The engine as a task on the console's own loop, behind the same socket: for tests and demonstrations."""
+    """The engine as a task on the console's own loop, behind the same socket: to show and to test."""
 
     is_owned = True
 

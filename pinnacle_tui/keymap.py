@@ -137,13 +137,13 @@ class _Reading:
     def _without_clashes(self, wanted: dict[str, Keys]) -> dict[str, Keys]:
         """What is left of `wanted` when the lines that clash with others are left out, later ones first."""
         kept = dict(wanted)
-        order = {name: place for place, name in enumerate(wanted)}
         while True:
             clash = self._clash(kept)
             if clash is None:
                 return kept
             one, other, key = clash
-            if order.get(one.id, -1) < order.get(other.id, -1):
+            lines = list(kept)
+            if one.id not in kept or (other.id in kept and lines.index(other.id) > lines.index(one.id)):
                 one, other = other, one
             del kept[one.id]
             self._problem(

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from engine.config import Resolved
-from engine.core.clock import SystemClock
 from engine.core.errors import PinnacleError
 from engine.link.messages import Role
 from pinnacle_tui.engine_host import AttachedEngine, ChildEngine, Ending, EngineHost, InlineEngine
 from pinnacle_tui.paths import config_folder, state_folder
 
 if TYPE_CHECKING:
+    from pinnacle_tui.app import ConsoleApp
     from pinnacle_tui.session import EngineSession
 
 _LOGS_KEPT: Final = 20
@@ -60,40 +60,63 @@ class Outcome(Protocol):
     def exit_code(self) -> int: ...
 
 
-def run_inline(resolved: Resolved, serve: Callable[[socket.socket], Coroutine[Any, Any, Outcome]]) -> int:
+Serve = Callable[[socket.socket], Coroutine[Any, Any, Outcome]]
+
+
+def run_inline(resolved: Resolved, serve: Serve) -> int:
     """The screen and the engine in one process; `serve` runs the engine for the console behind a socket."""
 
+    return _run(_inline(serve), resolved, Role.OWNER)
+
+
+def _inline(serve: Serve) -> InlineEngine:
     async def until_end(owner: socket.socket) -> Ending:
         outcome = await serve(owner)
         return Ending(outcome.exit_code, f"the engine has ended: {outcome.reason}")
 
-    return _run(InlineEngine(until_end), resolved, Role.OWNER)
+    return InlineEngine(until_end)
 
 
-def _run(host: EngineHost, resolved: Resolved, role: Role, *, may_kill: bool = True) -> int:
+def inline_session(serve: Serve) -> EngineSession:
+    """A session with an engine on the loop that the session is started on."""
+    return _session(_inline(serve), Role.OWNER)
+
+
+def _session(host: EngineHost, role: Role, *, may_kill: bool = True) -> EngineSession:
+    from pinnacle_tui.session import EngineSession
+
+    return EngineSession(host, role=role, build=version("pinnacle-tui"), may_kill=may_kill)
+
+
+def console_app(
+    session: EngineSession, resolved: Resolved, *, notices: Sequence[str] = (), remembers: bool = True
+) -> ConsoleApp:
+    """The screen over a session, with the user's themes and keys; `remembers` what it looked like last."""
     from pinnacle_tui.app import ConsoleApp
     from pinnacle_tui.keymap import Keymap
     from pinnacle_tui.remembered import Remembered
-    from pinnacle_tui.session import EngineSession
     from pinnacle_tui.themes import ThemeLibrary, has_sixteen_colours
 
+    library = ThemeLibrary(is_sixteen=has_sixteen_colours() and "NO_COLOR" not in os.environ)
+    library.load()
+    return ConsoleApp(
+        session,
+        resolved.config.console,
+        keymap=Keymap.load(config_folder() / "keymap.toml"),
+        themes=library,
+        remembered=Remembered(state_folder() / "console.json" if remembers else None),
+        is_theme_given=resolved.sources["console.theme"] != "default",
+        notices=notices,
+    )
+
+
+def _run(host: EngineHost, resolved: Resolved, role: Role, *, may_kill: bool = True) -> int:
     settings = resolved.config.console
-    clock = SystemClock()
-    session = EngineSession(host, role=role, build=version("pinnacle-tui"), may_kill=may_kill, clock=clock)
+    session = _session(host, role, may_kill=may_kill)
     notices = list(resolved.notices())
     crashes: list[float] = []
     while True:
-        library = ThemeLibrary(is_sixteen=has_sixteen_colours() and "NO_COLOR" not in os.environ)
-        library.load()
-        app = ConsoleApp(
-            session,
-            settings,
-            keymap=Keymap.load(config_folder() / "keymap.toml"),
-            themes=library,
-            remembered=Remembered(state_folder() / "console.json"),
-            is_theme_given=resolved.sources["console.theme"] != "default",
-            notices=notices,
-        )
+        app = console_app(session, resolved, notices=notices)
         app.run(mouse=settings.mouse)
         if app.crash is None:
             break

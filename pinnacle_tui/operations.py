@@ -68,7 +68,7 @@ class Operations:
         return self.latest
 
     def kill(self, on_change: Callable[[Pending], None]) -> Pending | None:
-        """The kill switch, at once: over the link, or by a signal to an engine of ours that does not answer."""
+        """The kill switch, at once: over the link, or by a signal to an engine of ours without one."""
         try:
             self.latest = self._session.command(CommandName.KILL, deadline_s=PROOF_S, on_change=on_change)
         except ConnectionError:

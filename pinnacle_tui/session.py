@@ -42,6 +42,8 @@ class EngineSession:
         clock: Clock | None = None,
     ) -> None:
         self.host = host
+        self.may_kill = may_kill
+        """False where this console was opened only to watch."""
         self.clock: Clock = clock or SystemClock()
         self.mirror = EngineMirror()
         self.ending: Ending | None = None
@@ -128,9 +130,17 @@ class EngineSession:
         self.on_change()
 
     def stop_at_once(self) -> None:
-        """The same for a signal handler: no loop is needed, which may be blocked in a write to the terminal."""
+        """The same for a signal handler: no loop is needed, which may be blocked in a write."""
         if not self.is_stopping and self.ending is None and self.host.terminate():
             self.is_stopping = True
+
+    def follow_stop(self) -> None:
+        """The engine was or is to be told to stop: see that it ends; asking twice kills nothing."""
+        if self.is_stopping and self._escalation is None and self.ending is None:
+            self._escalation = asyncio.create_task(self._escalate(), name="stopping the engine")
+            self.on_change()
+        elif not self.is_stopping:
+            self.stop()
 
     def let_run(self) -> None:
         """An engine of ours goes on without us: `close` will only take leave."""
@@ -139,10 +149,15 @@ class EngineSession:
     async def close(self) -> None:
         """Leave: an engine of ours is stopped and waited for; one elsewhere only loses a viewer."""
         if self.host.is_owned and self.ending is None and not self._is_kept:
-            if not self.is_stopping:
-                self.stop()
+            self.follow_stop()
             await self._ended.wait()
         await self.detach()
+
+    async def until_ended(self) -> Ending:
+        """How the engine ended, once it has."""
+        await self._ended.wait()
+        assert self.ending is not None
+        return self.ending
 
     async def detach(self) -> None:
         """Give the connection up and leave the engine as it is; `start` connects again."""

@@ -70,7 +70,7 @@ def run(
 
 
 async def serve(resolved: Resolved, owner: socket.socket) -> Outcome:
-    """Run on the caller's own loop, without output or signals, for the console at the other end of `owner`."""
+    """Run on the caller's own loop, without output or signals, for the console behind `owner`."""
     market, real = build_market(resolved.config), SystemClock()
     observers = Observers()
     engine = build_engine(resolved.config, market, real, observers, status_interval_ns=_LOG_STATUS_S * _S)

@@ -323,12 +323,9 @@ class _Connection(asyncio.Protocol):
             self._transport.write(frame)
 
     def close(self) -> None:
-        """Close, at once where the engine does not read."""
+        """Close at once; what the engine has not taken yet is lost, what it was given arrives."""
         if self._transport is not None:
-            if self.has_room:
-                self._transport.close()
-            else:
-                self._transport.abort()
+            self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.BaseProtocol`."""

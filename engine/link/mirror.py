@@ -90,6 +90,8 @@ class EngineMirror:
     pending: dict[str, Pending] = field(default_factory=dict)
     on_event: Callable[[AnyEngineEvent], None] | None = None
     """Told of every event once, in order."""
+    on_view: Callable[[], None] | None = None
+    """Told when a view has come."""
 
     def apply(self, message: ToConsole, now_ns: int) -> None:
         """Take in a message."""
@@ -176,6 +178,8 @@ class EngineMirror:
                 if series is None:
                     series = self.profits[product.symbol] = Series(HISTORY_POINTS, HISTORY_SPACING_NS)
                 series.add(view.time_ns, total)
+        if self.on_view is not None:
+            self.on_view()
 
     def _take_event(self, event: AnyEngineEvent) -> None:
         if event.eseq <= self.last_event:

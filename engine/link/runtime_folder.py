@@ -14,6 +14,7 @@ import re
 import shlex
 import socket
 import stat
+import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -34,7 +35,10 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 def default_folder() -> Path:
     """Where this user's engines are to be found."""
-    return user_runtime_path("pinnacle-tui", appauthor=False)
+    with warnings.catch_warnings():
+        # Where the system gives none it is below the temporary folder; it is checked before every use.
+        warnings.simplefilter("ignore")
+        return user_runtime_path("pinnacle-tui", appauthor=False)
 
 
 class Claim:
@@ -178,9 +182,7 @@ def _check(folder: Path) -> None:
 def _try_lock(path: Path, kind: int) -> int | None:
     """A descriptor that holds the lock; None while another process holds it."""
     try:
-        descriptor = os.open(
-            path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600
-        )
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise UsageError(
             f"{path} is no lock file ({error.strerror}); {_REMOVE} {shlex.quote(str(path))}"

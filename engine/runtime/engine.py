@@ -12,9 +12,9 @@ from engine.core.clock import Clock, ManualClock
 from engine.core.errors import PinnacleError, UsageError
 from engine.core.events import (
     Alert,
+    Answer,
     AnyCommand,
     AnyEvent,
-    Answer,
     CancelOrder,
     FeedState,
     OperatorAction,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from textual.app import ComposeResult
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Footer
 
 from pinnacle_tui.remembered import Remembered
+from pinnacle_tui.widgets.drawn import Drawn
+from pinnacle_tui.widgets.key_bar import Key, KeyBar
 from pinnacle_tui.widgets.panel import Panel
 from pinnacle_tui.widgets.scene import Scene
 from pinnacle_tui.widgets.status_bar import StatusBar
@@ -18,10 +19,30 @@ if TYPE_CHECKING:
     from pinnacle_tui.app import ConsoleApp
 
 
+_RANKS: Final = {
+    "app.kill": 0,
+    "app.kill_now": 0,
+    "app.unfreeze": 1,
+    "app.quit": 1,
+    "app.help": 2,
+    "app.take_control": 2,
+    "app.pause": 3,
+    "app.resume": 3,
+    "main.all": 3,
+    "screen.back": 3,
+    "app.cancel_all": 4,
+    "app.explain": 6,
+    "app.settings": 6,
+}
+"""What stays longest where the line of keys is short; 0 always does."""
+_RANK_OF_PANELS: Final = 5
+_RANK_OF_APP: Final = 7
+
+
 class ConsoleScreen(Screen[None]):
     """A full screen. Subclasses give `compose_body`; every panel in it is drawn when it can be seen."""
 
-    ALLOW_IN_MAXIMIZED_VIEW = "StatusBar, Footer"
+    ALLOW_IN_MAXIMIZED_VIEW = "StatusBar, KeyBar"
     HELP_TITLE: ClassVar[str] = ""
     HELP_TEXT: ClassVar[str] = ""
     """What the screen is for, for the help screen."""
@@ -30,7 +51,7 @@ class ConsoleScreen(Screen[None]):
         """Status, body, keys."""
         yield StatusBar(self.console.palette, id="status")
         yield from self.compose_body()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyBar(self.console.palette, id="keys")
 
     def compose_body(self) -> ComposeResult:
         """What stands between status and keys."""
@@ -45,6 +66,29 @@ class ConsoleScreen(Screen[None]):
     def status(self) -> StatusBar:
         """The line at the top."""
         return self.query_one(StatusBar)
+
+    @property
+    def keys(self) -> KeyBar:
+        """The line at the bottom."""
+        return self.query_one(KeyBar)
+
+    def on_mount(self) -> None:
+        """Offer the keys that do something, whenever they may be others."""
+        self.bindings_updated_signal.subscribe(self, lambda _: self.call_after_refresh(self._offer_keys))
+
+    def _offer_keys(self) -> None:
+        if not self.is_current:
+            return
+        offered: dict[str, Key] = {}
+        for active in self.active_bindings.values():
+            binding = active.binding
+            if binding.show and active.enabled and binding.action not in offered:
+                rank = _RANKS.get(
+                    binding.id or "", _RANK_OF_PANELS if active.node is not self.app else _RANK_OF_APP
+                )
+                written = self.app.get_key_display(binding)
+                offered[binding.action] = Key(binding.key, written, binding.description, rank)
+        self.keys.offer(list(offered.values()))
 
     def panels(self) -> Iterable[Panel]:
         """Every panel of the screen, in reading order."""
@@ -62,8 +106,8 @@ class ConsoleScreen(Screen[None]):
 
     def follow_theme(self) -> None:
         """Another theme: every panel is drawn anew."""
-        for panel in self.panels():
-            panel.use_palette(self.console.palette)
+        for drawn in self.query(Drawn):
+            drawn.use_palette(self.console.palette)
 
     def on_screen_resume(self) -> None:
         """What was covered has missed frames."""

@@ -28,10 +28,15 @@ class HelpScreen(Dialog):
     Keys that do nothing at the moment are muted.
     """
 
-    CSS_PATH = ("dialog.tcss", "help.tcss")
+    CSS_PATH = ["dialog.tcss", "help.tcss"]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "escape,question_mark,f1,q", "close", "close", key_display="esc", tooltip="Close help", id="help.close"
+            "escape,question_mark,f1,q",
+            "close",
+            "close",
+            key_display="esc",
+            tooltip="Close help",
+            id="help.close",
         )
     ]
 
@@ -52,7 +57,9 @@ class HelpScreen(Dialog):
             elif isinstance(below, Dialog):
                 yield from self._part("This question", "", below)
             yield from self._part("Everywhere", "", self.app)
-            yield Static("escape closes this; the kill key works here too", classes="words muted", markup=False)
+            yield Static(
+                "escape closes this; the kill key works here too", classes="words muted", markup=False
+            )
 
     def on_mount(self) -> None:
         """The text can be scrolled at once."""
@@ -73,8 +80,10 @@ class HelpScreen(Dialog):
             yield Static(Content("\n").join(lines), classes="words keys", markup=False)
 
     def _line(self, bound: BoundKey) -> Content:
-        moved = self.console.bindings_file.keys.get(bound.id)
+        moved = self.console.keymap_file.keys.get(bound.id)
         keys = moved.split(",") if moved is not None else bound.keys
         shown = left("  ".join(format_key(key) for key in keys), _KEY_CELLS)
         colour = "$text" if bound.id in self._valid else "$muted"
-        return Content.assemble((shown, "$accent" if bound.id in self._valid else "$muted"), (bound.tooltip, colour))
+        return Content.assemble(
+            (shown, "$accent" if bound.id in self._valid else "$muted"), (bound.tooltip, colour)
+        )

@@ -27,7 +27,9 @@ class KillReport(Dialog):
 
     CSS_PATH = "dialog.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,enter", "close", "close", key_display="esc", tooltip="Close this report", id="kill.close")
+        Binding(
+            "escape,enter", "close", "close", key_display="esc", tooltip="Close this report", id="kill.close"
+        )
     ]
 
     def __init__(self) -> None:
@@ -81,7 +83,10 @@ class KillReport(Dialog):
         if pending is None:
             host = self.console.session.host
             how = "a signal was sent to the engine instead" if host.is_owned else "and no signal reaches it"
-            return [_step("!", "$error", "not sent", "there is no link to the engine"), _step(" ", "", "", how)]
+            return [
+                _step("!", "$error", "not sent", "there is no link to the engine"),
+                _step(" ", "", "", how),
+            ]
         ack = pending.ack
         waited = age(self.console.session.clock.monotonic_ns() - pending.sent_ns)
         steps = [_step("✓", "$success", "sent", "")]

@@ -1,8 +1,8 @@
-"""The main screen: where the market is and where we are in it, what it earns, how fast, what just happened."""
+"""The main screen: where the market is and we in it, what it earns, how fast, and what just happened."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -26,14 +26,14 @@ _NUMBER = {name: number for number, name in enumerate(PANELS, start=1)}
 
 
 class MainScreen(ConsoleScreen):
-    """Nine panels. A digit leads to its panel; one that the size of the terminal leaves out fills the screen."""
+    """Nine panels. A digit leads to its panel; one that has no place at this size fills the screen."""
 
     HELP_TITLE = "Main screen"
     HELP_TEXT = (
         "One glance answers, in this order: am I safe, where is the market and where am I in it, am I making "
         "money and from what, how fast am I, what just happened.\n"
-        "A digit leads to the panel with that number; where the terminal is too small to show it, it fills the "
-        "screen. z does that for any panel; escape or 0 comes back."
+        "A digit leads to the panel with that number; where the terminal is too small to show it, it fills "
+        "the screen. z does that for any panel; escape or 0 comes back."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
@@ -123,6 +123,3 @@ class MainScreen(ConsoleScreen):
     def _has_place(self, panel: Panel) -> bool:
         """True where the layout for this size shows the panel."""
         return all(widget.display for widget in panel.ancestors_with_self if widget is not self)
-
-
-__all__: list[Any] = ["MainScreen"]

@@ -12,7 +12,7 @@ from pinnacle_tui.numbers import Numbers, age
 from pinnacle_tui.widgets.rows import left, right
 
 if TYPE_CHECKING:
-    from pinnacle_tui.app import ConsoleApp
+    from pinnacle_tui.steering_app import SteeringApp
 
 MOST_LISTED: Final = 8
 
@@ -27,7 +27,7 @@ class OpenOrder(NamedTuple):
     """Engine time since it was sent."""
 
 
-def working_orders(app: ConsoleApp) -> list[OpenOrder]:
+def working_orders(app: SteeringApp) -> list[OpenOrder]:
     """Every order of ours that may still trade, as the newest view tells; asks above bids."""
     view, mirror = app.mirror.view, app.mirror
     made: list[OpenOrder] = []

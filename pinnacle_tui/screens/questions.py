@@ -10,18 +10,21 @@ from pinnacle_tui.screens.confirm import Confirm
 from pinnacle_tui.screens.typed_word import TypedWord
 
 if TYPE_CHECKING:
-    from pinnacle_tui.app import ConsoleApp
+    from pinnacle_tui.steering_app import SteeringApp
 
 _BPS = 10_000
+_QUOTING = ("ACTIVE", "REDUCING")
 
 
-def cancel_all(app: ConsoleApp) -> Confirm:
+def cancel_all(app: SteeringApp) -> Confirm:
     """Ask before every order of every product is cancelled."""
     lines = [_orders(book, product) for book, product in _books(app) if book.orders]
     count = sum(len(book.orders) for book, _ in _books(app))
     if not lines:
         lines = ["As far as this screen knows no order is open; the engine will make sure of it."]
-    lines.append("Cancelling cannot be undone. Quoting goes on with new orders; pause to keep the market empty.")
+    lines.append("Cancelling cannot be undone.")
+    if any(book.state in _QUOTING for book, _ in _books(app)):
+        lines.append("Quoting goes on with new orders; to stay out of the market, pause it as well.")
     return Confirm(
         f"Cancel {_plural(count, 'open order')}?" if count else "Cancel all orders?",
         "\n".join(lines),
@@ -30,19 +33,21 @@ def cancel_all(app: ConsoleApp) -> Confirm:
     )
 
 
-def flatten(app: ConsoleApp) -> Confirm:
+def flatten(app: SteeringApp) -> Confirm:
     """Ask before positions are closed with orders that take."""
     lines = [_closing(app, book, product) for book, product in _books(app) if book.pnl.position]
     if not lines:
         lines = ["As far as this screen knows there is no position to close."]
     count = sum(len(book.orders) for book, _ in _books(app))
     if count:
-        lines.append(f"First {_plural(count, 'open order')} will be cancelled.")
+        lines.append(f"{_plural(count, 'open order')} will be cancelled first.")
     lines.append("Then quoting is paused until somebody resumes. Trades cannot be undone.")
-    return Confirm("Close the position at the market?", "\n".join(lines), yes="Yes, close it", no="No, keep it")
+    return Confirm(
+        "Close the position at the market?", "\n".join(lines), yes="Yes, close it", no="No, keep it"
+    )
 
 
-def rearm(app: ConsoleApp) -> TypedWord:
+def rearm(app: SteeringApp) -> TypedWord:
     """Ask before a halt or the kill switch is taken back: the product has to be typed."""
     scene = app.scene()
     lines, word = [], "REARM"
@@ -51,7 +56,9 @@ def rearm(app: ConsoleApp) -> TypedWord:
         lines += [
             f"{held.code} holds trading {held.state}: {held.reason}" for held in scene.book.restrictions
         ]
-        lines.append(f"Profit since the start: {scene.numbers.money(scene.book.pnl.total)} {scene.product.quote}.")
+        lines.append(
+            f"Profit since the start: {scene.numbers.money(scene.book.pnl.total)} {scene.product.quote}."
+        )
     lines.append(
         "Quoting starts again as soon as nothing else restricts it, and drawdown is measured anew from the "
         "present equity. Look at why it stopped first."
@@ -65,7 +72,7 @@ def rearm(app: ConsoleApp) -> TypedWord:
     )
 
 
-def _books(app: ConsoleApp) -> list[tuple[ProductView, Product]]:
+def _books(app: SteeringApp) -> list[tuple[ProductView, Product]]:
     view, mirror = app.mirror.view, app.mirror
     books = view.products if view is not None else ()
     return [(book, known) for book in books if (known := mirror.product(book.symbol)) is not None]
@@ -90,7 +97,7 @@ def _orders(book: ProductView, product: Product) -> str:
     )
 
 
-def _closing(app: ConsoleApp, book: ProductView, product: Product) -> str:
+def _closing(app: SteeringApp, book: ProductView, product: Product) -> str:
     """What closing a position would trade, at about which price and cost, by the book that is shown."""
     numbers, position = _numbers(book, product), book.pnl.position
     verb = "Sell" if position > 0 else "Buy"
@@ -101,14 +108,15 @@ def _closing(app: ConsoleApp, book: ProductView, product: Product) -> str:
     if lots < abs(position):
         return f"{words}: the book that is shown holds only {numbers.size(lots)} of it."
     price = value // (2 * product.atoms_per_half_tick_lot * lots)
-    parts = [f"{words} at about {numbers.price(price)}, {numbers.amount(value)} {product.quote}"]
+    words += f" at about {numbers.price(price)}: {numbers.amount(value)} {product.quote}"
     if book.pnl.mark is not None:
-        at_mark = book.pnl.mark * product.atoms_per_half_tick_lot * lots
-        parts.append(f"{numbers.amount(abs(value - at_mark))} away from the mid")
+        loss = (book.pnl.mark * product.atoms_per_half_tick_lot * lots - value) * (1 if position > 0 else -1)
+        than = "less" if (loss >= 0) == (position > 0) else "more"
+        words += f", {numbers.amount(abs(loss))} {than} than at the mid"
     fee = _taker_fee(app, value)
     if fee is not None:
-        parts.append(f"fee {numbers.amount(fee)}")
-    return ", ".join(parts) + "."
+        words += f"; the fee is about {numbers.amount(fee)}"
+    return words + "."
 
 
 def _swept(product: Product, levels: tuple[tuple[int, int], ...], lots: int) -> tuple[int, int]:
@@ -121,7 +129,7 @@ def _swept(product: Product, levels: tuple[tuple[int, int], ...], lots: int) -> 
     return taken, value
 
 
-def _taker_fee(app: ConsoleApp, value: int) -> int | None:
+def _taker_fee(app: SteeringApp, value: int) -> int | None:
     try:
         bps = float(app.mirror.settings["fees.taker_bps"])
     except (KeyError, ValueError):

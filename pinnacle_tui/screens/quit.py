@@ -1,4 +1,4 @@
-"""Leaving. An engine of ours is asked to cancel its orders and prove it; with open orders a person decides."""
+"""Leaving. Our engine is asked to cancel its orders and prove it; with open orders a person decides."""
 
 from __future__ import annotations
 
@@ -133,7 +133,10 @@ class QuitDialog(Dialog):
             app.leave(0)
             return
         why = f": {ack.text}" if ack.text else ""
-        app.say(f"the engine did not agree to go on by itself{why}. Nothing was left; you are still here.", "error")
+        app.say(
+            f"the engine did not agree to go on by itself{why}. Nothing was left; you are still here.",
+            "error",
+        )
         if self.is_current:
             self.dismiss(None)
 
@@ -154,7 +157,14 @@ class StoppingDialog(Dialog):
 
     CSS_PATH = "dialog.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,enter", "back", "back", key_display="esc", tooltip="Look at the screen", id="stopping.back"),
+        Binding(
+            "escape,enter",
+            "back",
+            "back",
+            key_display="esc",
+            tooltip="Look at the screen",
+            id="stopping.back",
+        ),
         Binding(
             "q",
             "insist",
@@ -206,7 +216,7 @@ class StoppingDialog(Dialog):
         app = self.console
         session, orders = app.session, working_orders(app)
         waited = age(session.clock.monotonic_ns() - self._since_ns)
-        lines = [Content(f"It cancels its orders, proves it and closes its journal. Waited for {waited}.")]
+        lines = [Content(f"Waiting for it to cancel its orders, prove it and end: {waited}")]
         if session.trouble:
             lines.append(Content.assemble((session.trouble, "$error")))
         if orders:

@@ -16,11 +16,18 @@ from pinnacle_tui.widgets.rows import left
 
 
 class ThemePicker(Dialog):
-    """The list of themes. Each is put on as it is highlighted; enter keeps it, escape restores the old one."""
+    """The themes. Each is put on as it is highlighted; enter keeps it, escape restores the one before."""
 
     CSS_PATH = "dialog.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "restore", "restore", key_display="esc", tooltip="The colours of before", id="theme.restore")
+        Binding(
+            "escape",
+            "restore",
+            "restore",
+            key_display="esc",
+            tooltip="The colours of before",
+            id="theme.restore",
+        )
     ]
 
     def __init__(self) -> None:
@@ -36,13 +43,17 @@ class ThemePicker(Dialog):
             yield OptionList(
                 *(
                     Option(
-                        Content.assemble(left(name, width), (app.themes.descriptions.get(name, ""), "$muted")),
+                        Content.assemble(
+                            left(name, width), (app.themes.descriptions.get(name, ""), "$muted")
+                        ),
                         id=name,
                     )
                     for name in app.themes.themes
                 )
             )
-            yield Static("enter keeps it, escape restores the one before", classes="words muted", markup=False)
+            yield Static(
+                "enter keeps it, escape restores the one before", classes="words muted", markup=False
+            )
 
     def on_mount(self) -> None:
         """Start at the theme that is on."""

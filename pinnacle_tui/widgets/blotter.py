@@ -58,7 +58,7 @@ class BlotterPanel(TablePanel[Listed]):
             tooltip="Why the selected order stands where it does",
         ),
         Binding(
-            "u", "unit", "Unit", show=False, id="blotter.unit", tooltip="Distances in basis points or ticks"
+            "b", "unit", "Unit", show=False, id="blotter.unit", tooltip="Distances in basis points or ticks"
         ),
     ]
 

@@ -223,6 +223,7 @@ def working_orders(unit: Unit) -> Table[WorkingOrder]:
                 style="muted",
                 rank=4,
                 is_number=True,
+                is_live=True,
             ),
             Column(
                 "ahead",
@@ -240,6 +241,7 @@ def working_orders(unit: Unit) -> Table[WorkingOrder]:
                 order=distance_half_ticks,
                 rank=6,
                 is_number=True,
+                is_live=True,
             ),
             Column(
                 "state",
@@ -258,7 +260,6 @@ def working_orders(unit: Unit) -> Table[WorkingOrder]:
         is_falling=True,
         key=lambda order: order.client_id,
         empty="no order of ours is working",
-        is_live=True,
     )
 
 

@@ -24,8 +24,8 @@ def distance(side: int, price: int, mid: int) -> int:
 
 
 def in_hundredths(half_ticks: int, mid: int) -> int:
-    """A distance as a share of the mid, rounded up."""
-    return -(-half_ticks * _MID // mid)
+    """A distance as a share of the mid, rounded down."""
+    return half_ticks * _MID // mid
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def known_reach(book: ProductView, mid: int) -> int:
     ends = [
         distance(side, levels[-1][0], mid) for side, levels in ((BID, book.bids), (ASK, book.asks)) if levels
     ]
-    return max(1, in_hundredths(max(ends), mid))
+    return max(1, -in_hundredths(-max(ends), mid))
 
 
 def nearest_range(reach: int, direction: int) -> int:

@@ -170,7 +170,10 @@ Arrows, page keys and the wheel look away from the spread; home or . comes back.
         first = self._first_place(ladder, height)
         places = range(first, first + height - has_names)
         visible = [rung for place in places if (rung := ladder.at(place)) is not None]
-        full = self._scale.fit(typical_largest(rung.size for rung in visible if rung.size))
+        # What is near the spread makes the scale, so that it stays when a person looks elsewhere.
+        half = (len(places) + 1) // 2
+        near = (*ladder.asks[:half], *ladder.bids[:half])
+        full = self._scale.fit(typical_largest(rung.size for rung in near if rung.size))
         writer.begin(
             scene.numbers,
             visible,

@@ -77,7 +77,8 @@ class LogPanel(ListPanel[Line]):
         engine_id = mirror.hello.engine_id if mirror.hello is not None else ""
         if engine_id != self._engine_id:
             self._engine_id = engine_id
-            self._lines, self._losses, self._last_event = {}, [], 0
+            self._lines, self._losses = {}, []
+            self._last_event = self._missed = 0
         if mirror.missed_events > self._missed:
             # Lost events come after everything that was known when the log was last shown.
             self._losses.append(lost_line(mirror.missed_events - self._missed, self._last_event))
@@ -182,7 +183,7 @@ class LogPanel(ListPanel[Line]):
             time = clock(line.wall_ns, millis=True) if line.wall_ns is not None else _NO_TIME
             cells = _TIME_CELLS if width >= _TIME_FROM else _TIME_CELLS - 4
             spans.append((time[:cells] + "  ", "muted"))
-        spans.append((left(line.word, _WORD_CELLS) + "  ", line.style))
+        spans.append((left(left(line.word, _WORD_CELLS), min(width - 1, _WORD_CELLS + 2)), line.style))
         return spans
 
     def _detail(self, width: int, height: int) -> list[Row]:

@@ -39,10 +39,10 @@ def spread_row(scene: Scene, width: int) -> Row:
 
 
 def _spread_words(numbers: Numbers, bid: int, ask: int) -> tuple[str, str, str]:
-    hundredths = (ask - bid) * 2_000_000 // (bid + ask) if bid + ask > 0 else None
+    basis = (ask - bid) * 200_000_000 // (bid + ask) if bid + ask > 0 else None
     return (
         numbers.price(ask - bid),
-        NOTHING if hundredths is None else grouped(hundredths, 2, 2),
+        NOTHING if basis is None else grouped(basis, 4, 2),
         numbers.mid(bid + ask),
     )
 

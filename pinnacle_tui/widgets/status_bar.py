@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 from typing import ClassVar, Final, NamedTuple
 
-from textual.strip import Strip
-
 from engine.link.messages import Role
 from engine.link.mirror import LinkState
 from pinnacle_tui.numbers import NOTHING, age, clock
@@ -79,16 +77,11 @@ class StatusBar(Panel, can_focus=False):
         if self.scene is not None or not self._waiting:
             super()._draw()
             return
-        width = self.size.width
-        if width:
-            row: Row = ((left(f" pinnacle  {self._waiting}", width), "text"),)
-            self._rows, self._strips = [row], [self._strip(row, width, False)]
-            self._drawn_width = 0
-            self.refresh()
+        self.put([((left(f" pinnacle  {self._waiting}", self.size.width), "text"),)])
 
-    def _strip(self, row: Row, width: int, is_stale: bool) -> Strip:
-        """The bar itself says what is stale, loudly; the words about the link are not greyed."""
-        return super()._strip(row, width, False)
+    def put(self, rows: list[Row], *, is_grey: bool = False) -> None:
+        """See `Drawn`. The bar itself says what is stale, loudly; the words about the link are not greyed."""
+        super().put(rows)
 
     def _items(self, scene: Scene) -> list[_Item]:
         """Everything there is to say, in the order it stands in the row."""

@@ -42,8 +42,6 @@ class Table(Generic[ItemT]):
     key: Callable[[ItemT], Hashable]
     empty: str
     """What to say where there are no rows."""
-    is_live: bool = False
-    """True where the texts change with every view, and not only the list of items."""
 
     def column(self, name: str) -> Column[ItemT]:
         """The column of that name. Raises `KeyError`."""
@@ -87,7 +85,7 @@ class TablePanel(ListPanel[ItemT]):
         self._view_key: tuple[Hashable, ...] = ()
         self._listed: Sequence[ItemT] = ()
         self._keys: list[Hashable] = []
-        self._texts: dict[Hashable, str] = {}
+        self._texts: dict[Hashable, tuple[ItemT, str]] = {}
         self._widths: dict[str, int] = {}
         self._widths_of: tuple[str, str] = ("", "")
         self._layout: Layout[ItemT] = Layout((), 1)
@@ -132,7 +130,6 @@ class TablePanel(ListPanel[ItemT]):
     def listed(self, scene: Scene) -> Sequence[ItemT]:
         """See `ListPanel`."""
         source, table = self.source(scene), self.table
-        # A live table's source is another object with every view.
         view_key = (table.name, scene.product.symbol, self.sort, self.entry.text)
         if source is not self._source or view_key != self._view_key:
             if view_key[:2] != self._view_key[:2]:
@@ -151,26 +148,24 @@ class TablePanel(ListPanel[ItemT]):
         if not needles:
             return items
         known, key = self._texts, self.table.key
-        if self.table.is_live:
-            known.clear()
-        elif len(known) > 2 * len(items):
-            known = self._texts = {key(item): known[key(item)] for item in items if key(item) in known}
-        kept = []
-        for item in items:
-            if self.divider(item):
-                continue
-            text = known.get(key(item))
-            if text is None:
-                text = known[key(item)] = self._searched(item, scene)
-            if all(needle in text for needle in needles):
-                kept.append(item)
-        return kept
+        if len(known) > 2 * len(items):
+            self._texts = {key(item): known[key(item)] for item in items if key(item) in known}
+        live = [column for column in self.table.columns if column.is_live]
+        return [item for item in items if not self.divider(item) and self._has(item, needles, live, scene)]
 
-    def _searched(self, item: ItemT, scene: Scene) -> str:
-        """What a filter looks into: every column as it is shown, and as it is copied."""
-        columns = self.table.columns
-        exact = (column.exact(item, scene) for column in columns if column.exact is not None)
-        return "\n".join((*(column.text(item, scene) for column in columns), *exact)).casefold()
+    def _has(self, item: ItemT, needles: list[str], live: Sequence[Column[ItemT]], scene: Scene) -> bool:
+        """True when every one of `needles` is in a column, as it is shown or as it is copied."""
+        known = self._texts.get(self.table.key(item))
+        if known is None or known[0] != item:
+            columns = [column for column in self.table.columns if not column.is_live]
+            texts = [column.text(item, scene) for column in columns]
+            texts += [column.exact(item, scene) for column in columns if column.exact is not None]
+            known = self._texts[self.table.key(item)] = (item, "\n".join(texts).casefold())
+        missing = [needle for needle in needles if needle not in known[1]]
+        if not missing or not live:
+            return not missing
+        text = "\n".join(column.text(item, scene) for column in live).casefold()
+        return all(needle in text for needle in missing)
 
     def _sorted(self, items: Sequence[ItemT], scene: Scene) -> Sequence[ItemT]:
         name, is_falling = self.sort
@@ -247,7 +242,7 @@ class TablePanel(ListPanel[ItemT]):
         widths, rows = self._widths, [item for item in items if not self.divider(item)]
         for column in table.columns:
             # Once wide, wide: columns must not dance with their numbers.
-            wish = widths.get(column.name) or cell_len(column.title) + 1
+            wish = max(widths.get(column.name, 0), cell_len(column.title) + 1)
             for item in rows:
                 wish = max(wish, cell_len(column.text(item, scene)))
             widths[column.name] = wish

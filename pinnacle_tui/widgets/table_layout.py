@@ -12,33 +12,36 @@ from pinnacle_tui.widgets.rows import left, right
 from pinnacle_tui.widgets.scene import Scene
 
 ItemT = TypeVar("ItemT")
+ItemT_contra = TypeVar("ItemT_contra", contravariant=True)
 _GAPS = (2, 1)
 """Cells between columns: the wide gap, or a narrow one where that keeps a column more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Column(Generic[ItemT]):
+class Column(Generic[ItemT_contra]):
     """One column: what stands in it, in which order it sorts, what is copied."""
 
     name: str
     """In saved choices and in the head of copies."""
     title: str
-    text: Callable[[ItemT, Scene], str]
-    order: Callable[[ItemT, Scene], Any]
+    text: Callable[[ItemT_contra, Scene], str]
+    order: Callable[[ItemT_contra, Scene], Any]
     """A value to sort by; None sorts last, whatever the direction."""
-    exact: Callable[[ItemT, Scene], str] | None = None
+    exact: Callable[[ItemT_contra, Scene], str] | None = None
     """What is copied; by default the text."""
-    style: Callable[[ItemT, Scene], str] | str = "text"
+    style: Callable[[ItemT_contra, Scene], str] | str = "text"
     rank: int = 0
     """Columns of the highest rank go first where it is narrow."""
     is_number: bool = False
     """Numbers stand at the right, and are shown whole or not at all."""
     least: int | None = None
     """Texts that may be cut: to so many cells. None: never."""
+    is_live: bool = False
+    """True where the text changes with every view, also of an item that does not change."""
     keeps_end: bool = False
     """Cut at the front: of an identifier the end tells most."""
 
-    def words(self, item: ItemT, scene: Scene) -> str:
+    def words(self, item: ItemT_contra, scene: Scene) -> str:
         """The style of this item's text."""
         return self.style if isinstance(self.style, str) else self.style(item, scene)
 

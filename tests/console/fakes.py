@@ -6,6 +6,8 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
+from console import views
+
 from engine.core.clock import ManualClock
 from engine.link.events import AnyEngineEvent
 from engine.link.messages import Ack, Command, CommandName, EventMessage, Verdict
@@ -18,8 +20,6 @@ from pinnacle_tui.keymap import Keymap
 from pinnacle_tui.remembered import Remembered
 from pinnacle_tui.theme_file import themes_folder
 from pinnacle_tui.themes import ThemeLibrary
-
-from console import views
 
 
 class FakeHost:
@@ -162,5 +162,5 @@ def console_app(session: FakeSession | None = None, **changes: Any) -> ConsoleAp
 async def settle(pilot: Any) -> None:
     """Let everything that was caused happen, and draw."""
     await pilot.pause()
-    pilot.app.draw_now()
+    pilot.app.draw_anew()
     await pilot.pause()

@@ -79,7 +79,7 @@ async def test_working_orders() -> None:
             "pt-7-b0",
             "pt-7-b1",
         ]
-        await pilot.press("u")
+        await pilot.press("b")
         assert [line.split()[6] for line in shown(panel)[2:6]] == ["+212.0", "+95.0", "+55.0", "+164.0"]
         assert "to mid ticks" in shown(panel)[1]
 
@@ -123,7 +123,7 @@ async def test_an_order_through_the_mid_and_one_without_a_market() -> None:
     panel = blotter()
     async with PanelApp(panel).run_test(size=(120, 6)) as pilot:
         panel.show(with_orders(working("B0", MID + 100), working("A0", MID + 200, client_id="x")))
-        await pilot.press("u")
+        await pilot.press("b")
         assert "-100.0" in shown(panel)[3].replace("−", "-")
         panel.show(with_orders(working("B0", MID), bids=()))
         assert shown(panel)[2].split()[5:8] == ["0.4300", "–", "open"]
@@ -325,3 +325,18 @@ async def test_a_thousand_orders_that_change_with_every_view_are_sorted_once_a_v
         assert panel.items is listed
         panel.show(with_orders(*orders[:-1]))
         assert panel.items is not listed
+
+
+async def test_a_filter_looks_into_what_changes_by_itself() -> None:
+    panel = blotter()
+    old, young = working("B0", MID - 55, sent_ns=TIME - 77 * S), working("A0", MID + 55, sent_ns=TIME - 8 * S)
+    async with PanelApp(panel).run_test(size=(120, 14)) as pilot:
+        panel.show(with_orders(old, young))
+        await pilot.press("slash", *"1m17 quote")
+        assert panel.items == [old]
+        known = mirror(shown=view(product_view(orders=(old, young)), time_ns=TIME + 69 * S))
+        panel.show(scene(known))
+        assert panel.items == [young]
+        changed = msgspec.structs.replace(young, purpose="take profit")
+        panel.show(scene(mirror(shown=view(product_view(orders=(old, changed)), time_ns=TIME + 69 * S))))
+        assert panel.items == []

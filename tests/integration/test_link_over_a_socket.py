@@ -6,6 +6,7 @@ import asyncio
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,8 @@ async def main() -> None:
     def make_view():
         nonlocal count
         count += 1
-        return View(count, 0, 0, 0, (), Health(0, 0, 0, 0, server.viewers, server.views_dropped, server.controller))
+        health = Health(0, 0, 0, 0, server.viewers, server.views_dropped, server.controller)
+        return View(count, 0, 0, 0, (), health)
 
     def on_command(peer, command):
         server.answer(command.id, Verdict.DONE, command.name)
@@ -79,9 +81,9 @@ async def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, output
 
 
-async def until_views(client: LinkClient, count: int) -> None:
-    while client.mirror.views < count:
-        await asyncio.sleep(0.005)
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - the other side is a process, which sets no event here
+        await asyncio.sleep(0.002)
 
 
 async def test_owner_and_viewer_over_real_sockets_until_the_owner_shuts_down(tmp_path):
@@ -95,16 +97,14 @@ async def test_owner_and_viewer_over_real_sockets_until_the_owner_shuts_down(tmp
             assert (hello.role, hello.session, hello.last_event) == (Role.OWNER, "sim", 100)
             assert running(folder) == ["sim"]
             assert (await viewer.connect(resolve(folder, None))).role is Role.VIEW
-            await until_views(viewer, 5)
-            await until_views(owner, 5)
+            await until(lambda: viewer.mirror.views >= 5 and owner.mirror.views >= 5)
             assert [event.eseq for event in viewer.mirror.log] == list(range(1, 101))
             assert viewer.mirror.view.health.controller == "owner"
             assert (await viewer.ask(CommandName.PAUSE)).verdict is Verdict.REJECTED
             assert (await viewer.ask(CommandName.KILL)).verdict is Verdict.DONE
             assert (await owner.ask(CommandName.SHUTDOWN)).verdict is Verdict.DONE
             assert await ended(process) == (0, "")
-            while viewer.mirror.bye is None or viewer.is_connected:
-                await asyncio.sleep(0.005)
+            await until(lambda: not viewer.is_connected)
             assert viewer.mirror.bye.digests == {"BTC-USD": "abc"}
             assert running(folder) == []
             assert not (folder / "sim.sock").exists()
@@ -125,8 +125,7 @@ async def test_a_killed_engine_leaves_a_name_that_the_next_one_takes(tmp_path):
             await owner.adopt(inherited, hello_s=20)
             process.kill()
             await ended(process)
-            while owner.is_connected:
-                await asyncio.sleep(0.005)
+            await until(lambda: not owner.is_connected)
         assert "closed the connection" in owner.reason
         assert owner.mirror.bye is None
         assert (folder / "sim.sock").exists()

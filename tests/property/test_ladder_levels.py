@@ -1,4 +1,4 @@
-"""Whatever the book: grouping keeps every lot, the order of prices and the spread; places stay in their bounds."""
+"""Whatever the book: grouping keeps every lot, the order of prices and the spread; places have bounds."""
 
 from __future__ import annotations
 

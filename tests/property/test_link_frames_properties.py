@@ -75,20 +75,14 @@ def test_any_bytes_at_all_lead_to_messages_or_a_link_error(data, cuts):
                     assert isinstance(message, msgspec.Struct)
 
 
-@given(st.lists(to_engines | st.binary(max_size=40), max_size=10))
+@given(st.lists(to_engines | st.binary(max_size=40).map(b"\xc1".__add__), max_size=10))
 def test_garbage_between_messages_costs_only_itself(parts):
-    decoder, sent, garbage = of_client(), [], 0
+    decoder, garbage = of_client(), 0
     for part in parts:
-        if isinstance(part, bytes):
-            try:
-                msgspec.msgpack.decode(part)
-            except msgspec.DecodeError:
-                garbage += 1
-            else:
-                continue  # by chance it is msgpack
+        if isinstance(part, bytes):  # no msgpack begins with that byte
+            garbage += 1
             assert list(decoder.feed(struct.pack(">I", len(part)) + part)) == []
         else:
-            sent.append(part)
             assert list(decoder.feed(to_engine(part))) == [part]
     assert decoder.garbage == garbage
 

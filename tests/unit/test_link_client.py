@@ -377,6 +377,15 @@ async def test_a_late_word_of_an_old_connection_is_ignored():
 
 
 @in_virtual_time
+async def test_nothing_is_believed_after_a_goodbye():
+    client, _ = new_client()
+    engine = await by_hand(client)
+    engine.say(Bye("over"), small_view(5))
+    await settle()
+    assert client.mirror.view is None
+
+
+@in_virtual_time
 async def test_closing_says_goodbye_and_leaves_no_command_open():
     client, changes = new_client()
     engine = await by_hand(client)

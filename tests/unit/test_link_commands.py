@@ -223,7 +223,7 @@ async def test_more_than_twenty_commands_a_second_are_refused_but_never_the_kill
 
 @in_virtual_time
 async def test_the_last_thousand_answers_are_remembered_and_no_more():
-    desk = Desk(options={"on_command": lambda peer, command: None})
+    desk = Desk()
     peer = await desk.raw(hello_of(hz=0, seen=-1))
     acks = []
     for number in range(REMEMBERED + 1):
@@ -236,6 +236,9 @@ async def test_the_last_thousand_answers_are_remembered_and_no_more():
     desk.server.answer("1", Verdict.DONE)
     assert (await ask(peer, "1", "kill"))[0].verdict is Verdict.DONE
     assert not desk.server.answer("0", Verdict.DONE)
+    peer.say(Command("0", "kill"))
+    await settle()
+    assert len(desk.commands) == REMEMBERED + 2, "nobody knows any more that it was asked before"
 
 
 @in_virtual_time

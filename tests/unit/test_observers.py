@@ -61,6 +61,14 @@ def test_everyone_sees_everything_in_turn(desk: Desk) -> None:
     assert [one.alerts for one in seen] == [[ALERT]] * 2
 
 
+def test_one_that_comes_later_sees_what_happens_then(desk: Desk) -> None:
+    late, observers = Seen(), Observers()
+    observers.on_wake_up(desk, WAKE)
+    observers.add(late)
+    observers.on_status(9)
+    assert late.calls == ["status"]
+
+
 @pytest.mark.parametrize("fails_over", ["wake", "status"])
 def test_one_that_fails_is_told_of_and_left_out_and_the_others_go_on(desk: Desk, fails_over: str) -> None:
     broken, sound = Seen(fails_over), Seen()

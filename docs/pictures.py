@@ -1,0 +1,63 @@
+"""Makes the pictures of the README from the real program: the console over a simulated market.
+
+    python docs/pictures.py            writes docs/*.svg
+
+The engine runs on the console's own loop, as with `--inline`, some hundred times faster than time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+PICTURES = Path(__file__).resolve().parent
+MARKET_S = 240
+"""Engine time of the picture."""
+
+
+async def picture(name: str, size: tuple[int, int], theme: str, keys: tuple[str, ...]) -> None:
+    """One picture: the console at `size` under `theme`, after `keys` were pressed."""
+    from engine.commands import headless
+    from engine.config import load_config
+    from pinnacle_tui.app import ConsoleApp
+    from pinnacle_tui.launch import console_app, inline_session
+
+    resolved = load_config(
+        None, {}, (f"console.theme={theme}",), {"engine.speed": "100", "simulator.seed": "7"}
+    )
+    session = inline_session(partial(headless.serve, resolved))
+    app: ConsoleApp = console_app(session, resolved, remembers=False)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        async with asyncio.timeout(120):
+            while session.mirror.view is None or session.mirror.view.time_ns < MARKET_S * 10**9:
+                await asyncio.sleep(0.05)
+        app.clear_notifications()
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        app.draw_anew()
+        await pilot.pause()
+        (PICTURES / f"{name}.svg").write_text(app.export_screenshot(simplify=True), encoding="utf-8")
+        session.stop()
+        await session.until_ended()
+    print(f"docs/{name}.svg")
+
+
+async def main() -> None:
+    """Every picture of the README."""
+    await picture("console", (120, 40), "pinnacle", ())
+    await picture("explain", (120, 40), "pinnacle", ("e",))
+    await picture("light", (120, 40), "pinnacle-light", ("o",))
+    await picture("small", (80, 24), "gruvbox", ())
+
+
+if __name__ == "__main__":
+    with TemporaryDirectory() as folder:
+        os.environ["XDG_RUNTIME_DIR"] = folder
+        os.chmod(folder, 0o700)
+        os.environ["COLORTERM"] = "truecolor"
+        sys.exit(asyncio.run(main()))

@@ -1,0 +1,116 @@
+"""`ctl`: one command to a running engine, without a screen."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from engine.commands.sessions import look, products_of
+from engine.core.errors import PinnacleError, UsageError
+from engine.link.client import LinkClient
+from engine.link.errors import LinkError
+from engine.link.messages import Ack, CommandName, EngineHello, Role, Verdict
+from engine.link.mirror import EngineMirror
+from engine.link.runtime_folder import default_folder, resolve
+
+_PROOF_S: Final = 10.0
+_EXIT_CODES: Final = {Verdict.DONE: 0, Verdict.REJECTED: 1, Verdict.UNKNOWN: 75}
+
+
+class ControlError(PinnacleError):
+    """The engine could not be asked."""
+
+
+def ctl(
+    deed: str,
+    setting: str | None = None,
+    *,
+    session: str | None = None,
+    take: bool = False,
+    confirmed: str | None = None,
+    folder: Path | None = None,
+) -> dict[str, Any]:
+    """Ask an engine and wait for proof. The answer holds `exit_code`: 0 done, 1 refused, 75 not proven.
+
+    `take` takes control from whoever has it. `rearm` wants a traded product's name as `confirmed`.
+    """
+    path = resolve(folder or default_folder(), session)
+    try:
+        if deed == "status":
+            return asyncio.run(_status(path))
+        return asyncio.run(_ask(path, CommandName(deed.replace("-", "_")), setting, take, confirmed))
+    except LinkError as error:
+        raise ControlError(str(error)) from None
+
+
+def ctl_text(answer: Mapping[str, Any]) -> str:
+    """The answer for people."""
+    if "products" in answer:
+        lines = [f"{answer['session']}: {answer['mode']} at {answer['venue']}, pid {answer['pid']}"]
+        lines += [
+            f"{each['product']}  {each['state']}  book {each['connection']}  position {each['position']}"
+            f"  P&L {each['equity_change'] or 'n/a'}  open {each['open_orders']}  fills {each['fills']}"
+            + (f"  {each['note']}" if each["note"] else "")
+            for each in answer["products"]
+        ]
+        return "\n".join(lines)
+    lines = [f"{answer['deed']}: {answer['verdict']} in {answer['ms']:.0f} ms: {answer['text']}"]
+    lines += [f"possibly open: {order}" for order in answer["possibly_open"]]
+    return "\n".join(lines)
+
+
+async def _status(path: Path) -> dict[str, Any]:
+    hello, view = await look(path)
+    return {
+        "v": 1,
+        "exit_code": 0,
+        "session": hello.session,
+        "mode": hello.mode,
+        "venue": hello.venue,
+        "pid": hello.pid,
+        "controller": view.health.controller,
+        "products": products_of(hello, view),
+    }
+
+
+async def _ask(
+    path: Path, name: CommandName, setting: str | None, take: bool, confirmed: str | None
+) -> dict[str, Any]:
+    client = LinkClient(
+        EngineMirror(), build="", name=f"ctl pid {os.getpid()}", role=Role.CONTROL, hz=0.0, wants_events=False
+    )
+    hello = await client.connect(path)
+    try:
+        if name is CommandName.REARM:
+            _require_confirmed(hello, confirmed)
+        if take:
+            await client.ask(CommandName.TAKE_CONTROL)
+        key, _, value = (setting or "").partition("=")
+        arguments = {"key": key.strip(), "value": value} if setting is not None else None
+        ack = await client.ask(name, arguments, deadline_s=_PROOF_S)
+    finally:
+        client.close()
+    return _answer(name, ack)
+
+
+def _require_confirmed(hello: EngineHello, confirmed: str | None) -> None:
+    products = [product.symbol for product in hello.products]
+    if confirmed not in products:
+        raise UsageError(
+            f"rearm lets the engine trade again: repeat it with --confirm {products[0]}; nothing was done"
+        )
+
+
+def _answer(name: CommandName, ack: Ack) -> dict[str, Any]:
+    return {
+        "v": 1,
+        "exit_code": _EXIT_CODES[ack.verdict],
+        "deed": name.value,
+        "verdict": ack.verdict.value,
+        "text": ack.text,
+        "ms": ack.ms,
+        "possibly_open": list(ack.open_orders),
+    }

@@ -1,0 +1,125 @@
+"""Everything that can be done, by its name: the commands of the palette (ctrl+p)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.screen import Screen
+
+from engine.link.settings import PANELS, RATES
+
+if TYPE_CHECKING:
+    from pinnacle_tui.app import ConsoleApp
+
+_TOLD_APART = ("go(", "show(", "command_palette")
+"""Actions that have commands with better names here."""
+
+
+class PaletteCommand(NamedTuple):
+    """A line of the palette."""
+
+    name: str
+    help: str
+    run: Callable[[], Any]
+
+
+class ConsoleCommands(Provider):
+    """Keys that are valid now, screens, panels, themes, refresh rates, a screenshot."""
+
+    @property
+    def console(self) -> ConsoleApp:
+        """The app, by its own type."""
+        return cast("ConsoleApp", self.app)
+
+    def commands(self) -> Iterator[PaletteCommand]:
+        """Every command, the likeliest first."""
+        yield from self._bound()
+        yield from self._screens()
+        for number, name in enumerate(PANELS, start=1):
+            yield PaletteCommand(
+                f"go to panel {number}: {name}", "Lead there", partial(go_to, self.console, name)
+            )
+        for name, words in self.console.themes.descriptions.items():
+            yield PaletteCommand(f"theme: {name}", words, partial(self.console.use_theme, name))
+        for hz in RATES:
+            words = f"Redraw {hz} time{'' if hz == 1 else 's'} a second"
+            yield PaletteCommand(
+                f"refresh rate: {hz} Hz", words, partial(self.console.action_refresh_rate, hz)
+            )
+        yield PaletteCommand(
+            "screenshot", "What is on the screen as a picture (SVG)", partial(take_screenshot, self.console)
+        )
+
+    async def search(self, query: str) -> Hits:
+        """See `Provider`."""
+        matcher = self.matcher(query)
+        async for command in self._safely():
+            score = matcher.match(command.name)
+            if score > 0:
+                yield Hit(score, matcher.highlight(command.name), command.run, command.name, command.help)
+
+    async def discover(self) -> Hits:
+        """See `Provider`."""
+        async for command in self._safely():
+            yield DiscoveryHit(command.name, command.run, command.name, command.help)
+
+    async def _safely(self) -> AsyncIterator[PaletteCommand]:
+        """Textual says nothing of errors in here: they would look like a palette without commands."""
+        try:
+            for command in self.commands():
+                yield command
+        except Exception as error:
+            self.console.say(f"the palette is not complete: {error or type(error).__name__}", "error")
+
+    def _bound(self) -> Iterator[PaletteCommand]:
+        seen: set[str] = set()
+        for active in self.screen.active_bindings.values():
+            binding = active.binding
+            if not binding.tooltip or not active.enabled or binding.id in seen:
+                continue
+            if binding.action.startswith(_TOLD_APART):
+                continue
+            seen.add(binding.id or "")
+            key = self.app.get_key_display(binding)
+            run = partial(_run, self.screen, binding.action, active.node)
+            yield PaletteCommand(f"{binding.description} ({key})", binding.tooltip, run)
+
+    def _screens(self) -> Iterator[PaletteCommand]:
+        from pinnacle_tui.screens.catalogue import SCREENS, screen_class
+
+        for name in SCREENS:
+            made = screen_class(name)
+            yield PaletteCommand(f"screen: {name}", made.HELP_TITLE, partial(self.console.action_show, name))
+
+
+def _run(screen: Screen[Any], action: str, node: Any) -> Awaitable[bool]:
+    return screen.app.run_action(action, node)
+
+
+def go_to(app: ConsoleApp, panel: str) -> None:
+    """Lead to a panel of the main screen, from wherever one is."""
+    from pinnacle_tui.screens.main import MainScreen
+    from pinnacle_tui.screens.side import SideScreen
+
+    if isinstance(app.screen, SideScreen):
+        app.screen.action_back()
+        app.call_later(go_to, app, panel)
+    elif isinstance(app.screen, MainScreen):
+        app.screen.action_go(panel)
+
+
+def take_screenshot(app: ConsoleApp) -> None:
+    """Save the screen to the downloads folder and say where it is."""
+    from platformdirs import user_downloads_path
+
+    folder = user_downloads_path()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = app.save_screenshot(path=str(folder))
+    except OSError as error:
+        app.say(f"the picture could not be saved in {folder}: {error.strerror}", "error")
+    else:
+        app.say(f"saved {path}")

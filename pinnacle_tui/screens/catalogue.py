@@ -1,0 +1,43 @@
+"""The screens beside the main one, by name. Each is imported when it is first opened."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from pinnacle_tui.screens.base import Dialog
+from pinnacle_tui.screens.side import SideScreen
+
+if TYPE_CHECKING:
+    from pinnacle_tui.app import ConsoleApp
+
+SCREENS: Final[Mapping[str, str]] = {
+    "orders": "OrdersScreen",
+    "risk": "RiskScreen",
+    "latency": "LatencyScreen",
+    "explain": "ExplainScreen",
+    "settings": "SettingsScreen",
+    "log": "LogScreen",
+}
+"""Names, which are those of the modules, and classes."""
+
+
+def screen_class(name: str) -> type[SideScreen]:
+    """The class of a screen. Raises `KeyError` for a name that no screen has."""
+    module = importlib.import_module(f"pinnacle_tui.screens.{name}") if name in SCREENS else None
+    made: type[SideScreen] = getattr(module, SCREENS[name])
+    return made
+
+
+def open_screen(app: ConsoleApp, name: str) -> None:
+    """Open a screen over the main one, in place of another that is open; asked for again, go back."""
+    made, top = screen_class(name), app.screen
+    if isinstance(top, Dialog):
+        return  # a question is open: it is answered first
+    if isinstance(top, made):
+        top.action_back()
+        return
+    if isinstance(top, SideScreen):
+        top.action_back()
+    app.push_screen(made(id=name))

@@ -1,0 +1,23 @@
+"""Why each quote stands where it stands, on the whole screen."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+
+from pinnacle_tui.screens.side import SideScreen
+from pinnacle_tui.widgets.quotes import QuotesPanel
+
+
+class ExplainScreen(SideScreen):
+    """Every slot of the strategy, and the explanation of the selected one, term by term."""
+
+    CSS_PATH = "side.tcss"
+    HELP_TITLE = "Explain the quotes"
+    HELP_TEXT = (
+        "A quote begins at the fair value; skew, half of the spread, rounding and clamps follow, each "
+        "with its number. The terms add up to the price exactly."
+    )
+
+    def compose_body(self) -> ComposeResult:
+        """The quotes panel."""
+        yield QuotesPanel(self.console.palette, id="quotes")

@@ -1,0 +1,80 @@
+"""The settings screen: every key of the configuration, live from the engine; the live ones can be changed."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Static
+
+from pinnacle_tui.screens.side import SideScreen
+from pinnacle_tui.widgets.settings_table import Setting, SettingsPanel, bounds
+
+
+class SettingsScreen(SideScreen):
+    """The table of settings, and below it what the highlighted one means."""
+
+    CSS_PATH = ["side.tcss", "settings.tcss"]  # noqa: RUF012
+    HELP_TITLE = "Settings"
+    HELP_TEXT = (
+        "Enter changes the highlighted setting, after the change was shown and confirmed; the engine "
+        "checks it together with all others and may refuse. Every change stands in the journal; u takes "
+        "the last one back.\n"
+        "A fixed setting holds for the run: start again with --set, or write it into the configuration file."
+    )
+
+    def compose_body(self) -> ComposeResult:
+        """The table and the meaning."""
+        yield SettingsPanel(self.console.palette, id="settings")
+        yield Static(id="meaning", markup=False)
+
+    def on_mount(self) -> None:
+        """Nothing is highlighted yet."""
+        super().on_mount()
+        self._tell(None)
+
+    def on_settings_panel_highlighted(self, event: SettingsPanel.Highlighted) -> None:
+        """Tell what it means."""
+        self._tell(event.setting)
+
+    def on_settings_panel_chosen(self, event: SettingsPanel.Chosen) -> None:
+        """Change it, where that is possible."""
+        from pinnacle_tui.screens.setting_editor import SettingEditor
+
+        app, setting = self.console, event.setting
+        if not setting.is_live:
+            app.say(how_to_change(setting), "warning")
+        elif not app.mirror.is_controller:
+            app.say("this console only watches: take control first (T)", "warning")
+        else:
+            app.push_screen(SettingEditor(setting))
+
+    def _tell(self, setting: Setting | None) -> None:
+        self.query_one("#meaning", Static).update(meaning(setting))
+
+
+def meaning(setting: Setting | None) -> Content:
+    """A setting in words: what it is, what it may be, how it is changed."""
+    if setting is None:
+        return Content.styled(
+            "Arrows highlight a setting, / filters, enter changes the highlighted one.", "$muted"
+        )
+    key = setting.key
+    if key is None:
+        return Content.styled(f"Section {setting.name}", "$muted")
+    value = f"{bounds(setting)}; {setting.value} now"
+    value += f", default {setting.default}" if setting.is_changed else ", the default"
+    return Content("\n").join(
+        [
+            Content.styled(setting.name, "bold $title"),
+            Content(key.meta.help),
+            Content.styled(value, "$muted"),
+            Content.styled(how_to_change(setting), "$muted"),
+        ]
+    )
+
+
+def how_to_change(setting: Setting) -> str:
+    """One sentence."""
+    if setting.is_live:
+        return "enter changes it while the engine runs"
+    return f"{setting.name} is fixed for this run: restart with --set {setting.name}=VALUE"

@@ -1,0 +1,144 @@
+"""The keys by which a person steers the engine: each asks first where it must, and tells what came of it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from textual.widgets import Input
+
+from engine.config_schema import NOT_SET
+from engine.link.events import SettingChanged
+from engine.link.messages import CommandName
+from engine.link.mirror import LinkState
+from pinnacle_tui.operations import Operations
+from pinnacle_tui.remembered import Remembered
+from pinnacle_tui.session import EngineSession
+from pinnacle_tui.themed_app import ThemedApp
+from pinnacle_tui.themes import ThemeLibrary
+from pinnacle_tui.widgets.scene import Scene
+
+_QUOTING: Final = ("ACTIVE", "REDUCING")
+_LATCHED: Final = ("HALTED", "KILLED")
+
+
+class SteeringApp(ThemedApp):
+    """`operations` sends what the keys ask for."""
+
+    def __init__(
+        self,
+        session: EngineSession,
+        themes: ThemeLibrary,
+        remembered: Remembered,
+        wanted_theme: str,
+        *,
+        is_theme_given: bool,
+    ) -> None:
+        super().__init__(themes, remembered, wanted_theme, is_given=is_theme_given)
+        self.session = session
+        self.mirror = session.mirror
+        self.operations = Operations(session, self)
+        self.undoable: SettingChanged | None = None
+        """The change of a setting that can be taken back."""
+
+    def scene(self) -> Scene | None:
+        """What there is to draw now; None before the first view."""
+        raise NotImplementedError
+
+    @property
+    def can_steer(self) -> bool:
+        """True while the engine takes commands from this console."""
+        return self.mirror.is_controller and self.session.link_state in (LinkState.UP, LinkState.SILENT)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what would do something now is offered."""
+        match action:
+            case "pause":
+                return self.can_steer and self._state in _QUOTING
+            case "resume":
+                return self.can_steer and self._state == "PAUSED"
+            case "cancel_all" | "flatten":
+                return self.can_steer
+            case "rearm":
+                return self.can_steer and self._state in _LATCHED
+            case "undo":
+                return self.can_steer and self.undoable is not None
+            case "kill":
+                return self._may_kill and not self._is_typing
+            case "kill_now":
+                return self._may_kill and self._is_typing
+            case "take_control":
+                return self._may_kill and not self.mirror.is_controller and self._is_up
+            case "suspend_process":
+                return self.mirror.hello is not None and self.mirror.hello.mode != "live"
+        return True
+
+    @property
+    def _state(self) -> str:
+        scene = self.scene()
+        return scene.book.state if scene is not None else ""
+
+    @property
+    def _may_kill(self) -> bool:
+        return self.session.may_kill
+
+    @property
+    def _is_up(self) -> bool:
+        return self.session.link_state is LinkState.UP
+
+    @property
+    def _is_typing(self) -> bool:
+        """True while letters are text. Then `K` is one, and the kill switch is `ctrl+k`."""
+        focused = self.focused
+        return isinstance(focused, Input) or (focused is not None and focused.check_consume_key("K", "K"))
+
+    def action_pause(self) -> None:
+        """Pull all quotes and quote no more."""
+        self.operations.send(CommandName.PAUSE)
+
+    def action_resume(self) -> None:
+        """Let the strategy quote again."""
+        self.operations.send(CommandName.RESUME)
+
+    def action_kill(self) -> None:
+        """The kill switch: sent first, shown afterwards."""
+        from pinnacle_tui.screens.kill_report import KillReport
+
+        report = KillReport()
+        report.pending = self.operations.kill(report.told)
+        self.push_screen(report)
+
+    action_kill_now = action_kill
+
+    def action_take_control(self) -> None:
+        """Become the console that may steer."""
+        self.operations.send(CommandName.TAKE_CONTROL)
+
+    def action_undo(self) -> None:
+        """Set the value that was in force before the last change."""
+        change, self.undoable = self.undoable, None
+        if change is not None:
+            value = "" if change.old == NOT_SET else change.old
+            self.operations.send(CommandName.SET, {"key": change.key, "value": value})
+
+    def action_cancel_all(self) -> None:
+        """Cancel every order, after a question."""
+        from pinnacle_tui.screens import questions
+
+        self.push_screen(questions.cancel_all(self), partial(self._if_yes, CommandName.CANCEL_ALL))
+
+    def action_flatten(self) -> None:
+        """Close the position, after a question."""
+        from pinnacle_tui.screens import questions
+
+        self.push_screen(questions.flatten(self), partial(self._if_yes, CommandName.FLATTEN))
+
+    def action_rearm(self) -> None:
+        """Take a latch back, after a word was typed."""
+        from pinnacle_tui.screens import questions
+
+        self.push_screen(questions.rearm(self), partial(self._if_yes, CommandName.REARM))
+
+    def _if_yes(self, name: CommandName, answer: bool | None) -> None:
+        if answer:
+            self.operations.send(name)
