@@ -251,16 +251,19 @@ class ConsoleApp(SteeringApp):
         screen, meter = self.screen, self.meter
         if not isinstance(screen, ConsoleScreen) or not meter.fps:
             return
-        words = f"{meter.frame_ns / 1e6:.1f} ms/frame"
+        parts = [f"{meter.frame_ns / 1e6:.1f} ms/frame"]
         if self.is_debugging and self.mirror.view is not None:
             health = self.mirror.view.health
             depth = max((queue.depth for queue in health.queues), default=0)
-            words = (
-                f"{words}  {meter.fps:.1f}/s  {meter.share:.0%} of a core  "
-                f"gap {duration(meter.worst_gap_ns)}  engine late p99 {duration(health.late_p99_ns)}  "
-                f"queue {depth}  dropped {health.views_dropped}"
-            )
-        screen.keys.tell_cost(words)
+            parts += [
+                f"{meter.fps:.1f}/s",
+                f"{meter.share:.0%} of a core",
+                f"gap {duration(meter.worst_gap_ns)}",
+                f"engine late p99 {duration(health.late_p99_ns)}",
+                f"queue {depth}",
+                f"views dropped {health.views_dropped}",
+            ]
+        screen.keys.tell_cost(parts)
 
     def _tell_title(self) -> None:
         scene, hello = self.scene(), self.mirror.hello

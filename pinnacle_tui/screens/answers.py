@@ -6,11 +6,11 @@ from typing import Final
 
 from textual import events
 from textual.app import RenderResult
-from textual.binding import Binding
 from textual.content import Content
 from textual.widget import Widget
 
 from engine.core.clock import Clock
+from pinnacle_tui.screens.base import Dialog
 from pinnacle_tui.widgets.rows import left
 
 HELD_NS: Final = 300_000_000
@@ -63,12 +63,9 @@ class HeldKeys:
     """
 
     def __init__(self, clock: Clock) -> None:
+        """The question comes up now."""
         self._clock = clock
         self._since_ns = clock.monotonic_ns()
-
-    def begin(self) -> None:
-        """A question came up now."""
-        self._since_ns = self._clock.monotonic_ns()
 
     def is_meant(self) -> bool:
         """Asked once a stroke: True when it was meant for the question."""
@@ -79,8 +76,24 @@ class HeldKeys:
         return True
 
 
-SAFE_KEYS: Final = Binding(
-    "escape,enter", "no", "no", key_display="esc", tooltip="Leave everything as it is", id="dialog.no"
-)
-YES_KEY: Final = Binding("y", "yes", "yes", tooltip="Do it", id="dialog.yes")
-"""Not enter, and not beside it."""
+class Question(Dialog):
+    """A dialog with answers. Keys that were held down when it came up, or was uncovered, say nothing."""
+
+    CSS_PATH = "dialog.tcss"
+
+    def __init__(self, *, is_grave: bool = False) -> None:
+        """`is_grave`: it is about orders or money that would be gone."""
+        super().__init__(classes="-grave" if is_grave else "")
+        self._held: HeldKeys | None = None
+
+    def on_screen_resume(self) -> None:
+        """The question is to be seen from now on."""
+        self.begin()
+
+    def begin(self) -> None:
+        """What is pressed until now was meant for something else."""
+        self._held = HeldKeys(self.console.session.clock)
+
+    def is_meant(self) -> bool:
+        """Asked once a stroke: True when it was meant for this question."""
+        return self._held is not None and self._held.is_meant()

@@ -6,32 +6,41 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from pinnacle_tui.screens.answers import SAFE_KEYS, YES_KEY, Answer, HeldKeys
-from pinnacle_tui.screens.base import Dialog
+from pinnacle_tui.screens.answers import Answer, Question
 
 
-class Confirm(Dialog):
+class Confirm(Question):
     """Asks; the result is True for yes and False for no. `escape` and `enter` are no."""
 
-    CSS_PATH = "dialog.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [SAFE_KEYS, YES_KEY]
+    AUTO_FOCUS = "#no"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "escape,enter",
+            "no",
+            "no",
+            key_display="esc",
+            tooltip="Leave everything as it is",
+            id="dialog.no",
+        ),
+        # Not enter, and not beside it.
+        Binding("y", "yes", "yes", tooltip="Do it", id="dialog.yes"),
+    ]
     YES_BY: ClassVar[str] = ""
     """The key that says yes, where it is none of the bindings."""
 
     def __init__(self, question: str, consequences: str | Content, *, yes: str, no: str) -> None:
         """`consequences` say in words and numbers what yes will do; `yes` and `no` what the answers mean."""
-        super().__init__(classes="-grave")
+        super().__init__(is_grave=True)
         self.question = question
         self.consequences = consequences
         self._yes = yes
         self._no = no
-        self._held: HeldKeys | None = None
 
     def compose(self) -> ComposeResult:
         """The question, what follows from it, the answers."""
@@ -47,21 +56,11 @@ class Confirm(Dialog):
         """What stands between the words and the answers."""
         return ()
 
-    def on_mount(self) -> None:
-        """The safe answer has the focus."""
-        self._held = HeldKeys(self.console.session.clock)
-        self.query_one("#no").focus()
-
-    def on_screen_resume(self) -> None:
-        """Uncovered again: keys that are held now were not meant for this."""
-        if self._held is not None:
-            self._held.begin()
-
     def action_no(self) -> None:
         """Leave everything as it is."""
         self.dismiss(False)
 
     def action_yes(self) -> None:
         """Do it, if the key was pressed for this question."""
-        if self._held is not None and self._held.is_meant():
+        if self.is_meant():
             self.dismiss(True)

@@ -62,7 +62,6 @@ class KillReport(Dialog):
     def on_mount(self) -> None:
         """Count the time until the last word is said."""
         self._tell()
-        self.query_one(Answer).focus()
         self.set_interval(_REFRESH_S, self._count)
 
     def action_close(self) -> None:

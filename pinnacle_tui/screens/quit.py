@@ -14,8 +14,7 @@ from engine.link.messages import CommandName, Verdict
 from engine.link.mirror import LinkState, Pending
 from engine.link.settings import KEEP_RUNNING
 from pinnacle_tui.numbers import age
-from pinnacle_tui.screens.answers import Answer, HeldKeys
-from pinnacle_tui.screens.base import Dialog
+from pinnacle_tui.screens.answers import Answer, Question
 from pinnacle_tui.screens.order_list import orders_text, working_orders
 
 if TYPE_CHECKING:
@@ -50,10 +49,10 @@ def stop(app: ConsoleApp) -> None:
     app.push_screen(StoppingDialog())
 
 
-class QuitDialog(Dialog):
+class QuitDialog(Question):
     """Open orders, and what to do about them. To stay is the answer that has the focus."""
 
-    CSS_PATH = "dialog.tcss"
+    AUTO_FOCUS = "#stay"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter", "stay", "stay", key_display="esc", tooltip="Stay here", id="quit.stay"),
         Binding(
@@ -73,8 +72,7 @@ class QuitDialog(Dialog):
     ]
 
     def __init__(self) -> None:
-        super().__init__(classes="-grave")
-        self._held: HeldKeys | None = None
+        super().__init__(is_grave=True)
 
     def compose(self) -> ComposeResult:
         """The orders and the three ways."""
@@ -95,30 +93,20 @@ class QuitDialog(Dialog):
                 markup=False,
             )
 
-    def on_mount(self) -> None:
-        """The safe answer has the focus."""
-        self._held = HeldKeys(self.console.session.clock)
-        self.query_one("#stay").focus()
-
-    def on_screen_resume(self) -> None:
-        """Uncovered again: keys that are held now were not meant for this."""
-        if self._held is not None:
-            self._held.begin()
-
     def action_stay(self) -> None:
         """Leave everything as it is."""
         self.dismiss(None)
 
     def action_cancel_and_quit(self) -> None:
         """The engine cancels, proves it and ends."""
-        if self._is_meant():
+        if self.is_meant():
             app = self.console
             self.dismiss(None)
             app.call_later(stop, app)
 
     def action_leave_running(self) -> None:
         """The engine is told to outlive its console; only when it has agreed do we leave."""
-        if self._is_meant():
+        if self.is_meant():
             self.query_one("#back", Static).update("Asking the engine to go on by itself.")
             arguments = {"key": "console.on_owner_lost", "value": KEEP_RUNNING}
             if self.console.operations.send(CommandName.SET, arguments, self._told) is None:
@@ -140,9 +128,6 @@ class QuitDialog(Dialog):
         if self.is_current:
             self.dismiss(None)
 
-    def _is_meant(self) -> bool:
-        return self._held is not None and self._held.is_meant()
-
     def _orders(self) -> Content:
         app = self.console
         listed = orders_text(working_orders(app))
@@ -152,10 +137,10 @@ class QuitDialog(Dialog):
         return listed
 
 
-class StoppingDialog(Dialog):
+class StoppingDialog(Question):
     """The engine is ending: what is waited for, and the way to be done with it."""
 
-    CSS_PATH = "dialog.tcss"
+    AUTO_FOCUS = "#back"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "escape,enter",
@@ -176,7 +161,6 @@ class StoppingDialog(Dialog):
 
     def __init__(self) -> None:
         super().__init__()
-        self._held: HeldKeys | None = None
         self._since_ns = 0
 
     def compose(self) -> ComposeResult:
@@ -190,16 +174,9 @@ class StoppingDialog(Dialog):
 
     def on_mount(self) -> None:
         """Tell, and go on telling."""
-        clock = self.console.session.clock
-        self._held, self._since_ns = HeldKeys(clock), clock.monotonic_ns()
-        self.query_one("#back").focus()
+        self._since_ns = self.console.session.clock.monotonic_ns()
         self._tell()
         self.set_interval(_REFRESH_S, self._tell)
-
-    def on_screen_resume(self) -> None:
-        """Uncovered again: keys that are held now were not meant for this."""
-        if self._held is not None:
-            self._held.begin()
 
     def action_back(self) -> None:
         """The engine goes on ending."""
@@ -207,7 +184,7 @@ class StoppingDialog(Dialog):
 
     def action_insist(self) -> None:
         """Do not wait any longer."""
-        if self._held is not None and self._held.is_meant():
+        if self.is_meant():
             app = self.console
             app.say("the engine is being killed; nobody has proven that no order is open", "error")
             app.session.stop()

@@ -12,14 +12,11 @@ from textual.content import Content
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static
 
-from engine.config_schema import Key, value_text
+from engine.config_schema import NOT_SET, Key, value_text
 from engine.link.messages import CommandName, Verdict
 from engine.link.mirror import Pending
-from pinnacle_tui.screens.answers import Answer, HeldKeys
-from pinnacle_tui.screens.base import Dialog
+from pinnacle_tui.screens.answers import Answer, Question
 from pinnacle_tui.widgets.settings_table import Setting, bounds
-
-_UNSET = "-"
 
 
 class Step(enum.Enum):
@@ -31,10 +28,9 @@ class Step(enum.Enum):
     DONE = "done"
 
 
-class SettingEditor(Dialog):
+class SettingEditor(Question):
     """One setting. Enter leads from typing to the question; only `y` there sends; escape is one step back."""
 
-    CSS_PATH = "dialog.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "back", key_display="esc", tooltip="One step back", id="setting.back"),
         Binding("enter", "back", "back", show=False, tooltip="One step back", id="setting.no"),
@@ -49,7 +45,6 @@ class SettingEditor(Dialog):
         self.setting = setting
         self.key: Key = setting.key
         self.step = Step.TYPING
-        self._held: HeldKeys | None = None
 
     def compose(self) -> ComposeResult:
         """Name, meaning, the field, what is wrong or would change, the answers."""
@@ -62,7 +57,7 @@ class SettingEditor(Dialog):
                 Content.assemble(key.meta.help, "\n", (now, "$muted")), classes="words", markup=False
             )
             yield Input(
-                "" if setting.value == _UNSET and key.optional else setting.value,
+                "" if setting.value == NOT_SET and key.optional else setting.value,
                 id="value",
                 compact=True,
                 suggester=SuggestFromList(words) if words else None,
@@ -74,13 +69,7 @@ class SettingEditor(Dialog):
 
     def on_mount(self) -> None:
         """Typing comes first."""
-        self._held = HeldKeys(self.console.session.clock)
         self._go(Step.TYPING)
-
-    def on_screen_resume(self) -> None:
-        """Uncovered again: keys that are held now were not meant for this."""
-        if self._held is not None:
-            self._held.begin()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only a change that was shown can be sent."""
@@ -130,7 +119,7 @@ class SettingEditor(Dialog):
 
     def action_send(self) -> None:
         """The change is meant: ask the engine for it."""
-        if self._held is None or not self._held.is_meant():
+        if not self.is_meant():
             return
         self._go(Step.SENT)
         arguments = {"key": self.setting.name, "value": self.typed}
@@ -176,8 +165,7 @@ class SettingEditor(Dialog):
         else:
             back.focus()
         if step is Step.CONFIRMING:
-            if self._held is not None:
-                self._held.begin()
+            self.begin()
             self._tell(self._change())
         elif step is Step.SENT:
             self._tell(Content.assemble(self._change(), ("\nsent, waiting for the engine", "$muted")))

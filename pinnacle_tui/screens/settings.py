@@ -29,7 +29,6 @@ class SettingsScreen(SideScreen):
 
     def on_mount(self) -> None:
         """Nothing is highlighted yet."""
-        super().on_mount()
         self._tell(None)
 
     def on_settings_panel_highlighted(self, event: SettingsPanel.Highlighted) -> None:

@@ -14,6 +14,7 @@ from pinnacle_tui.screens.confirm import Confirm
 class TypedWord(Confirm):
     """Yes counts only while the word stands there exactly; then enter in the field says it."""
 
+    AUTO_FOCUS = "Input"
     YES_BY = "enter"
 
     def __init__(self, question: str, consequences: str | Content, *, word: str, yes: str, no: str) -> None:
@@ -27,11 +28,9 @@ class TypedWord(Confirm):
         yield Input(id="word", compact=True)
 
     def on_mount(self) -> None:
-        """The field has the focus: while it holds anything else than the word, enter does nothing."""
-        super().on_mount()
+        """Only the field can have the focus: while it holds anything but the word, enter does nothing."""
         self.query_one("#no").can_focus = False
         self.query_one("#yes").visible = False
-        self.query_one(Input).focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Offer yes once the word is there."""

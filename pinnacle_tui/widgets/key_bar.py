@@ -30,7 +30,7 @@ class KeyBar(Drawn, can_focus=False):
     def __init__(self, palette: Palette, *, id: str) -> None:
         super().__init__(palette, id=id)
         self._keys: Sequence[Key] = ()
-        self._cost = ""
+        self._cost: Sequence[str] = ()
         self._places: list[tuple[int, int, str]] = []
         """From column, to column, name of the key."""
 
@@ -39,10 +39,10 @@ class KeyBar(Drawn, can_focus=False):
         self._keys = keys
         self.redraw()
 
-    def tell_cost(self, words: str) -> None:
-        """What drawing costs, at the right end."""
-        if words != self._cost:
-            self._cost = words
+    def tell_cost(self, parts: Sequence[str]) -> None:
+        """What drawing costs, at the right end; the last parts are left out where there is no room."""
+        if parts != self._cost:
+            self._cost = parts
             self.redraw()
 
     def redraw(self) -> None:
@@ -50,7 +50,7 @@ class KeyBar(Drawn, can_focus=False):
         width = self.size.width
         if not width:
             return
-        cost = f"{self._cost} " if self._cost else ""
+        cost = self._fitting_cost(width)
         keys = fitting(self._keys, width - cell_len(cost) - 1)
         row: list[tuple[str, str]] = [(" ", "text")]
         at, self._places = 1, []
@@ -66,6 +66,14 @@ class KeyBar(Drawn, can_focus=False):
         row.append((cost, "muted"))
         self.put([tuple(row)])
 
+    def _fitting_cost(self, width: int) -> str:
+        least = sum(_width(key) for key in self._keys if not key.rank)
+        for count in range(len(self._cost), 0, -1):
+            words = _GAP.join(self._cost[:count]) + " "
+            if cell_len(words) + least < width:
+                return words
+        return ""
+
     def on_click(self, event: events.Click) -> None:
         """A click on a key is the key."""
         for begin, end, name in self._places:
@@ -79,8 +87,12 @@ def fitting(keys: Sequence[Key], width: int) -> list[Key]:
     kept = list(keys)
 
     def needed() -> int:
-        return sum(cell_len(key.key) + 1 + cell_len(key.words) + len(_GAP) for key in kept)
+        return sum(_width(key) for key in kept)
 
     while len(kept) > 1 and needed() > width:
         kept.remove(max(reversed(kept), key=lambda key: key.rank))
     return kept
+
+
+def _width(key: Key) -> int:
+    return cell_len(key.key) + 1 + cell_len(key.words) + len(_GAP)

@@ -68,16 +68,17 @@ def value_scale(low: int, high: int, rows: int, unit: int = 1) -> Scale:
     least = 2 if rows > 4 else 1
     best, best_merit = Scale(1, 1, 0), 0.0
     for step in _round_steps((high - low) // rows, unit):
-        per_step = (rows - 1) * step // (high - low)
-        while per_step and _ceil(high * per_step, step) + _ceil(-low * per_step, step) > rows - 1:
-            per_step -= 1
-        if per_step < least:
-            continue
-        scale = Scale(step, per_step, _zero_row(low, high, rows, step, per_step))
-        labels = scale.zero_row // per_step + (rows - 1 - scale.zero_row) // per_step + 1
-        merit = per_step * (high - low) / step * (1.0 if labels > 2 else _TWO_LABELS_MERIT)
-        if labels > 1 and merit > best_merit:
-            best, best_merit = scale, merit
+        for per_step in range(min(rows - 1, (rows - 1) * step // (high - low)), least - 1, -1):
+            above, below = _ceil(high * per_step, step), _ceil(-low * per_step, step)
+            spare = rows - 1 - above - below
+            zero_row = above + (spare if not low else 0 if not high else spare // 2)
+            labels = zero_row // per_step + (rows - 1 - zero_row) // per_step + 1
+            if spare < 0 or labels < 2:
+                continue
+            merit = per_step * (high - low) / step * (1.0 if labels > 2 else _TWO_LABELS_MERIT)
+            if merit > best_merit:
+                best, best_merit = Scale(step, per_step, zero_row), merit
+            break
     return best
 
 
@@ -214,15 +215,6 @@ def _spans(line: str, style: str, newest: int | None) -> list[Span]:
             made.append((line[start:at], "rule" if line[start] == _ZERO_LINE else style))
             start = at
     return made
-
-
-def _zero_row(low: int, high: int, rows: int, step: int, per_step: int) -> int:
-    if not low:
-        return rows - 1
-    if not high:
-        return 0
-    above, below = _ceil(high * per_step, step), _ceil(-low * per_step, step)
-    return above + (rows - 1 - above - below) // 2
 
 
 def _ceil(value: int, by: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from console import views
@@ -36,6 +37,9 @@ class FakeHost:
         self.signals.append(signal.SIGTERM)
         return self.is_owned
 
+    def is_known_at(self, path: Path) -> None:
+        """Nothing is connected to again."""
+
     def last_words(self) -> list[str]:
         return []
 
@@ -44,13 +48,19 @@ class FakeSession:
     """The surface of `EngineSession`, without an engine. `sent` are the commands, oldest first."""
 
     def __init__(
-        self, mirror: EngineMirror | None = None, *, clock: ManualClock | None = None, is_owned: bool = True
+        self,
+        mirror: EngineMirror | None = None,
+        *,
+        clock: ManualClock | None = None,
+        is_owned: bool = True,
+        may_kill: bool = True,
     ) -> None:
         self.clock = clock or ManualClock(40 * views.MS, views.WALL + 40 * views.MS)
         self.mirror = mirror or views.mirror()
         self.host = FakeHost(is_owned=is_owned)
         self.ending: Ending | None = None
         self.trouble = ""
+        self.may_kill = may_kill
         self.is_stopping = False
         self.is_kept = False
         self.is_closed = False
@@ -95,6 +105,13 @@ class FakeSession:
 
     def stop_at_once(self) -> None:
         self.stop()
+
+    def follow_stop(self) -> None:
+        """Nothing more has to be done for a played engine to end."""
+
+    async def until_ended(self) -> Ending:
+        assert self.ending is not None
+        return self.ending
 
     def let_run(self) -> None:
         self.is_kept = True
