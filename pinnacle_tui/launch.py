@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import sys
@@ -112,6 +113,8 @@ def console_app(
 
 def _run(host: EngineHost, resolved: Resolved, role: Role, *, may_kill: bool = True) -> int:
     settings = resolved.config.console
+    # Nothing of what is being loaded will ever be garbage; the screen collects once it stands.
+    gc.disable()
     session = _session(host, role, may_kill=may_kill)
     notices = list(resolved.notices())
     crashes: list[float] = []

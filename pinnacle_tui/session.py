@@ -23,6 +23,8 @@ STOP_WITHIN_S: Final = 20.0
 """After being asked to stop, an engine has this long before it is told by a signal, then killed."""
 _TERMINATE_FOR_S: Final = 8.0
 _RECONNECT_S: Final = 1.0
+_HELLO_S: Final = 30.0
+"""An engine that is being started says hello late on a busy machine."""
 
 
 class EngineSession:
@@ -84,7 +86,7 @@ class EngineSession:
     async def _connect(self) -> None:
         self._retry = None
         try:
-            await self._client.adopt(self.host.connect())
+            await self._client.adopt(self.host.connect(), hello_s=_HELLO_S)
         except OSError as error:
             self._lost(error.strerror or str(error))
         except LinkError as error:

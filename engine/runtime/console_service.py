@@ -81,16 +81,16 @@ class ConsoleService:
 
     async def start(self, owner: socket.socket | None = None) -> None:
         """Serve the owner, if there is one, and whoever attaches by name."""
-        if owner is not None:
-            await self._server.adopt(owner)
         products = list(self._engine.desks)
         try:
             self._claim = claim(default_folder(), f"{self._mode}-{products[0].lower()}")
         except UsageError as error:
             self.notice = f"consoles cannot attach to this engine: {error}"
             self._tell(Severity.WARNING, "LINK", self.notice)
-            return
-        await self._server.start(self._claim.socket)
+        if owner is not None:
+            await self._server.adopt(owner)
+        if self._claim is not None:
+            await self._server.start(self._claim.socket)
 
     async def close(self, outcome: Outcome) -> None:
         """Tell everybody how the engine ended, and leave nothing behind."""

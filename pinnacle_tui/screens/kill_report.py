@@ -73,8 +73,8 @@ class KillReport(Dialog):
             self._tell()
 
     def _tell(self) -> None:
-        if self.is_mounted:
-            self.query_one("#steps", Static).update(Content("\n").join(self._steps()))
+        for steps in self.query("#steps").results(Static):  # none before the report is on the screen
+            steps.update(Content("\n").join(self._steps()))
             self.query_one("#meaning", Static).update(self._meaning())
 
     def _steps(self) -> list[Content]:
