@@ -182,6 +182,11 @@ class Trader:
         """True when none of our orders may still trade, as far as the venue has proven it."""
         return not self.orders.own.by_id
 
+    @property
+    def is_flat(self) -> bool:
+        """True when no order could close anything: no position is held, or too little for any order."""
+        return not self._is_tradable(self.ledger.position)
+
     def digest(self) -> str:
         """SHA-256 over the whole trading state: equal digests mean equal futures for equal events."""
         snapshot = self.book.snapshot()

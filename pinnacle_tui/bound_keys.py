@@ -162,12 +162,16 @@ def _named(name: str, text: str) -> str:
     if len(name) == 1 and name.isprintable():
         return next(iter(Binding.make_bindings([Binding(name, "")]))).key
     known = name.lower()
-    if known in _NAMES or (len(known) > 1 and is_character(known)):
+    if known in _NAMES or (len(known) > 1 and _is_name_of_character(known)):
         return known
     raise ValueError(f"{text!r} is no key; keys are written such as K, ?, ctrl+k, f1, space, pageup")
 
 
-def is_character(key: str) -> bool:
-    """True for a key that is text where text is typed."""
-    character = key_to_character(REPLACED_KEYS.get(key, key))
+def _is_name_of_character(name: str) -> bool:
+    character = key_to_character(REPLACED_KEYS.get(name, name))
     return character is not None and character.isprintable()
+
+
+def is_character(key: str) -> bool:
+    """True for a key, as Textual names it, that is text where text is typed."""
+    return "+" not in key and (key == "space" or key not in _NAMES)

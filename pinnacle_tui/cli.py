@@ -146,6 +146,8 @@ def cli(
         raise click.UsageError("--json goes with --no-ui; the screen does not write JSON")
     if inline and headless:
         raise click.UsageError("--inline is about the screen, and --no-ui is to run without it")
+    if owner_fd is not None and not headless:
+        raise click.UsageError("--owner-fd goes with --no-ui; a console starts its engine by itself")
     if not headless:
         _require_terminal()
     resolved = _resolve(**options)

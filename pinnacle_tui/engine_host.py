@@ -75,15 +75,19 @@ class ChildEngine:
         self._path: Path | None = None
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         ours, theirs = socket.socketpair()
-        with theirs, _private_log(log) as output:
-            self._process = subprocess.Popen(
-                [*command, "--owner-fd", str(theirs.fileno())],
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        try:
+            with theirs, _private_log(log) as output:
+                self._process = subprocess.Popen(
+                    [*command, "--owner-fd", str(theirs.fileno())],
+                    pass_fds=(theirs.fileno(),),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+        except BaseException:
+            ours.close()
+            raise
         self._socket: socket.socket | None = ours
         self._ending: Ending | None = None
 

@@ -67,7 +67,7 @@ class Numbers:
         value, places, shown = lots * self.product.lot_steps, self.product.size_places, self.size_places
         text = grouped(value, places, shown)
         if value and not any(digit in text for digit in "123456789"):
-            return "<" + grouped(1, shown, shown)
+            return (MINUS if value < 0 else "") + "<" + grouped(1, shown, shown)
         return text
 
     def position(self, lots: int | None) -> str:

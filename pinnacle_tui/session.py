@@ -66,7 +66,7 @@ class EngineSession:
             now_ns=self.clock.monotonic_ns,
             on_change=self._heard,
         )
-        self._retry: asyncio.TimerHandle | None = None
+        self._retry: asyncio.Task[None] | None = None
         self._escalation: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
 
@@ -83,8 +83,12 @@ class EngineSession:
         self.host.watch(self._host_ended)
         await self._connect()
 
-    async def _connect(self) -> None:
+    async def _connect_soon(self) -> None:
+        await asyncio.sleep(_RECONNECT_S)
         self._retry = None
+        await self._connect()
+
+    async def _connect(self) -> None:
         try:
             await self._client.adopt(self.host.connect(), hello_s=_HELLO_S)
         except OSError as error:
@@ -125,6 +129,8 @@ class EngineSession:
             return
         self.is_stopping = True
         try:
+            if not self.mirror.is_controller:
+                self.command(CommandName.TAKE_CONTROL)
             self.command(CommandName.SHUTDOWN, deadline_s=STOP_WITHIN_S)
         except ConnectionError:
             self.host.insist(signal.SIGTERM)
@@ -164,12 +170,17 @@ class EngineSession:
     async def detach(self) -> None:
         """Give the connection up and leave the engine as it is; `start` connects again."""
         self._is_detached = True
+        self._leave_off()
+        if self._escalation is not None:
+            self._escalation.cancel()
+            self._escalation = None
+        self._client.close("the console leaves")
+
+    def _leave_off(self) -> None:
+        """Connect no more."""
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None
-        if self._escalation is not None:
-            self._escalation.cancel()
-        self._client.close("the console leaves")
 
     async def _escalate(self) -> None:
         for number, wait_s in ((signal.SIGTERM, STOP_WITHIN_S), (signal.SIGKILL, _TERMINATE_FOR_S)):
@@ -198,9 +209,10 @@ class EngineSession:
         self.mirror.is_connected = False
         if self.ending is None:
             self.trouble = reason
-            if not self._is_detached and self._retry is None and self.mirror.bye is None:
-                loop = asyncio.get_running_loop()
-                self._retry = loop.call_later(_RECONNECT_S, lambda: loop.create_task(self._connect()))
+            bye = self.mirror.bye
+            is_over = self._is_detached or (bye is not None and bye.exit_code is not None)
+            if not is_over and self._retry is None:
+                self._retry = asyncio.create_task(self._connect_soon(), name="connecting again")
         self.on_change()
 
     def _host_ended(self, ending: Ending) -> None:
@@ -214,6 +226,9 @@ class EngineSession:
             return
         self.ending = ending
         self.mirror.is_connected = False
+        self._leave_off()  # another engine may have taken the name by now
+        if self._escalation is not None:
+            self._escalation.cancel()
         self._ended.set()
         self.on_change()
         self.on_end(ending)

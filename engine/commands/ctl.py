@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from engine.commands.sessions import look, products_of
 from engine.core.errors import PinnacleError, UsageError
-from engine.link.client import LinkClient
+from engine.link.client import LinkChange, LinkClient
 from engine.link.errors import LinkError
 from engine.link.messages import Ack, CommandName, EngineHello, Role, Verdict
 from engine.link.mirror import EngineMirror
@@ -79,8 +79,18 @@ async def _status(path: Path) -> dict[str, Any]:
 async def _ask(
     path: Path, name: CommandName, setting: str | None, take: bool, confirmed: str | None
 ) -> dict[str, Any]:
+    def changed(change: LinkChange) -> None:
+        if change is LinkChange.LOST:
+            client.close()  # an engine that is gone answers no more: what it was asked is unknown at once
+
     client = LinkClient(
-        EngineMirror(), build="", name=f"ctl pid {os.getpid()}", role=Role.CONTROL, hz=0.0, wants_events=False
+        EngineMirror(),
+        build="",
+        name=f"ctl pid {os.getpid()}",
+        role=Role.CONTROL,
+        hz=0.0,
+        wants_events=False,
+        on_change=changed,
     )
     hello = await client.connect(path)
     try:

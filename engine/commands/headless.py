@@ -15,6 +15,7 @@ import msgspec
 from engine.commands.line_writer import LineWriter
 from engine.config import Resolved
 from engine.core.clock import SystemClock
+from engine.core.errors import UsageError
 from engine.core.events import (
     Alert,
     AnyEvent,
@@ -31,7 +32,7 @@ from engine.runtime import status
 from engine.runtime.builder import Market, build_engine, build_market
 from engine.runtime.console_service import ConsoleService
 from engine.runtime.desk import Desk
-from engine.runtime.engine import EXIT_ERROR, Outcome, WakeUp
+from engine.runtime.engine import EXIT_ERROR, EXIT_WITHOUT_PROOF, Outcome, WakeUp
 from engine.runtime.observers import Observers
 from engine.runtime.status import Report
 from engine.telemetry.histogram import Histogram
@@ -65,24 +66,38 @@ def run(
         stderr.write(notice + "\n")
     stderr.flush()
     form = _JsonLines() if as_json else _TextLines() if owner_fd is None else _LogLines()
-    owner = None if owner_fd is None else socket.socket(fileno=owner_fd)
+    owner = None if owner_fd is None else _inherited(owner_fd)
     return asyncio.run(_drive(resolved, form, stdout, stderr, owner)).exit_code
+
+
+def _inherited(descriptor: int) -> socket.socket:
+    try:
+        return socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise UsageError(
+            f"--owner-fd {descriptor}: {error.strerror}; it takes a connected socket that was inherited. "
+            "No engine was started"
+        ) from error
 
 
 async def serve(resolved: Resolved, owner: socket.socket) -> Outcome:
     """Run on the caller's own loop, without output or signals, for the console behind `owner`."""
-    market, real = build_market(resolved.config), SystemClock()
-    observers = Observers()
-    engine = build_engine(resolved.config, market, real, observers, status_interval_ns=_LOG_STATUS_S * _S)
-    service = ConsoleService(engine, market, resolved, observers, real)
-    await service.start(owner)
-    try:
-        outcome = await engine.run()
-    except asyncio.CancelledError:
-        await service.close(Outcome("stopped before it could prove its end", EXIT_ERROR))
-        raise
-    await service.close(outcome)
-    return outcome
+    with owner:
+        market, real = build_market(resolved.config), SystemClock()
+        observers = Observers()
+        engine = build_engine(resolved.config, market, real, observers, status_interval_ns=_LOG_STATUS_S * _S)
+        service = ConsoleService(engine, market, resolved, observers, real)
+        await service.start(owner)
+        try:
+            outcome = await engine.run()
+        except asyncio.CancelledError:
+            still_open = tuple(order for orders in engine.possibly_open().values() for order in orders)
+            await service.close(
+                Outcome("stopped before it could prove its end", EXIT_WITHOUT_PROOF, still_open)
+            )
+            raise
+        await service.close(outcome)
+        return outcome
 
 
 async def _drive(
@@ -115,14 +130,11 @@ async def _drive(
     loop.add_signal_handler(signal.SIGUSR1, service.operator.kill, "SIGUSR1")
     try:
         await service.start(owner)
-        if service.notice:
-            stderr.write(service.notice + "\n")
-            stderr.flush()
         with QuietCollector(Histogram()) as collector:
             reporter.collect = collector.collect
             outcome = await engine.run()
-        reporter.on_end(outcome, engine.clock.monotonic_ns())
         await service.close(outcome)
+        reporter.on_end(outcome, engine.clock.monotonic_ns())
         if is_paced:
             stop.set()
         await writer.close(stop)

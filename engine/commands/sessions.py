@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.core.errors import PinnacleError
 from engine.core.instrument import scaled_text
 from engine.link.client import LinkClient
 from engine.link.errors import LinkError
@@ -46,13 +47,13 @@ def _words(session: Mapping[str, Any]) -> str:
 
 
 async def _all(folder: Path) -> list[dict[str, Any]]:
-    return [await _one(folder, name) for name in running(folder)]
+    return await asyncio.gather(*[_one(folder, name) for name in running(folder)])
 
 
 async def _one(folder: Path, name: str) -> dict[str, Any]:
     try:
         hello, view = await look(resolve(folder, name))
-    except LinkError as error:
+    except PinnacleError as error:  # it may have ended since it was listed
         return {"name": name, "trouble": str(error)}
     return {
         "name": name,

@@ -58,8 +58,7 @@ class CommandBook:
         wanted_s = command.deadline_s
         # Written so that it also refuses what is not a number.
         deadline_s = min(wanted_s, MOST_DEADLINE_S) if wanted_s > 0 else _USUAL_DEADLINE_S
-        text = f"no proof within {deadline_s:g} s: it may have been carried out"
-        asked.deadline = self._loop.call_later(deadline_s, self.answer, command.id, Verdict.UNKNOWN, text)
+        asked.deadline = self._loop.call_later(deadline_s, self._late, command.id, deadline_s)
 
     def answer(
         self, command_id: str, verdict: Verdict, text: str = "", open_orders: tuple[str, ...] = ()
@@ -78,6 +77,11 @@ class CommandBook:
                 asked.deadline = None
         peer.send(asked.ack)
         return True
+
+    def _late(self, command_id: str, deadline_s: float) -> None:
+        text = f"no proof within {deadline_s:g} s: it may have been carried out"
+        ack = self._asked[command_id].ack
+        self.answer(command_id, Verdict.UNKNOWN, text, ack.open_orders if ack is not None else ())
 
     def close(self) -> None:
         """The engine ends: whatever is unanswered will not be."""

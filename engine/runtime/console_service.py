@@ -11,9 +11,8 @@ from importlib.metadata import version
 from engine.config import Resolved
 from engine.core.clock import Clock
 from engine.core.errors import UsageError
-from engine.core.events import Severity
+from engine.core.events import Alert, Severity
 from engine.link.event_log import EventLog
-from engine.link.events import Notice
 from engine.link.messages import PROTOCOL, Bye, Command, EngineHello, Role
 from engine.link.peer import Peer
 from engine.link.runtime_folder import Claim, claim, default_folder
@@ -42,9 +41,8 @@ class ConsoleService:
         """To be made inside the running event loop; `observers` are those of the engine."""
         self.log = EventLog()
         self.operator = Operator(engine, resolved.config, self.log)
-        self.notice = ""
-        """Why consoles cannot attach by name; empty when they can."""
         self._engine = engine
+        self._observers = observers
         self._real = real
         self._mode = resolved.config.engine.mode
         self._speed = resolved.config.engine.speed_factor
@@ -55,7 +53,7 @@ class ConsoleService:
         self._started_wall_ns = real.wall_ns()
         self._claim: Claim | None = None
         self._giving_up: asyncio.TimerHandle | None = None
-        self._told_errors: dict[str, float] = {}
+        self._told_errors: dict[type[Exception], float] = {}
         self._views = ViewBuilder(
             market.desks,
             engine.clock,
@@ -76,6 +74,7 @@ class ConsoleService:
         )
         self.operator.answer = self._server.answer
         self.operator.on_owner_policy = self._change_policy
+        self.operator.tell = self._tell
         observers.add(EventTeller(self.log.publish))
         observers.add(self.operator)
 
@@ -84,9 +83,8 @@ class ConsoleService:
         products = list(self._engine.desks)
         try:
             self._claim = claim(default_folder(), f"{self._mode}-{products[0].lower()}")
-        except UsageError as error:
-            self.notice = f"consoles cannot attach to this engine: {error}"
-            self._tell(Severity.WARNING, "LINK", self.notice)
+        except (UsageError, OSError) as error:
+            self._tell(Severity.WARNING, "LINK", f"consoles cannot attach to this engine: {error}")
         if owner is not None:
             await self._server.adopt(owner)
         if self._claim is not None:
@@ -96,6 +94,7 @@ class ConsoleService:
         """Tell everybody how the engine ended, and leave nothing behind."""
         if self._giving_up is not None:
             self._giving_up.cancel()
+        self.operator.end(outcome)
         digests = {product: desk.trader.digest() for product, desk in self._engine.desks.items()}
         await self._server.close(Bye(outcome.reason, outcome.exit_code, outcome.open_orders, digests))
         if self._claim is not None:
@@ -131,10 +130,11 @@ class ConsoleService:
 
     def _failed(self, error: Exception) -> None:
         """Tell of what went wrong with a console, once a minute for each kind."""
-        text, now = f"{type(error).__name__}: {error}", asyncio.get_running_loop().time()
-        if now - self._told_errors.get(text, -_SAME_ERROR_EVERY_S) >= _SAME_ERROR_EVERY_S:
-            self._told_errors = {text: now}
-            self._tell(Severity.ERROR, "LINK", f"a console could not be served: {text}; trading goes on")
+        kind, now = type(error), asyncio.get_running_loop().time()
+        if now - self._told_errors.get(kind, -_SAME_ERROR_EVERY_S) >= _SAME_ERROR_EVERY_S:
+            self._told_errors[kind] = now
+            text = f"a console could not be served: {kind.__name__}: {error}; trading goes on"
+            self._tell(Severity.ERROR, "LINK", text)
 
     # -- the owner -------------------------------------------------------------------------------
 
@@ -154,7 +154,7 @@ class ConsoleService:
         if self._giving_up is not None:
             self._giving_up.cancel()
             self._giving_up = None
-            self._tell(Severity.INFO, "OWNER", "the owner's console is back")
+        self._tell(Severity.INFO, "OWNER", "the owner's console is back")
 
     def _follow_policy(self) -> None:
         self._giving_up = None
@@ -162,5 +162,7 @@ class ConsoleService:
             self._engine.interrupt("the console that owned this engine is gone", EXIT_DONE)
 
     def _tell(self, severity: Severity, code: str, text: str) -> None:
-        clock = self._engine.clock
-        self.log.publish(Notice, clock.wall_ns(), clock.monotonic_ns(), "", severity.value, code, text)
+        """Tell the consoles and the engine's own output."""
+        clock, desk = self._engine.clock, next(iter(self._engine.desks.values()))
+        alert = Alert("", clock.monotonic_ns(), clock.wall_ns(), severity, code, text)
+        self._observers.on_alerts(desk, [alert])

@@ -8,12 +8,12 @@ from typing import Final, Protocol
 
 from engine.config import Config
 from engine.core.errors import UsageError
-from engine.core.events import Alert, OperatorAction
+from engine.core.events import Alert, OperatorAction, Severity
 from engine.link.event_log import EventLog
 from engine.link.events import Operated, SettingChanged
 from engine.link.messages import Command, CommandName, Verdict
 from engine.runtime.desk import Desk
-from engine.runtime.engine import EXIT_DONE, Engine, WakeUp
+from engine.runtime.engine import EXIT_DONE, Engine, Outcome, WakeUp
 from engine.runtime.settings_change import check_change
 from engine.runtime.view import settings_of
 
@@ -28,8 +28,10 @@ _ACTIONS: Final = {
 _PROVEN_BY_CANCELS: Final = frozenset(
     {CommandName.PAUSE, CommandName.CANCEL_ALL, CommandName.FLATTEN, CommandName.KILL}
 )
-_LOOKS: Final = {CommandName.KILL: 2}
-"""How many wake-ups in a row must find nothing open: the kill switch asks the venue twice."""
+_LOOK_AGAIN_NS: Final = 500_000_000
+"""The kill switch asks the venue twice, so far apart in engine time: a list may lag."""
+_MOST_UNPROVEN: Final = 100
+_ENDED: Final = "the engine has ended; no order is open"
 
 
 class Answering(Protocol):
@@ -47,11 +49,13 @@ class _Unproven:
     """A command whose effect has been ordered and is not proven yet."""
 
     id: str
+    """Empty where nobody waits for the answer."""
     name: CommandName
     orders: frozenset[str]
-    """The orders that must be gone; empty for those that want every order gone."""
+    """The orders that must be gone, where not every order must."""
     text: str
-    looks: int
+    met_ns: int | None = None
+    """Since when every look has found it met."""
 
 
 class Operator:
@@ -65,6 +69,8 @@ class Operator:
         """The configuration as it is in force."""
         self.answer: Answering = lambda *_: False
         self.on_owner_policy: Callable[[str], None] = lambda _: None
+        self.tell: Callable[[Severity, str, str], None] = lambda *_: None
+        """Tells everybody: severity, code, text."""
         self._engine = engine
         self._log = log
         self._unproven: list[_Unproven] = []
@@ -78,7 +84,8 @@ class Operator:
             self._set(who, command)
         elif name is CommandName.SHUTDOWN:
             self._note(name, who, "")
-            self.answer(command.id, Verdict.ACCEPTED, "all orders are being cancelled, then the engine ends")
+            text = "all orders are being cancelled, then the engine ends"
+            self._follow(command.id, name, text, self._open_orders())
             self._engine.interrupt(f"stopped by {who}", EXIT_DONE)
         elif name in _ACTIONS:
             self._tell(name, who, command)
@@ -86,9 +93,11 @@ class Operator:
             self.answer(command.id, Verdict.REJECTED, f"nothing was done: {name} asks the engine for nothing")
 
     def kill(self, who: str) -> None:
-        """The kill switch by another way than the link."""
-        self._note(CommandName.KILL, who, "")
-        self._engine.tell(None, OperatorAction.KILL, f"kill switch, {who}")
+        """The kill switch by another way than the link; its proof is told to everybody."""
+        answers = self._engine.tell(None, OperatorAction.KILL, f"kill, {who}")
+        text = _joined({product: answer.text for product, answer in answers.items()})
+        self._note(CommandName.KILL, who, text)
+        self._follow("", CommandName.KILL, text, set())
 
     def _tell(self, name: CommandName, who: str, command: Command) -> None:
         open_before = self._open_orders()
@@ -100,10 +109,13 @@ class Operator:
         elif name not in _PROVEN_BY_CANCELS:
             self.answer(command.id, Verdict.DONE, text)
         else:
-            self.answer(command.id, Verdict.ACCEPTED, text, tuple(sorted(open_before)))
-            everything = name in (CommandName.KILL, CommandName.FLATTEN)
-            must_go = frozenset() if everything else frozenset(open_before)
-            self._unproven.append(_Unproven(command.id, name, must_go, text, _LOOKS.get(name, 1)))
+            self._follow(command.id, name, text, open_before)
+
+    def _follow(self, command_id: str, name: CommandName, text: str, open_before: set[str]) -> None:
+        """Answer that it is under way, and see to it that its proof is told."""
+        self.answer(command_id, Verdict.ACCEPTED, text, tuple(sorted(open_before)))
+        self._unproven.append(_Unproven(command_id, name, frozenset(open_before), text))
+        del self._unproven[:-_MOST_UNPROVEN]  # whose deadlines have passed long ago
 
     def _set(self, who: str, command: Command) -> None:
         key, value = command.arguments.get("key", ""), command.arguments.get("value", "")
@@ -154,24 +166,59 @@ class Operator:
 
     def look(self) -> None:
         """Tell of every command whose effect is proven by now."""
-        still_open = self._open_orders()
-        waiting = []
+        waiting, still_open = [], self._open_orders()
         for unproven in self._unproven:
-            is_met = self._is_met(unproven, still_open)
-            unproven.looks = unproven.looks - 1 if is_met else _LOOKS.get(unproven.name, 1)
-            if unproven.looks:
-                waiting.append(unproven)
+            if self._was_given_up(unproven):
+                text = f"{unproven.text}; that has ended before the position was closed"
+                self.answer(unproven.id, Verdict.REJECTED, text)
+            elif self._is_proven(unproven, still_open):
+                self._prove(unproven, _PROOFS[unproven.name])
             else:
-                self.answer(unproven.id, Verdict.DONE, f"{unproven.text}; {_PROOFS[unproven.name]}")
+                waiting.append(unproven)
         self._unproven = waiting
 
-    def _is_met(self, unproven: _Unproven, still_open: set[str]) -> bool:
-        if unproven.name is CommandName.FLATTEN:
-            flattening = any(desk.trader.risk.is_flattening for desk in self._engine.desks.values())
-            return not flattening and not still_open
-        if unproven.orders:
-            return not unproven.orders & still_open
-        return unproven.name is not CommandName.KILL or not still_open
+    def end(self, outcome: Outcome) -> None:
+        """The engine has ended: answer what its end proves, or leaves open."""
+        for unproven in self._unproven:
+            if outcome.open_orders:
+                self.answer(unproven.id, Verdict.UNKNOWN, outcome.reason, outcome.open_orders)
+            elif not self._was_given_up(unproven):
+                self._prove(unproven, _ENDED)
+        self._unproven = []
+
+    def _prove(self, unproven: _Unproven, proof: str) -> None:
+        text = f"{unproven.text}; {proof}"
+        # Whoever was told in the meantime that there is no proof must hear that there is one now.
+        is_heard = self.answer(unproven.id, Verdict.DONE, text)
+        if not is_heard or unproven.name is CommandName.KILL:
+            self.tell(Severity.INFO, "PROVEN", f"{unproven.name.replace('_', ' ')}: {text}")
+
+    def _is_proven(self, unproven: _Unproven, still_open: set[str]) -> bool:
+        match unproven.name:
+            case CommandName.SHUTDOWN:
+                return False  # only the engine's end proves it
+            case CommandName.FLATTEN:
+                return not still_open and not self._is_flattening()
+            case CommandName.KILL:
+                now = self._engine.clock.monotonic_ns()
+                if still_open:
+                    unproven.met_ns = None
+                elif unproven.met_ns is None:
+                    unproven.met_ns = now
+                return unproven.met_ns is not None and now - unproven.met_ns >= _LOOK_AGAIN_NS
+            case _:
+                return not unproven.orders & still_open
+
+    def _was_given_up(self, unproven: _Unproven) -> bool:
+        """True for a flatten that goes on no more and has not closed everything."""
+        is_flatten = unproven.name is CommandName.FLATTEN
+        desks = self._engine.desks.values()
+        return is_flatten and any(
+            not desk.trader.is_flat and not desk.trader.risk.is_flattening for desk in desks
+        )
+
+    def _is_flattening(self) -> bool:
+        return any(desk.trader.risk.is_flattening for desk in self._engine.desks.values())
 
     def _open_orders(self) -> set[str]:
         return {order for orders in self._engine.possibly_open().values() for order in orders}

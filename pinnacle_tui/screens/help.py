@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
@@ -20,6 +21,7 @@ from pinnacle_tui.widgets.panel import Panel
 from pinnacle_tui.widgets.rows import left
 
 _KEY_CELLS: Final = 14
+_BREAK_IN_SENTENCE: Final = re.compile(r"(?<![.:])\n")
 
 
 class HelpScreen(Dialog):
@@ -75,7 +77,7 @@ class HelpScreen(Dialog):
             return
         yield Static(title, classes="title", markup=False)
         if words:
-            yield Static(words, classes="words", markup=False)
+            yield Static(_BREAK_IN_SENTENCE.sub(" ", words), classes="words", markup=False)
         if lines:
             yield Static(Content("\n").join(lines), classes="words keys", markup=False)
 

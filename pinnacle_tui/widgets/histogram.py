@@ -15,6 +15,8 @@ from pinnacle_tui.widgets.rows import Row
 _LEVELS: Final = " ▁▂▃▄▅▆▇█"
 _UNITS: Final = (("ns", 1), ("us", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000))
 _FIRST_BIN_RATIO: Final = 1.1
+_ROUNDING: Final = 1e-9
+"""Cells that a logarithm may be off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,13 @@ def heights(bins: Sequence[Bin], scale: LogScale) -> list[float]:
         if not one.count:
             continue
         start, end = scale.place(_lower_edge(bins, at)), scale.place(one.upto_ns)
-        if end - start < 1e-9:
+        if end - start <= 2 * _ROUNDING:
             made[min(scale.columns - 1, int(start))] += one.count
             continue
         for column in range(int(start), min(scale.columns, math.ceil(end))):
             overlap = min(end, column + 1) - max(start, column)
-            made[column] += one.count * max(0.0, overlap) / (end - start)
+            if overlap > _ROUNDING:
+                made[column] += one.count * overlap / (end - start)
     return made
 
 

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from pinnacle_tui.numbers import NOTHING
 from pinnacle_tui.widgets.gauges import gauge_percent, gauge_share, gauge_style, gauge_word
 from pinnacle_tui.widgets.panel import Panel
-from pinnacle_tui.widgets.rows import Row, left, row_width
+from pinnacle_tui.widgets.rows import Row, left, right, row_width
 from pinnacle_tui.widgets.scene import Scene
 
 _LEAST_TRACK: Final = 7
@@ -50,6 +50,8 @@ def _track(scene: Scene, width: int) -> Row:
     away = min(half, max(away, 1 if position else 0))
     marker = ("▶" if position > 0 else "◀") if is_over else "●"
     style = "danger bold" if is_over else "own bold"
+    if not half:
+        return ((marker, style),)
     idle, used = ("─" * half, "rule"), ("━" * (away - 1), style)
     rest = ("─" * (half - away), "rule")
     if position > 0:
@@ -105,9 +107,10 @@ def _limit(scene: Scene, width: int) -> Row:
     if not known:
         return ((left("no limit can be told", width), "warning"),)
     nearest = max(known, key=lambda gauge: gauge_share(gauge) or 0.0)
-    style, word = gauge_style(nearest), gauge_word(nearest)
-    row: Row = ((f"{nearest.code} ", style if word else "muted"), (gauge_percent(nearest), style))
+    style, word, percent = gauge_style(nearest), gauge_word(nearest), gauge_percent(nearest)
+    name = left(nearest.code, min(cell_len(nearest.code), max(0, width - cell_len(percent) - 1)))
+    row: Row = ((f"{name} ", style if word else "muted"), (percent, style)) if name else ()
     for words in (f" of the limit, {word}" if word else " of the limit", f" {word}", ""):
-        if row_width(row) + len(words) <= width:
+        if row and row_width(row) + cell_len(words) <= width:
             return (*row, (words, style if word else "muted"))
-    return ((left(row[0][0], max(0, width - len(row[1][0]))), style), row[1])
+    return ((right(percent, min(width, cell_len(percent))), style),)

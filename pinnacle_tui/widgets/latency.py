@@ -128,11 +128,13 @@ def _marks(tick: Stage, scale: LogScale) -> str:
 
 
 def _stage_lines(scene: Scene, width: int) -> list[Row]:
-    """p50 and p99 of the other stages and of the wake-ups."""
+    """p50 and p99 of the other stages and of the wake-ups; none where the numbers have no room."""
+    if width < 2 * (_NUMBER + 1):
+        return []
     lines = [(stage.name.replace("_", " "), stage.p50, stage.p99) for stage in scene.book.stages[1:]]
     health = scene.view.health
     lines.append((_LATE, health.late_p50_ns, health.late_p99_ns))
-    name = max(0, min(_STAGE_NAME, width - 2 * (_NUMBER + 1)))
+    name = min(_STAGE_NAME, width - 2 * (_NUMBER + 1))
     made: list[Row] = [((left("stage", name) + f" {'p50':>{_NUMBER}} {'p99':>{_NUMBER}}", "muted"),)]
     for title, p50, p99 in lines:
         made.append(

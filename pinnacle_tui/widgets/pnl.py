@@ -201,8 +201,14 @@ def _per_fill(scene: Scene) -> _Line:
 def _residual(scene: Scene) -> _Line:
     residual = scene.book.pnl.residual
     if residual:
-        return _Line("residual", "residual", signed(scene.numbers.exact_money(residual)), "danger reverse")
+        return _Line("residual", "residual", signed(_exact(scene, residual)), "danger reverse")
     return _Line("residual", "residual", scene.numbers.money(0), "text")
+
+
+def _exact(scene: Scene, atoms: int) -> str:
+    """An amount to its last digit: a difference that is rounded away would look like none."""
+    places = scene.product.money_places
+    return grouped(atoms, places, places).rstrip("0").rstrip(".")
 
 
 def _fills(count: int) -> str:
@@ -217,7 +223,7 @@ def _loud(scene: Scene, width: int) -> list[Row]:
         net = pnl.total + pnl.fees
         off = net - pnl.realised - pnl.unrealised or net - pnl.captured - pnl.revaluation
     if off:
-        text = f"DOES NOT ADD UP: off by {scene.numbers.exact_money(off)}"
+        text = f"DOES NOT ADD UP: off by {_exact(scene, abs(off))}"
         said.append(((left(text, width), "danger bold reverse"),))
     if pnl.mark is None:
         states = {"live": "the book has no mid", "stale": "the book is stale", "subscribed": "no book yet"}

@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 from console import views
 from console.fakes import FakeSession, console_app, settle
+from console.running import Running, words
 from console.views import BTC, ETH, MS, TIME, S, hello, mirror, product_view, view, working
-from textual.pilot import Pilot
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import Input, OptionList
 
 from engine.link.messages import CommandName, Role, Verdict
 from engine.link.settings import KEEP_RUNNING
 from engine.link.view import Restriction
-from pinnacle_tui.app import ConsoleApp
 from pinnacle_tui.engine_host import Ending
 from pinnacle_tui.screens.answers import HELD_NS, Answer
 from pinnacle_tui.screens.confirm import Confirm
@@ -31,53 +30,8 @@ KILLED = product_view(
 )
 
 
-def words(app: ConsoleApp) -> str:
-    """What the dialog says."""
-    return "\n".join(str(widget.render()) for widget in app.screen.query(Static) if widget.display)
-
-
 def session_with(*products: Any, **changes: Any) -> FakeSession:
     return FakeSession(mirror(shown=view(*products)), **changes)
-
-
-class Console:
-    """A running console with its pilot; a key that is pressed is one that was not held before."""
-
-    def __init__(self, pilot: Pilot[Any], session: FakeSession) -> None:
-        self.pilot = pilot
-        self.session = session
-
-    @property
-    def app(self) -> ConsoleApp:
-        app = self.pilot.app
-        assert isinstance(app, ConsoleApp)
-        return app
-
-    async def press(self, *keys: str) -> None:
-        for key in keys:
-            self.session.clock.advance(HELD_NS)
-            self.session.mirror.heard_ns = self.session.clock.monotonic_ns()
-            await self.pilot.press(key)
-            await self.pilot.pause()
-
-    async def settle(self) -> None:
-        await settle(self.pilot)
-
-
-class Running:
-    """`async with Running(session) as console`."""
-
-    def __init__(self, session: FakeSession | None = None, **changes: Any) -> None:
-        self.session = session or FakeSession()
-        self._context = console_app(self.session, **changes).run_test(size=(100, 30), notifications=True)
-
-    async def __aenter__(self) -> Console:
-        console = Console(await self._context.__aenter__(), self.session)
-        await console.settle()
-        return console
-
-    async def __aexit__(self, *error: Any) -> None:
-        await self._context.__aexit__(*error)
 
 
 # -- confirm -------------------------------------------------------------------------------------------

@@ -94,10 +94,8 @@ def test_the_limit_that_is_nearest_is_named_and_judged() -> None:
     assert row_text(row) == "DRAWDOWN 81 % of the limit, near"
     assert {style for _, style in row} == {"warning"}
     over = (*gauges, Gauge("EXPOSURE", "exposure", "atoms", 7, 7))
-    row = rows(40, 5, gauges=over)[3]
-    assert row_text(row) == "EXPOSURE 100 % of the limit, AT THE LIMIT"[:40] or row_text(row).endswith(
-        "AT THE LIMIT"
-    )
+    row = rows(45, 5, gauges=over)[3]
+    assert row_text(row) == "EXPOSURE 100 % of the limit, AT THE LIMIT"
     assert {style for _, style in row} == {"danger bold"}
 
 
@@ -110,10 +108,10 @@ async def test_it_says_long_or_short_in_its_heading() -> None:
     async with PanelApp(one).run_test(size=(28, 4)):
         one.show(scene(position=-5))
         assert shown(one)[0] == "4 INVENTORY            short"
-        assert shown(one)[2].startswith("<")
+        assert shown(one)[2].startswith("−<0.0001 BTC")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     width=st.integers(1, 90),
     height=st.integers(1, 6),

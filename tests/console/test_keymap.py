@@ -104,7 +104,7 @@ def test_what_is_no_key_is_refused_with_the_reason(written: str, why: str):
         parse_key(written)
 
 
-@given(st.text(max_size=12))
+@given(st.text(st.characters(codec="ascii"), max_size=12))
 def test_a_key_that_was_read_reads_as_itself(text: str):
     try:
         key = parse_key(text)
@@ -112,6 +112,18 @@ def test_a_key_that_was_read_reads_as_itself(text: str):
         return
     assert parse_key(key) == key
     assert "," not in key
+
+
+@given(st.characters(exclude_categories=("C", "Z"), exclude_characters=","))
+def test_every_character_is_a_key_and_text(character: str):
+    key = parse_key(character)
+    assert is_character(key)
+    assert not is_character(f"ctrl+{key}")
+
+
+def test_keys_that_are_no_text_are_known():
+    assert is_character("space")
+    assert not any(map(is_character, ["f9", "enter", "escape", "tab", "pageup", "ctrl+k", "alt+space"]))
 
 
 def test_every_key_of_the_product_can_be_written():

@@ -1,0 +1,269 @@
+"""The quotes panel: the slots, the explanation that must add up, and its keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from console import views
+from console.panel_app import PanelApp, shown
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from textual.binding import Binding
+from textual.message import Message
+
+from engine.link.view import Quote, Restriction, Term
+from pinnacle_tui.widgets.quotes import QuotesPanel, in_order, working_per_side
+from pinnacle_tui.widgets.rows import Row, row_text, row_width
+from pinnacle_tui.widgets.scene import Scene
+
+FAIR = Term("fair", 65_088_550_000_000, "mid of 65088 and 65089.1")
+
+
+def panel(slot: str = "") -> QuotesPanel:
+    made = QuotesPanel(views.palette(), id="quotes", number=5)
+    made.slot = slot
+    return made
+
+
+def scene(**changes: Any) -> Scene:
+    return views.scene(views.mirror(shown=views.view(views.product_view(**changes))))
+
+
+def rows(width: int, height: int, slot: str = "", **changes: Any) -> list[Row]:
+    return panel(slot).rows(scene(**changes), width, height)
+
+
+def lines(width: int, height: int, slot: str = "", **changes: Any) -> list[str]:
+    return [row_text(row).rstrip() for row in rows(width, height, slot, **changes)]
+
+
+def replaced(slot: str, **changes: Any) -> tuple[Quote, ...]:
+    """The scripted quotes with one of them changed."""
+    return tuple(
+        msgspec.structs.replace(quote, **changes) if quote.slot == slot else quote
+        for quote in views.product_view().quotes
+    )
+
+
+def test_the_slots_stand_as_on_a_ladder_with_what_differs() -> None:
+    assert lines(80, 22)[:6] == [
+        "slot     target    size    working    size  price ±   size ±  state",
+        "  A1  65,090.67  0.0100  65,090.67  0.0100        =        =  cancelling",
+        "  A0  65,089.50  0.0100  65,089.50  0.0100        =        =  open",
+        "▸ B0  65,088.00  0.0100  65,088.00  0.0060        =  −0.0040  partly filled",
+        "  B1  65,086.91  0.0100  65,086.91  0.0100        =        =  being sent",
+        "kept back by the risk gate: BAND 2",
+    ]
+
+
+def test_the_explanation_is_a_waterfall_that_ends_at_the_price() -> None:
+    assert lines(80, 22)[7:] == [
+        "WHY BID 65,088.00  B0, working",
+        "fair         65,088.5500  65,088.5500  mid of 65088 and 65089.1",
+        "skew             −0.1200  65,088.4300  0.5·0.031/10·1 bp",
+        "half spread      −0.4700  65,087.9600  5 bp",
+        "tick             +0.0400  65,088.0000  down to 0.01",
+        "= price                     65,088.00  adds up",
+        "WHY SIZE 0.0100 BTC",
+        "base     0.0100  0.0100  0.01 BTC",
+        "taper    0.0000  0.0100  not adding to the position",
+        "= size           0.0100  adds up",
+    ]
+
+
+def test_a_wide_panel_draws_the_steps_with_their_direction() -> None:
+    wide = lines(140, 24)
+    skew, half, tick = (
+        next(line for line in wide if line.startswith(name)) for name in ("skew", "half", "tick")
+    )
+    assert skew.index("◀") > half.index("◀")
+    assert tick.index("▶") > half.index("◀")
+    assert skew.endswith("0.5·0.031/10·1 bp")
+
+
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [
+        (90, "WHY BID 65,088.00  fair 65,088.5500  skew −0.1200  half −0.4700  tick +0.0400"),
+        (70, "WHY BID 65,088.00  fair 65,088.55  skew −0.12  half −0.47  tick +0.04"),
+        (60, "WHY BID 65,088.00  fair 65,088.55  skew −0.12  +2 more"),
+        (28, "WHY BID 65,088.00  +4 more"),
+        (9, "65,088.00"),
+        (8, "########"),
+    ],
+)
+def test_the_small_form_is_one_line(width: int, said: str) -> None:
+    assert lines(width, 1) == [said]
+
+
+def test_a_second_line_explains_the_other_side() -> None:
+    assert [line[:17] for line in lines(90, 2)] == ["WHY BID 65,088.00", "WHY ASK 65,089.50"]
+    assert [line[:17] for line in lines(90, 3, "A1")] == ["WHY ASK 65,090.67", "WHY BID 65,088.00"]
+
+
+def test_terms_that_do_not_add_up_are_loud_in_every_form() -> None:
+    wrong = replaced("B0", price_terms=(FAIR, Term("skew", -1, "")))
+    said = "DOES NOT ADD UP: the terms give 65,088.5500"
+    row = next(row for row in rows(80, 22, quotes=wrong) if "DOES NOT" in row_text(row))
+    assert row[-1] == (f"  {said}", "danger bold")
+    assert "DOES NOT ADD UP" in lines(28, 14, quotes=wrong)[-1]
+    assert lines(90, 1, quotes=wrong)[0].endswith("DOES NOT ADD UP")
+    size = replaced("B0", size_terms=(Term("base", 1, ""),))
+    assert "DOES NOT ADD UP: the terms give 0.00000001" in lines(80, 22, quotes=size)[-1]
+
+
+def test_terms_of_zero_give_way_first_and_are_counted() -> None:
+    bid = next(quote for quote in views.product_view().quotes if quote.slot == "B0")
+    zeros = tuple(Term(name, 0, "calm") for name in ("imbalance", "stress", "clamp"))
+    quotes = (msgspec.structs.replace(bid, price_terms=(*bid.price_terms, *zeros), size_terms=()),)
+    assert (
+        sum(line.startswith(("imbalance", "stress", "clamp")) for line in lines(80, 22, quotes=quotes)) == 3
+    )
+    short = lines(80, 9, quotes=quotes)
+    assert short[-1] == "= price                     65,088.00  adds up; 3 terms of 0 not shown"
+
+
+def test_what_is_wanted_but_not_sent_and_what_works_unwanted() -> None:
+    wanted = replaced("A0", working_price=None, working_size=0)
+    orders = tuple(order for order in views.product_view().orders if order.slot != "A0")
+    told = lines(80, 22, "A0", quotes=wanted, orders=orders)
+    assert told[2].split() == ["▸", "A0", "65,089.50", "0.0100", "–", "–", "–", "–", "not", "sent"]
+    assert told[7] == "WHY ASK 65,089.50  A0, wanted"
+    assert told[8].startswith("fair ")
+    unwanted = replaced("A0", wanted_price=None, wanted_size=0)
+    line = lines(80, 22, quotes=unwanted)[2]
+    assert line.split()[1:] == ["–", "–", "65,089.50", "0.0100", "–", "–", "open,", "not", "wanted"]
+
+
+def test_an_uncertain_order_is_loud() -> None:
+    orders = tuple(msgspec.structs.replace(order, state="uncertain") for order in views.product_view().orders)
+    row = rows(80, 22, orders=orders)[2]
+    assert row[-1][0].strip() == "UNCERTAIN"
+    assert row[-1][1] == "danger bold"
+
+
+def test_the_difference_is_working_minus_target() -> None:
+    moved = replaced("A0", wanted_price=views.MID + 100)
+    line = lines(80, 22, quotes=moved)[2]
+    assert line.split()[5:7] == ["−0.05", "="]
+
+
+def test_no_quote_is_explained_in_words() -> None:
+    said = "no quote: the book is stale"
+    assert lines(60, 12, quotes=(), note="the book is stale") == [said, "kept back by the risk gate: BAND 2"]
+    empty = replaced("B0", wanted_price=None, working_price=None, price_terms=(), size_terms=())[:1]
+    told = lines(60, 12, quotes=empty, note="the book is stale")
+    assert told[2] == said
+    assert told[-1] == "B0: nothing is wanted here and nothing works here"
+    assert lines(60, 1, quotes=empty, note="the book is stale") == ["no bid in B0: the book is stale"]
+
+
+def test_without_a_note_a_restriction_gives_the_reason() -> None:
+    held = Restriction("OPERATOR", "PAUSED", 0, "paused at the console", "a person resumes")
+    assert lines(60, 5, quotes=(), denied={}, restrictions=(held,)) == ["no quote: paused at the console"]
+    assert lines(60, 5, quotes=(), denied={})[0].endswith("wants none and gave no reason")
+
+
+def test_missing_quotes_beside_working_ones() -> None:
+    assert (
+        lines(80, 22, note="the bid side is at its cap")[5]
+        == "quotes are missing: the bid side is at its cap"
+    )
+
+
+def test_order_and_count_of_the_slots() -> None:
+    quotes = tuple(
+        Quote(f"{'AB'[side > 0]}{level}", side, 1, 1, None if level == 10 else 1, 1)
+        for level in (0, 10, 2)
+        for side in (1, -1)
+    )
+    assert [quote.slot for quote in in_order(quotes)] == ["A10", "A2", "A0", "B0", "B2", "B10"]
+    assert working_per_side(quotes) == (2, 2)
+
+
+class Listening(PanelApp):
+    """Writes down the slots that were selected."""
+
+    def __init__(self, one: QuotesPanel) -> None:
+        super().__init__(one)
+        self.selected: list[str] = []
+
+    def on_quotes_panel_slot_selected(self, message: Message) -> None:
+        assert isinstance(message, QuotesPanel.SlotSelected)
+        self.selected.append(message.slot)
+
+
+async def test_keys_select_the_slot_and_the_ends_hold() -> None:
+    one = panel()
+    app = Listening(one)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("up")  # nothing to select from yet
+        one.show(scene())
+        one.focus()
+        assert any(line.startswith("▸ B0") for line in shown(one))
+        await pilot.press("up", "k", "k", "k")
+        assert any(line.startswith("▸ A1") for line in shown(one))
+        assert any(line.startswith("WHY ASK 65,090.67") for line in shown(one))
+        await pilot.press("j", "down", "down", "down", "down")
+        assert any(line.startswith("▸ B1") for line in shown(one))
+        assert app.selected == ["A0", "A1", "A0", "B0", "B1"]
+
+
+async def test_the_slot_is_remembered_by_name_while_it_is_away() -> None:
+    one = panel()
+    async with PanelApp(one).run_test(size=(80, 24)) as pilot:
+        one.show(scene())
+        one.focus()
+        await pilot.press("down")
+        one.show(scene(quotes=views.product_view().quotes[:1]))
+        assert any(line.startswith("▸ B0") for line in shown(one))
+        one.show(scene())
+        assert any(line.startswith("▸ B1") for line in shown(one))
+
+
+async def test_a_click_on_a_line_selects_its_slot() -> None:
+    one = panel()
+    app = Listening(one)
+    async with app.run_test(size=(80, 24)) as pilot:
+        one.show(scene())
+        await pilot.click(one, offset=(10, 2))
+        await pilot.click(one, offset=(10, 1))
+        await pilot.click(one, offset=(10, 12))
+        assert app.selected == ["A1"]
+
+
+def test_every_key_is_described_for_help_and_keymap() -> None:
+    for binding in QuotesPanel.BINDINGS:
+        assert isinstance(binding, Binding)
+        assert binding.id is not None
+        assert binding.description
+        assert binding.tooltip
+
+
+TERMS = st.lists(
+    st.builds(
+        Term,
+        st.sampled_from(("fair", "skew", "half spread", "a name that is longer than most")),
+        st.integers(-(10**24), 10**24),
+        st.sampled_from(("", "5 bp", "mid of 65088 and 65089.1")),
+    ),
+    max_size=9,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    width=st.integers(1, 160),
+    height=st.integers(1, 40),
+    terms=TERMS,
+    price=st.none() | st.integers(1, 10**15),
+    slot=st.sampled_from(("", "A0", "B1")),
+)
+def test_it_always_fits(width: int, height: int, terms: list[Term], price: int | None, slot: str) -> None:
+    quotes = replaced("B0", price_terms=tuple(terms), working_price=price, size_terms=tuple(terms))
+    made = rows(width, height, slot, quotes=quotes)
+    assert len(made) <= height
+    if width >= 17:  # a slot's name and its target price
+        assert all(row_width(row) <= width for row in made)

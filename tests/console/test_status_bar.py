@@ -1,0 +1,221 @@
+"""The status bar: what may never be missed, what gives way, and what is said before there is a view."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta, timezone
+from typing import Any
+
+import msgspec
+import pytest
+from console import views
+from console.panel_app import PanelApp, shown
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.link.messages import Bye, Role
+from engine.link.mirror import EngineMirror
+from engine.link.view import Restriction
+from pinnacle_tui.widgets.rows import Row, row_text, row_width
+from pinnacle_tui.widgets.status_bar import StatusBar
+
+S, MS = views.S, views.MS
+AHEAD = timezone(timedelta(hours=2))
+
+
+def bar(**changes: Any) -> StatusBar:
+    made = StatusBar(views.palette(), id="status", zone=changes.pop("zone", UTC))
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
+
+
+def known(greeting: dict[str, Any] | None = None, **changes: Any) -> EngineMirror:
+    shown = views.view(views.product_view(**changes))
+    return views.mirror(shown=shown, greeting=views.hello(**(greeting or {})))
+
+
+def row(width: int, one: StatusBar | None = None, mirror: EngineMirror | None = None, now_ns: int = 0) -> Row:
+    (made,) = (one or bar()).rows(views.scene(mirror or known(), now_ns=now_ns), width, 1)
+    return made
+
+
+def line(
+    width: int, one: StatusBar | None = None, mirror: EngineMirror | None = None, now_ns: int = 0
+) -> str:
+    return row_text(row(width, one, mirror, now_ns))
+
+
+def style(made: Row, said: str) -> str:
+    return next(words for text, words in made if said in text)
+
+
+def test_at_80_columns_nothing_that_matters_is_missing() -> None:
+    assert line(80) == (" SIM   BTC-USD  ACTIVE  ● live 0.0s  quoting 2x2       P&L +12.48 USD  09:01:07Z")
+
+
+def test_the_least_important_goes_first_and_nothing_is_cut() -> None:
+    one = bar(frame_ms=3.14)
+    wide = line(120, one)
+    assert wide.startswith(" pinnacle   SIM   BTC-USD  ACTIVE  ● live 0.0s  quoting 2x2  ")
+    assert wide.endswith("  P&L +12.48 USD  09:01:07Z  up 12m31s  3.1 ms/frame")
+    assert [line(width, one).split() for width in (60, 45, 40, 24, 15, 4)] == [
+        ["SIM", "BTC-USD", "ACTIVE", "●", "live", "0.0s", "P&L", "+12.48", "USD"],
+        ["SIM", "BTC-USD", "ACTIVE", "●", "live", "0.0s", "+12.48"],
+        ["SIM", "BTC-USD", "ACTIVE", "●", "live", "0.0s"],
+        ["SIM", "BTC-USD", "ACTIVE"],
+        ["SIM", "BTC-USD"],
+        [],
+    ]
+
+
+@pytest.mark.parametrize("mode", ["sim", "paper", "live", "replay"])
+def test_the_mode_is_a_reversed_block_in_its_colour(mode: str) -> None:
+    made = row(80, mirror=known({"mode": mode}))
+    assert made[0] == (f" {mode.upper()} ", f"{mode} bold reverse")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said", "words"),
+    [
+        ({"book_age_ns": 2_000 * MS}, "live 2.0s", "text"),
+        ({"book_age_ns": 2_100 * MS}, "○ old 2.1s", "warning bold"),
+        ({"book_age_ns": 5_200 * MS}, " STALE 5.2s ", "danger bold reverse"),
+        ({"connection": "stale"}, " STALE 0.0s ", "danger bold reverse"),
+        ({"connection": "subscribed", "book_age_ns": None}, "○ subscribed, no data yet", "warning"),
+        ({"connection": "idle"}, "○ idle", "warning"),
+    ],
+)
+def test_the_feed(changes: dict[str, Any], said: str, words: str) -> None:
+    made = row(120, mirror=known(**changes))
+    assert said in row_text(made)
+    assert style(made, said) == words
+
+
+@pytest.mark.parametrize(
+    ("now_ns", "said", "words"),
+    [
+        (3_200 * MS, "○ silent 3.2s", "warning bold"),
+        (12 * S, " LINK DOWN 12s ", "danger bold reverse"),
+    ],
+)
+def test_the_link_is_worse_than_the_feed(now_ns: int, said: str, words: str) -> None:
+    made = row(80, now_ns=now_ns)
+    assert style(made, said) == words
+    assert "live" not in row_text(made)
+
+
+def test_a_link_that_is_down_greys_the_figures_and_not_the_warning() -> None:
+    made = row(100, now_ns=12 * S)
+    assert style(made, "+12.48") == style(made, "ACTIVE") == style(made, "last quoting 2x2") == "stale"
+    assert made[0][1] == "sim bold reverse"
+
+
+def test_an_engine_that_has_ended_says_with_which_code() -> None:
+    mirror = known()
+    mirror.apply(Bye("stopped", 75), 0)
+    assert " ENGINE ENDED, exit code 75 " in line(120, mirror=mirror)
+    assert " ENGINE ENDED " in line(45, mirror=mirror)
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("ACTIVE", "ok"),
+        ("REDUCING", "warning bold reverse"),
+        ("PAUSED", "warning bold reverse"),
+        ("HALTED", "danger bold reverse"),
+        ("KILLED", "danger bold reverse"),
+    ],
+)
+def test_only_active_is_calm(state: str, words: str) -> None:
+    assert style(row(80, mirror=known(state=state)), state) == words
+
+
+def test_what_is_not_quoted_has_its_reason() -> None:
+    assert "not quoting  the book is stale" in line(120, mirror=known(quotes=(), note="the book is stale"))
+    held = Restriction("OPERATOR", "PAUSED", 0, "paused at the console", "a person resumes")
+    assert "not quoting  paused at the console" in line(120, mirror=known(quotes=(), restrictions=(held,)))
+    one_sided = views.product_view().quotes[:2]
+    assert "quoting 2x0  at the cap" in line(120, mirror=known(quotes=one_sided, note="at the cap"))
+
+
+def test_profit_without_a_mark_is_no_zero() -> None:
+    pnl = msgspec.structs.replace(views.product_view().pnl, total=None, mark=None)
+    assert "P&L – no mark" in line(80, mirror=known(pnl=pnl))
+
+
+@pytest.mark.parametrize(
+    ("greeting", "said"),
+    [
+        ({"role": Role.VIEW}, "view only"),
+        ({"role": Role.CONTROL}, "CONTROL"),
+        ({"speed": 10.0}, "10x"),
+        ({"speed": None}, "max speed"),
+    ],
+)
+def test_role_and_speed_are_said_where_they_are_not_the_usual(greeting: dict[str, Any], said: str) -> None:
+    assert said in line(120, mirror=known(greeting))
+    assert said not in line(120)
+
+
+def test_the_local_time_is_said_where_it_differs() -> None:
+    assert "local" not in line(140)
+    assert "09:01:07Z  11:01 local" in line(140, bar(zone=AHEAD))
+    replayed = views.view(market_wall_ns=views.WALL - 86_400 * S - 3_600 * S)
+    mirror = views.mirror(shown=replayed)
+    assert "08:01:07Z  09:01 local" in line(140, mirror=mirror)
+
+
+def test_a_frozen_screen_and_a_notice() -> None:
+    one = bar(frozen_since_ns=0, notice="5 frames/s: drawing is slow")
+    made = row(160, one, now_ns=2_400 * MS)
+    assert style(made, " FROZEN 2.4s ") == "warning bold reverse"
+    assert "5 frames/s: drawing is slow" in row_text(made)
+    assert " FROZEN 2.4s " in line(60, one, now_ns=2_400 * MS)
+
+
+async def test_before_the_first_view_it_says_what_is_waited_for() -> None:
+    one = bar()
+    app = PanelApp(one)
+    async with app.run_test(size=(80, 1)) as pilot:
+        one.show_waiting("connecting to the engine")
+        assert shown(one) == [" pinnacle  connecting to the engine"]
+        assert not any(character.isdigit() for character in shown(one)[0])
+        await pilot.resize_terminal(30, 1)
+        await pilot.pause()
+        assert shown(one) == [" pinnacle  connecting to the …"]
+        one.show(views.scene())
+        assert shown(one)[0].startswith(" SIM   BTC-USD")
+        one.show_waiting("the engine is starting again")
+        assert "SIM" not in shown(one)[0]
+        assert one.scene is None
+        assert not one.can_focus
+
+
+async def test_the_warning_stays_in_its_colour_while_the_rest_of_the_screen_is_greyed() -> None:
+    one = bar()
+    async with PanelApp(one).run_test(size=(80, 1)):
+        one.show(views.scene(now_ns=12 * S))
+        palette = views.palette()
+        drawn = {segment.text: segment.style for segment in one.render_line(0)}
+        assert drawn[" LINK DOWN 12s "] == palette.style("danger bold reverse")
+        assert drawn["ACTIVE"] == palette.style("stale")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    width=st.integers(0, 200),
+    total=st.integers(1, 10**30) | st.integers(-(10**30), -1),
+    note=st.text(alphabet="ab 1", max_size=60),
+    age_ns=st.none() | st.integers(0, 10**15),
+    frozen=st.booleans(),
+)
+def test_it_fits_and_shows_a_number_whole_or_not(
+    width: int, total: int, note: str, age_ns: int | None, frozen: bool
+) -> None:
+    pnl = msgspec.structs.replace(views.product_view().pnl, total=total)
+    mirror = known(pnl=pnl, note=note, quotes=(), book_age_ns=age_ns)
+    made = row(width, bar(frozen_since_ns=0 if frozen else None, notice=note), mirror)
+    assert row_width(made) <= width
+    figures = [text for text, words in made if words.startswith(("up", "down"))]
+    assert figures in ([], [views.scene(mirror).numbers.money(total).strip()])
