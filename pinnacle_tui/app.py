@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
 from textual.binding import BindingType
+from textual.command import Provider
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.timer import Timer
@@ -37,6 +38,12 @@ _HANG_UP: Final = 1
 """SIGHUP."""
 
 
+def _palette_commands() -> type[Provider]:
+    from pinnacle_tui.palette_commands import ConsoleCommands
+
+    return ConsoleCommands
+
+
 class ConsoleApp(SteeringApp):
     """The screen of one engine session."""
 
@@ -46,6 +53,7 @@ class ConsoleApp(SteeringApp):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (104, "-normal"), (160, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-medium"), (50, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = APP_BINDINGS
+    COMMANDS = {_palette_commands}  # noqa: RUF012
 
     def __init__(
         self,
@@ -115,7 +123,6 @@ class ConsoleApp(SteeringApp):
     async def on_unmount(self) -> None:
         """However the screen ends, the terminal is restored; a failed screen leaves the engine alone."""
         self._life.end()
-        self._remember()
         if self.crash is not None:
             await self.session.detach()
         else:
@@ -132,6 +139,7 @@ class ConsoleApp(SteeringApp):
 
     def leave(self, code: int | None = None) -> None:
         """End the screen. The exit code is the engine's, where it ended badly, else `code`, else 0."""
+        self._remember()
         ending = self.session.ending
         self.exit(return_code=(ending.code if ending is not None else 0) or code or 0)
 
@@ -200,7 +208,7 @@ class ConsoleApp(SteeringApp):
     def draw_now(self) -> None:
         """Draw the newest view on the screen at the top; under a dialog nothing is drawn."""
         screen = self.screen
-        if not isinstance(screen, ConsoleScreen) or not screen.is_mounted:
+        if not isinstance(screen, ConsoleScreen) or not screen.has_parts:
             return
         scene = self.scene()
         with self.batch_update():

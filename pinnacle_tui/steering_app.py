@@ -120,6 +120,7 @@ class SteeringApp(ThemedApp):
         if change is not None:
             value = "" if change.old == NOT_SET else change.old
             self.operations.send(CommandName.SET, {"key": change.key, "value": value})
+            self.refresh_bindings()
 
     def action_cancel_all(self) -> None:
         """Cancel every order, after a question."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from console.terminal import Home, Terminal, has_tmux
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 NO_RECORDINGS = "the real recordings are not on this machine (they are not part of the project)"
-ALLOWED_SKIPS = {NO_RECORDINGS: 40}
+NO_TMUX = "tmux is not on this machine"
+ALLOWED_SKIPS = {NO_RECORDINGS: 40, NO_TMUX: 60}
 """How many tests may skip for which reason; anything else fails the run."""
 
 _skips: Counter[str] = Counter()
@@ -21,6 +26,23 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(NO_RECORDINGS)
     return SHARED
+
+
+@pytest.fixture
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A user who has never run the program. The name is short: the path of a socket has little room."""
+    return Home(tmp_path_factory.mktemp("h"))
+
+
+@pytest.fixture
+def open_terminal(home: Home) -> Iterator[Callable[..., Terminal]]:
+    """Opens that user's terminal: tmux, to be had on every machine that tests for others."""
+    if not has_tmux():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{NO_TMUX}; where CI=true it must be")
+        pytest.skip(NO_TMUX)
+    with ExitStack() as opened:
+        yield lambda **given: opened.enter_context(Terminal(home, **given))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

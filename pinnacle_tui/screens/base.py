@@ -47,11 +47,18 @@ class ConsoleScreen(Screen[None]):
     HELP_TEXT: ClassVar[str] = ""
     """What the screen is for, for the help screen."""
 
+    status: StatusBar
+    """The line at the top, once there is one."""
+    keys: KeyBar
+    """The line at the bottom."""
+
     def compose(self) -> ComposeResult:
         """Status, body, keys."""
-        yield StatusBar(self.console.palette, id="status")
+        palette = self.console.palette
+        self.status, self.keys = StatusBar(palette, id="status"), KeyBar(palette, id="keys")
+        yield self.status
         yield from self.compose_body()
-        yield KeyBar(self.console.palette, id="keys")
+        yield self.keys
 
     def compose_body(self) -> ComposeResult:
         """What stands between status and keys."""
@@ -63,14 +70,9 @@ class ConsoleScreen(Screen[None]):
         return cast("ConsoleApp", self.app)
 
     @property
-    def status(self) -> StatusBar:
-        """The line at the top."""
-        return self.query_one(StatusBar)
-
-    @property
-    def keys(self) -> KeyBar:
-        """The line at the bottom."""
-        return self.query_one(KeyBar)
+    def has_parts(self) -> bool:
+        """False before the screen is put together and while it is being taken down."""
+        return bool(self.query(StatusBar))
 
     def on_mount(self) -> None:
         """Offer the keys that do something, whenever they may be others."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -20,6 +21,7 @@ from pinnacle_tui.widgets.log import LogPanel
 from pinnacle_tui.widgets.panel import Panel
 from pinnacle_tui.widgets.pnl import PnlPanel
 from pinnacle_tui.widgets.quotes import QuotesPanel
+from pinnacle_tui.widgets.too_small import TooSmall
 from pinnacle_tui.widgets.trades import TradesPanel
 
 _NUMBER = {name: number for number, name in enumerate(PANELS, start=1)}
@@ -71,6 +73,7 @@ class MainScreen(ConsoleScreen):
             yield BlotterPanel(palette, id="orders", number=_NUMBER["orders"])
             yield TradesPanel(palette, id="trades", number=_NUMBER["trades"])
         yield LogPanel(palette, id="log", number=_NUMBER["log"])
+        yield TooSmall(id="too-small")
 
     def on_mount(self) -> None:
         """Focus where the settings want it, with the panels as they were left."""
@@ -85,6 +88,16 @@ class MainScreen(ConsoleScreen):
             self.action_go(wanted)
         else:
             ladder.focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Where there is no room for the panels, say so; the state and the keys stay in view."""
+        self.set_class(self.query_one(TooSmall).measure(event.size), "-too-small")
+        self.call_after_refresh(self._resized)
+
+    def _resized(self) -> None:
+        if self.focused is None and self.is_current and not self.has_class("-too-small"):
+            self.query_one(DepthLadder).focus()  # all panels were hidden, which took the focus away
+        self.console.draw_anew()
 
     def remember(self, remembered: Remembered) -> None:
         """Keep what is worth keeping of each panel."""

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from rich.cells import cell_len
 
 from engine.link.view import Health, Stage
-from pinnacle_tui.numbers import NOTHING, duration
+from pinnacle_tui.numbers import NOTHING, age, duration
 from pinnacle_tui.palette import Palette
 from pinnacle_tui.widgets.histogram import LogScale, histogram, placed, scale_of
 from pinnacle_tui.widgets.panel import Panel
@@ -26,6 +26,7 @@ _MOST_FIGURE_COLUMNS: Final = 3
 _MOST_BARS: Final = 9
 _STAGE_NAME: Final = 14
 _LEAST_RANGE: Final = 24
+_LONG_NS: Final = 1_000_000_000_000
 _LATE: Final = "wake-up late"
 
 
@@ -84,11 +85,11 @@ def _compact(scene: Scene, width: int, height: int) -> list[Row]:
 def _figures(stage: Stage, width: int) -> list[Row]:
     """The percentiles in one to three columns, read downwards."""
     figures = [
-        ("p50", duration(stage.p50)),
-        ("p90", duration(stage.p90)),
-        ("p99", duration(stage.p99)),
-        ("p99.9", duration(stage.p999)),
-        ("max", duration(stage.max)),
+        ("p50", _time(stage.p50)),
+        ("p90", _time(stage.p90)),
+        ("p99", _time(stage.p99)),
+        ("p99.9", _time(stage.p999)),
+        ("max", _time(stage.max)),
         ("count", count_text(stage.count)),
     ]
     columns = max(1, min(_MOST_FIGURE_COLUMNS, (width + _BETWEEN) // (_FIGURE + _BETWEEN)))
@@ -116,6 +117,11 @@ def count_text(count: int) -> str:
     return f"{count / 1e6:.1f} M" if count < 1_000_000_000 else f"{count / 1e9:.1f} G"
 
 
+def _time(ns: int | None) -> str:
+    """A duration in at most seven characters."""
+    return age(ns) if ns is not None and ns >= _LONG_NS else duration(ns)
+
+
 def _marks(tick: Stage, scale: LogScale) -> str:
     """Names of the percentiles at their cells."""
     named = (("p50", tick.p50), ("p90", tick.p90), ("p99", tick.p99), ("p99.9", tick.p999), ("max", tick.max))
@@ -140,7 +146,7 @@ def _stage_lines(scene: Scene, width: int) -> list[Row]:
         made.append(
             (
                 (left(title, name), "muted"),
-                (" " + right(duration(p50), _NUMBER) + " " + right(duration(p99), _NUMBER), "text"),
+                (" " + right(_time(p50), _NUMBER) + " " + right(_time(p99), _NUMBER), "text"),
             )
         )
     return made
@@ -174,7 +180,7 @@ def _table(scene: Scene, width: int) -> list[Row]:
     made: list[Row] = [((heading, "muted"),)]
     for at, stage in enumerate(stages):
         values = (stage.p50, stage.p90, stage.p99, stage.p999, stage.max)
-        numbers = "".join(right(duration(ns), _NUMBER + _BETWEEN) for ns in values)
+        numbers = "".join(right(_time(ns), _NUMBER + _BETWEEN) for ns in values)
         row: Row = (
             (left(stage.name.replace("_", " "), name), "muted" if at else "text bold"),
             (numbers, "text" if at else "text bold"),
@@ -182,7 +188,7 @@ def _table(scene: Scene, width: int) -> list[Row]:
         )
         made.append(row + _range(scale, stage.p50, stage.p99, stage.max))
     late = (health.late_p50_ns, None, health.late_p99_ns, None, health.late_max_ns)
-    numbers = "".join(right(duration(ns), _NUMBER + _BETWEEN) for ns in late)
+    numbers = "".join(right(_time(ns), _NUMBER + _BETWEEN) for ns in late)
     blank = right(NOTHING, count + _BETWEEN)
     last: Row = ((left(_LATE, name), "muted"), (numbers, "text"), (blank, "muted"))
     made.append(last + _range(scale, health.late_p50_ns, health.late_p99_ns, health.late_max_ns))
@@ -203,7 +209,7 @@ def _range(scale: LogScale | None, p50: int, p99: int, highest: int) -> Row:
     """A line from p50 over p99 to the maximum."""
     if scale is None or not highest:
         return ()
-    start, middle, end = (scale.column(ns) for ns in (p50, p99, highest))
+    start, middle, end = sorted(scale.column(ns) for ns in (p50, p99, highest))
     spans: Row = ((" " * (2 * _BETWEEN + start), "text"), ("●", "accent bold"))
     if middle > start:
         spans = (*spans, ("━" * (middle - start - 1) + "┃", "chart"))

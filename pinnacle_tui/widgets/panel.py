@@ -85,10 +85,7 @@ class Panel(Drawn, can_focus=True):
             return ((title, "text bold on focus"), (remark, "text on focus" if style == "muted" else style))
         return ((title, "title bold"), (remark, style))
 
-    def on_focus(self) -> None:
+    def watch_has_focus(self, has_focus: bool) -> None:
         """The heading shows where the keys go."""
-        self.redraw()
-
-    def on_blur(self) -> None:
-        """The heading shows where the keys go."""
+        super().watch_has_focus(has_focus)
         self.redraw()

@@ -9,6 +9,7 @@ from engine.link.messages import Role
 from engine.link.mirror import LinkState
 from pinnacle_tui.numbers import NOTHING, age, clock
 from pinnacle_tui.palette import Palette
+from pinnacle_tui.widgets.book_trust import GREY_AFTER_NS, STALE_AFTER_NS, book_age_ns
 from pinnacle_tui.widgets.gauges import state_style
 from pinnacle_tui.widgets.panel import Panel
 from pinnacle_tui.widgets.pnl import profit_style
@@ -16,8 +17,6 @@ from pinnacle_tui.widgets.quotes import working_per_side
 from pinnacle_tui.widgets.rows import Row, left, row_width
 from pinnacle_tui.widgets.scene import Scene
 
-OLD_AFTER_NS: Final = 2_000_000_000
-STALE_AFTER_NS: Final = 5_000_000_000
 _SAME_CLOCK_NS: Final = 2_000_000_000
 _GAP: Final = "  "
 _MODES: Final = ("sim", "paper", "live", "replay")
@@ -41,7 +40,7 @@ class StatusBar(Panel, can_focus=False):
         "The mode, the product, how old its market data is, the trading state, what is quoted (bids x asks\n"
         "that work), the total P&L. To the right the market's time in UTC, your own where it differs, the\n"
         "speed where it is not 1, how long the engine is up, and what a frame costs to draw.\n"
-        "Data older than 2 s is marked as old, older than 5 s as STALE. Where the row is short, the least\n"
+        "Data older than 2 s is marked STALE, in alarm from 5 s on. Where the row is short, the least\n"
         "important goes; numbers are never cut."
     )
 
@@ -178,15 +177,15 @@ def _feed(scene: Scene) -> tuple[Row, ...]:
             return (((f"○ silent {silent}", "warning bold"),),)
         case LinkState.UP:
             pass
-    old_ns = book.book_age_ns
+    old_ns = book_age_ns(scene)
     if old_ns is None:
         return (((f"○ {book.connection}, no data yet", "warning"),), (("○ no data", "warning"),))
-    if book.connection == "stale" or old_ns > STALE_AFTER_NS:
+    if book.connection == "stale" or old_ns > GREY_AFTER_NS:
         return (((f" STALE {age(old_ns)} ", "danger bold reverse"),),)
     if book.connection != "live":
         return (((f"○ {book.connection}", "warning"),),)
-    if old_ns > OLD_AFTER_NS:
-        return (((f"○ old {age(old_ns)}", "warning bold"),),)
+    if old_ns > STALE_AFTER_NS:
+        return (((f"○ STALE {age(old_ns)}", "warning bold"),),)
     return ((("● ", "ok"), (f"live {age(old_ns)}", "text")),)
 
 

@@ -80,6 +80,11 @@ def test_before_the_first_quote_there_are_words_and_no_zeros() -> None:
     assert lines(60, 20, stages=(Stage("tick_to_quote", 0, 0, 0, 0, 0, 0),), bins=()) == words
 
 
+def test_an_hour_is_written_as_one() -> None:
+    hour = msgspec.structs.replace(scene().book.stages[0], max=4_398 * views.S)
+    assert "max     1h13m" in lines(28, 5, stages=(hour,))[1]
+
+
 def test_figures_without_bins_stand_alone() -> None:
     assert lines(28, 6, bins=()) == lines(28, 3)
 

@@ -1,4 +1,4 @@
-"""Settings: all of them, live from the engine; a change is checked, shown, confirmed, answered, taken back."""
+"""All settings, live from the engine; a change is checked, shown, confirmed, answered, taken back."""
 
 from __future__ import annotations
 
@@ -122,7 +122,8 @@ async def test_a_fixed_setting_says_how_to_set_it():
         await console.press(*LEVELS, "down", "enter")
         assert isinstance(console.app.screen, SettingsScreen)
         assert console.told == [
-            "simulator.liquidity_levels is fixed for this run: restart with --set simulator.liquidity_levels=VALUE"
+            "simulator.liquidity_levels is fixed for this run: restart with "
+            "--set simulator.liquidity_levels=VALUE"
         ]
 
 

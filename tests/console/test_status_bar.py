@@ -78,7 +78,7 @@ def test_the_mode_is_a_reversed_block_in_its_colour(mode: str) -> None:
     ("changes", "said", "words"),
     [
         ({"book_age_ns": 2_000 * MS}, "live 2.0s", "text"),
-        ({"book_age_ns": 2_100 * MS}, "○ old 2.1s", "warning bold"),
+        ({"book_age_ns": 2_100 * MS}, "○ STALE 2.1s", "warning bold"),
         ({"book_age_ns": 5_200 * MS}, " STALE 5.2s ", "danger bold reverse"),
         ({"connection": "stale"}, " STALE 0.0s ", "danger bold reverse"),
         ({"connection": "subscribed", "book_age_ns": None}, "○ subscribed, no data yet", "warning"),

@@ -1,0 +1,453 @@
+"""The app around the screens: frames, freezing, products, themes, toasts, and how it ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from console import views
+from console.fakes import FakeSession, console_app, settle
+from console.panel_app import shown
+from textual.pilot import Pilot
+
+from engine.core.events import Severity
+from engine.link.events import SettingChanged
+from engine.link.messages import CommandName, Role
+from engine.link.settings import PANELS, ConsoleSettings
+from pinnacle_tui.app import ConsoleApp
+from pinnacle_tui.engine_host import Ending
+from pinnacle_tui.remembered import Remembered
+from pinnacle_tui.screens.main import MainScreen
+from pinnacle_tui.themed_app import ThemedApp
+from pinnacle_tui.widgets.ladder import DepthLadder
+from pinnacle_tui.widgets.panel import Panel
+
+TWO = views.hello(views.BTC, views.ETH)
+
+
+def panel(app: ConsoleApp, name: str) -> Panel:
+    return app.screen.query_one(f"#{name}", Panel)
+
+
+def status(app: ConsoleApp) -> str:
+    return shown(app.screen.query_one("#status", Panel))[0]
+
+
+def keys_line(app: Any) -> str:
+    return shown(app.screen.query_one("#keys"))[0]
+
+
+def said(app: ThemedApp) -> list[str]:
+    return [notification.message for notification in app._notifications]
+
+
+async def test_every_panel_is_drawn_and_reached_by_its_number() -> None:
+    app = console_app()
+    async with app.run_test(size=(200, 60)) as pilot:
+        await settle(pilot)
+        for number, name in enumerate(PANELS, start=1):
+            assert shown(panel(app, name))[0].startswith(f"{number} ")
+            await pilot.press(str(number))
+            assert app.focused is panel(app, name)
+            assert app.screen.maximized is None
+
+
+async def test_a_panel_without_a_place_fills_the_screen_until_it_is_left() -> None:
+    app = console_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert not panel(app, "trades").is_on_screen
+        await pilot.press("7")
+        await settle(pilot)
+        assert app.screen.maximized is panel(app, "trades")
+        assert panel(app, "trades").size == (80, 22)
+        assert "ours" in "".join(shown(panel(app, "trades")))
+        assert status(app).startswith(" SIM ") or "SIM" in status(app)
+        assert "0 all panels" in keys_line(app)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert app.screen.maximized is None
+        assert "all panels" not in keys_line(app)
+
+
+async def test_z_shows_the_focused_panel_alone_and_all_again() -> None:
+    app = console_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("2", "z")
+        await settle(pilot)
+        assert app.screen.maximized is panel(app, "pnl")
+        assert panel(app, "pnl").size == (120, 38)
+        await pilot.press("z")
+        assert app.screen.maximized is None
+
+
+async def test_tab_follows_the_reading_order() -> None:
+    app = console_app()
+    async with app.run_test(size=(200, 60)) as pilot:
+        await settle(pilot)
+        order = []
+        for _ in PANELS:
+            assert app.focused is not None
+            order.append(app.focused.id)
+            await pilot.press("tab")
+        assert order == ["depth", "pnl", "inventory", "latency", "chart", "quotes", "orders", "trades", "log"]
+        await pilot.press("shift+tab")
+        assert app.focused is not None
+        assert app.focused.id == "log"
+
+
+async def test_only_a_view_that_is_new_is_drawn_and_clocks_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = FakeSession()
+    app = console_app(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        drawn: list[int] = []
+        screen = app.screen
+        assert isinstance(screen, MainScreen)
+        monkeypatch.setattr(screen, "draw", lambda scene: drawn.append(scene.view.seq))
+        app._frame()
+        app._frame()
+        assert drawn == []
+        session.clock.advance(views.S // 2)
+        app._frame()
+        assert drawn == []
+        assert "live 0.5s" in status(app)
+        session.show(views.view(seq=7_513))
+        app._frame()
+        app._frame()
+        assert drawn == [7_513]
+
+
+async def test_what_cannot_be_seen_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = FakeSession()
+    app = console_app(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        drawn: list[str] = []
+        show = Panel.show
+
+        def noted(self: Panel, scene: Any) -> None:
+            drawn.append(self.id or "")
+            show(self, scene)
+
+        monkeypatch.setattr(Panel, "show", noted)
+        session.show(views.view(seq=7_513))
+        app._frame()
+        assert set(drawn) == {"status", "depth", "pnl", "inventory", "orders", "log"}
+        drawn.clear()
+        await pilot.press("c")
+        session.show(views.view(seq=7_514))
+        app._frame()
+        assert drawn == []
+
+
+async def test_a_frozen_screen_keeps_its_picture_and_says_since_when() -> None:
+    session = FakeSession()
+    app = console_app(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        before = shown(panel(app, "depth"))
+        await pilot.press("f")
+        session.clock.advance(2 * views.S)
+        session.show(views.view(views.product_view(bids=views.levels(1, mid=views.MID + 900)), seq=7_513))
+        app._frame()
+        assert shown(panel(app, "depth")) == before
+        assert "FROZEN 2.0s" in status(app)
+        assert "f unfreeze" in keys_line(app)
+        await pilot.press("f")
+        assert shown(panel(app, "depth")) != before
+        assert "FROZEN" not in status(app)
+
+
+async def test_n_shows_the_next_product_where_there_is_one() -> None:
+    eth = views.product_view(views.ETH, bids=views.levels(1, mid=300_025), asks=views.levels(-1, mid=300_025))
+    session = FakeSession(views.mirror(greeting=TWO, shown=views.view(views.product_view(), eth)))
+    app = console_app(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert "BTC-USD" in status(app)
+        await pilot.press("n")
+        assert "ETH-USD" in status(app)
+        assert any("3,000.25" in line for line in shown(panel(app, "depth")))
+        await pilot.press("n")
+        assert "BTC-USD" in status(app)
+    alone = console_app()
+    async with alone.run_test(size=(160, 40)) as pilot:
+        await settle(pilot)
+        assert "next product" not in keys_line(alone)
+
+
+async def test_a_changed_setting_is_told_and_u_takes_it_back() -> None:
+    session = FakeSession()
+    app = console_app(session)
+    async with app.run_test(size=(160, 40)) as pilot:
+        await settle(pilot)
+        assert "undo" not in keys_line(app)
+        session.tell(
+            SettingChanged(41, views.WALL, views.TIME, "", "strategy.levels", "3", "2", "console pid 1")
+        )
+        await settle(pilot)
+        assert said(app) == ["strategy.levels: 3 → 2, by console pid 1; u takes it back"]
+        await pilot.press("u")
+        assert session.sent[-1].command.name == CommandName.SET
+        assert session.sent[-1].command.arguments == {"key": "strategy.levels", "value": "3"}
+        await settle(pilot)
+        assert "undo" not in keys_line(app)
+
+
+async def test_undoing_back_to_unset_gives_empty_text() -> None:
+    session = FakeSession()
+    app = console_app(session)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        session.tell(SettingChanged(41, 0, 0, "", "risk.max_position_base", "-", "2", "ctl"))
+        await pilot.press("u")
+        assert session.sent[-1].command.arguments == {"key": "risk.max_position_base", "value": ""}
+
+
+@pytest.mark.parametrize("severity", list(Severity))
+async def test_errors_come_as_toasts_and_the_rest_stands_in_the_log(severity: Severity) -> None:
+    session = FakeSession()
+    app = console_app(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        session.tell(views.notice(41, severity.value, "FEED", "[red]no data[/red] for 5 s"))
+        await settle(pilot)
+        assert said(app) == (["[red]no data[/red] for 5 s"] if severity in ("error", "critical") else [])
+        assert any("[red]no data[/red]" in line for line in shown(panel(app, "log")))
+
+
+async def test_problems_at_the_start_are_told() -> None:
+    app = console_app(
+        notices=["fees: maker 2 bps"], settings=ConsoleSettings(theme="no such"), is_theme_given=True
+    )
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        assert app.theme == "pinnacle"
+        assert said(app) == [
+            "fees: maker 2 bps",
+            "there is no theme no such; `pinnacle-tui themes list` names them",
+        ]
+
+
+async def test_keys_that_would_do_nothing_are_not_offered() -> None:
+    session = FakeSession(views.mirror(greeting=views.hello(role=Role.VIEW)))
+    app = console_app(session)
+    async with app.run_test(size=(200, 40)) as pilot:
+        await settle(pilot)
+        line = keys_line(app)
+        assert "T take control" in line
+        for words in ("pause", "cancel all", "rearm", "undo", "resume"):
+            assert words not in line
+        await pilot.press("space", "c", "X", "R")
+        assert session.sent == []
+        await pilot.press("T")
+        assert session.names == [CommandName.TAKE_CONTROL]
+
+
+async def test_a_console_that_only_watches_has_no_keys_that_steer() -> None:
+    session = FakeSession(views.mirror(greeting=views.hello(role=Role.VIEW)))
+    session.may_kill = False
+    app = console_app(session)
+    async with app.run_test(size=(200, 40)) as pilot:
+        await settle(pilot)
+        assert "kill" not in keys_line(app)
+        await pilot.press("K", "T", "space", "ctrl+k")
+        assert session.sent == []
+
+
+@pytest.mark.parametrize(
+    ("state", "offered"), [("ACTIVE", "pause"), ("PAUSED", "resume"), ("KILLED", "rearm")]
+)
+async def test_the_label_of_a_key_follows_the_state(state: str, offered: str) -> None:
+    session = FakeSession(views.mirror(shown=views.view(views.product_view(state=state))))
+    app = console_app(session)
+    async with app.run_test(size=(200, 40)) as pilot:
+        await settle(pilot)
+        line = keys_line(app)
+        assert [word for word in ("pause", "resume", "rearm") if f" {word}" in line] == [offered]
+
+
+async def test_a_click_on_a_key_is_the_key() -> None:
+    session = FakeSession()
+    app = console_app(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.click("#keys", offset=(keys_line(app).index("pause"), 0))
+        await settle(pilot)
+        assert session.names == [CommandName.PAUSE]
+
+
+async def test_the_rate_is_chosen_told_to_the_engine_and_remembered(tmp_path: Path) -> None:
+    session, path = FakeSession(), tmp_path / "console.json"
+    app = console_app(session, remembered=Remembered(path))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        assert session.paces == [10]
+        app.action_refresh_rate(20)
+        assert session.paces == [10, 20]
+        await pilot.pause()
+        assert said(app) == ["20 redraws a second"]
+        app.leave(0)
+    assert console_app(remembered=Remembered(path)).hz == 20
+
+
+async def test_drawing_that_is_too_dear_halves_the_rate_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = FakeSession()
+    app = console_app(session)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        monkeypatch.setattr(app.meter, "is_over_budget", lambda: True)
+        app._frame()
+        assert app.hz == 5
+        await pilot.pause()
+        assert said(app) == ["drawing took too much of the processor: 5 redraws a second now"]
+
+
+async def test_a_display_that_stood_still_says_for_how_long() -> None:
+    session = FakeSession()
+    app = console_app(session)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        app._frame()
+        session.clock.advance(int(6.9 * views.S))
+        app._frame()
+        await pilot.pause()
+        assert said(app) == ["the display was frozen for 6.9s; the engine was not"]
+
+
+async def test_what_drawing_costs_is_shown_in_detail_on_request() -> None:
+    session = FakeSession()
+    app = console_app(session)
+    async with app.run_test(size=(160, 40)) as pilot:
+        await settle(pilot)
+        app.meter.fps, app.meter.frame_ns, app.meter.share = 10.0, 6_400_000, 0.064
+        app._tell_cost()
+        assert keys_line(app).endswith("6.4 ms/frame")
+        await pilot.press("d")
+        assert "6% of a core" in keys_line(app)
+        assert "engine late p99 1.2 ms" in keys_line(app)
+        assert "K kill" in keys_line(app)
+        await pilot.resize_terminal(80, 24)
+        await settle(pilot)
+        assert "K kill" in keys_line(app)
+        assert "6.4 ms/frame" in keys_line(app)
+
+
+async def test_what_the_screen_looked_like_is_remembered(tmp_path: Path) -> None:
+    path = tmp_path / "console.json"
+    app = console_app(remembered=Remembered(path))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        app.use_theme("nord")
+        await pilot.press("1", "minus", "minus")
+        await settle(pilot)
+        multiple = panel(app, "depth").state()["multiple"]
+        assert multiple > 1
+        app.leave(0)
+    again = console_app(remembered=Remembered(path))
+    async with again.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert again.theme == "nord"
+        assert panel(again, "depth").state()["multiple"] == multiple
+
+
+async def test_a_theme_named_for_this_run_beats_the_remembered_one(tmp_path: Path) -> None:
+    remembered = Remembered(tmp_path / "console.json")
+    remembered.keep("theme", "nord")
+    app = console_app(remembered=remembered, settings=ConsoleSettings(theme="amber"), is_theme_given=True)
+    assert app.theme == "amber"
+    assert console_app(remembered=remembered, settings=ConsoleSettings(theme="amber")).theme == "nord"
+
+
+async def test_settings_choose_the_panel_and_the_marks() -> None:
+    app = console_app(settings=ConsoleSettings(panel="orders", mark_changes=False, refresh_hz=5))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert app.focused is panel(app, "orders")
+        assert not app.screen.query_one(DepthLadder).marks_changes
+        assert app.hz == 5
+
+
+async def test_an_engine_that_dies_is_loud_and_leaves_its_figures() -> None:
+    session = FakeSession()
+    app = console_app(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        session.end(Ending(75, "the engine was killed by SIGKILL; nobody proved that no order is open"))
+        await settle(pilot)
+        assert "ENGINE ENDED" in status(app)
+        assert any("65,088.00" in line for line in shown(panel(app, "depth")))
+        assert said(app)[-1].startswith("the engine was killed by SIGKILL")
+        await pilot.press("q")
+        await pilot.pause()
+    assert app.return_code == 75
+
+
+async def test_the_terminal_title_tells_state_and_profit() -> None:
+    session = FakeSession()
+    app = console_app(session)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        app._once_a_second()
+        assert app.sub_title == "SIM BTC-USD ACTIVE +12.48"
+        session.show(views.view(views.product_view(state="HALTED"), seq=7_513))
+        app._once_a_second()
+        assert app.sub_title == "! SIM BTC-USD HALTED +12.48"
+
+
+async def test_a_signal_stops_the_engine_and_its_number_is_the_exit_code() -> None:
+    session = FakeSession()
+    app = console_app(session)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        app._signalled(15)
+        session.is_stopping = True
+        session.end(Ending(0, "the engine has ended"))
+        await pilot.pause()
+    assert app.return_code == 143
+
+
+async def test_a_signal_ends_an_attached_screen_only() -> None:
+    session = FakeSession(is_owned=False)
+    app = console_app(session)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        app._signalled(1)
+        await pilot.pause()
+    assert app.return_code == 129
+    assert session.stops == 0
+
+
+async def test_resizing_at_random_draws_the_right_picture(pilot_sizes: list[tuple[int, int]]) -> None:
+    app = console_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        for width, height in pilot_sizes:
+            await pilot.resize_terminal(width, height)
+        await pilot.resize_terminal(120, 40)
+        await settle(pilot)
+        fresh = console_app()
+        async with fresh.run_test(size=(120, 40)) as other:
+            await settle(other)
+            assert pictures(pilot) == pictures(other)
+
+
+def pictures(pilot: Pilot[None]) -> dict[str, list[str]]:
+    return {drawn.id or "": shown(drawn) for drawn in pilot.app.screen.query(Panel) if drawn.is_on_screen}
+
+
+@pytest.fixture
+def pilot_sizes() -> list[tuple[int, int]]:
+    """Fifty sizes from tiny to huge, the same ones always."""
+    return [(20 + n * 37 % 190, 5 + n * 23 % 60) for n in range(50)]
+
+
+def test_a_view_of_an_unknown_product_is_not_drawn() -> None:
+    session = FakeSession(views.mirror(shown=views.view(views.product_view(views.ETH))))
+    assert console_app(session).scene() is None
+    empty = msgspec.structs.replace(views.view(), products=())
+    assert console_app(FakeSession(views.mirror(shown=empty))).scene() is None

@@ -1,0 +1,374 @@
+"""The operator: what is asked is carried out, followed to its proof, and never called done before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from trader_bench import MS, D, configured
+
+from engine.core.clock import ManualClock
+from engine.core.events import Alert, Severity, SubmitOrder
+from engine.link.event_log import EventLog
+from engine.link.events import Operated, SettingChanged
+from engine.link.messages import Command, CommandName, Verdict
+from engine.risk.state import TradingState
+from engine.runtime.builder import build_engine, build_market
+from engine.runtime.desk import Desk
+from engine.runtime.engine import Engine, Outcome, WakeUp
+from engine.runtime.observers import Observers
+from engine.runtime.operator import Operator
+
+S = 1_000_000_000
+N = CommandName
+BUSY = {
+    "engine__speed": "max",
+    "strategy__base_spread_bps": D(2),
+    "strategy__min_spread_bps": D(1),
+    "simulator__taker_rate_per_min": 240.0,
+}
+
+
+@dataclass
+class Said:
+    """An answer of the operator."""
+
+    at_ns: int
+    id: str
+    verdict: Verdict
+    text: str
+    open_orders: tuple[str, ...]
+
+
+@dataclass
+class Run:
+    """A simulated market at full speed in which `at` decides what is asked when."""
+
+    changes: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 4.0
+    is_asked_again: bool = True
+    """False where nobody hears final answers: each deadline has passed."""
+    said: list[Said] = field(default_factory=list)
+    told: list[tuple[int, Severity, str, str]] = field(default_factory=list)
+    policies: list[str] = field(default_factory=list)
+    submits: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        config = configured(**BUSY | {"engine__duration_s": D(str(self.seconds))} | self.changes)
+        market = build_market(config)
+        self.log = EventLog()
+        observers = Observers(self)
+        self.engine: Engine = build_engine(
+            config, market, ManualClock(), observers, status_interval_ns=10 * MS
+        )
+        self.operator = Operator(self.engine, config, self.log)
+        observers.add(self.operator)
+        self.operator.answer = self.answer
+        self.operator.tell = lambda *words: self.told.append((self.now, *words))
+        self.operator.on_owner_policy = self.policies.append
+        self._script: list[tuple[int, Callable[[], object]]] = []
+        self._count = 0
+
+    @property
+    def now(self) -> int:
+        return self.engine.clock.monotonic_ns()
+
+    @property
+    def desk(self) -> Desk:
+        return next(iter(self.engine.desks.values()))
+
+    @property
+    def working(self) -> set[str]:
+        return {order for orders in self.engine.possibly_open().values() for order in orders}
+
+    def answer(
+        self, command_id: str, verdict: Verdict, text: str = "", open_orders: tuple[str, ...] = ()
+    ) -> bool:
+        self.said.append(Said(self.now, command_id, verdict, text, open_orders))
+        return bool(command_id) and (self.is_asked_again or verdict is Verdict.ACCEPTED)
+
+    def at(self, seconds: float, *deeds: Callable[[], object]) -> Run:
+        self._script += [(int(seconds * S), deed) for deed in deeds]
+        return self
+
+    def ask(self, name: str, **arguments: str) -> list[Said]:
+        """Ask now; what was answered at once."""
+        self._count += 1
+        before = len(self.said)
+        self.operator.on_command("a test", Command(f"{name}-{self._count}", name, arguments))
+        return self.said[before:]
+
+    def go(self) -> Outcome:
+        outcome = asyncio.run(self.engine.run())
+        self.operator.end(outcome)
+        return outcome
+
+    def of(self, name: str) -> list[Said]:
+        return [said for said in self.said if said.id.startswith(name)]
+
+    def on_wake_up(self, desk: Desk, wake: WakeUp) -> None:
+        self.submits += [each.created_ns for each in wake.commands if isinstance(each, SubmitOrder)]
+
+    def on_alerts(self, desk: Desk, alerts: Sequence[Alert]) -> None: ...
+
+    def on_status(self, now_ns: int) -> None:
+        while self._script and self._script[0][0] <= now_ns:
+            self._script.pop(0)[1]()
+
+
+def hold_a_position(run: Run) -> None:
+    """Trade until something is held that an order can close."""
+    while run.desk.trader.is_flat:
+        run.engine._step(run.now + 100 * MS)
+
+
+# -- proof by cancels ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [N.PAUSE, N.CANCEL_ALL, N.FLATTEN])
+def test_what_cancels_is_accepted_with_what_is_open_and_done_when_that_is_gone(name: str) -> None:
+    run, seen = Run(), []
+    run.at(1, lambda: seen.append(run.working), lambda: run.ask(name))
+    assert run.go().exit_code == 0
+    accepted, done = run.of(name)
+    assert seen[0], "nothing was open: the test shows nothing"
+    assert (accepted.verdict, set(accepted.open_orders)) == (Verdict.ACCEPTED, seen[0])
+    assert (done.verdict, done.at_ns > accepted.at_ns) == (Verdict.DONE, True)
+    assert "orders are being cancelled" in done.text
+    (operated,) = [event for event in run.log.after(0, 1_000) if isinstance(event, Operated)]
+    assert (operated.name, operated.who, operated.text) == (name, "a test", accepted.text)
+
+
+def test_cancel_all_is_proven_although_new_quotes_came_meanwhile() -> None:
+    run = Run(changes={"strategy__quote_update_interval_ms": 10})
+    run.at(1, lambda: run.ask(N.CANCEL_ALL)).go()
+    accepted, done = run.of(N.CANCEL_ALL)
+    assert (accepted.verdict, done.verdict) == (Verdict.ACCEPTED, Verdict.DONE)
+    assert done.at_ns - accepted.at_ns < S
+    assert [at for at in run.submits if at > accepted.at_ns], "it went on quoting"
+
+
+def test_with_nothing_open_it_is_done_too() -> None:
+    run = Run().at(1, lambda: run.ask(N.PAUSE)).at(2, lambda: run.ask(N.PAUSE))
+    run.go()
+    *_, accepted, done = run.of(N.PAUSE)
+    assert (accepted.verdict, accepted.open_orders, done.verdict) == (Verdict.ACCEPTED, (), Verdict.DONE)
+
+
+def test_resume_is_done_at_once_or_refused() -> None:
+    run, answers = Run(), []
+    run.at(1, lambda: answers.append(run.ask(N.RESUME)), lambda: run.ask(N.PAUSE))
+    run.at(2, lambda: answers.append(run.ask(N.RESUME)))
+    run.go()
+    assert [said.verdict for (said,) in answers] == [Verdict.REJECTED, Verdict.DONE]
+    assert "quoting is not paused" in answers[0][0].text
+    assert [at for at in run.submits if at > 2 * S]
+
+
+# -- the kill switch -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_kill_is_proven_by_two_looks_apart_and_no_order_leaves_afterwards(seed: int) -> None:
+    run = Run(changes={"simulator__seed": seed}).at(1, lambda: run.ask(N.KILL))
+    run.go()
+    accepted, done = run.of(N.KILL)
+    assert (accepted.verdict, done.verdict) == (Verdict.ACCEPTED, Verdict.DONE)
+    assert len(accepted.open_orders) >= 1
+    assert S // 2 <= done.at_ns - accepted.at_ns < S
+    assert "the venue was asked twice and lists no order of ours" in done.text
+    assert max(run.submits) < accepted.at_ns
+    assert run.desk.trader.risk.effective is TradingState.KILLED
+    assert [words[1:3] for words in run.told] == [(Severity.INFO, "PROVEN")], "everybody is told of the proof"
+
+
+def test_an_order_that_shows_up_between_the_two_looks_starts_the_proof_anew(monkeypatch) -> None:
+    run = Run()
+    venue, real = run.desk.venue, run.desk.venue.open_orders
+
+    def late_list() -> list[str]:
+        is_lagging = S + 400 * MS <= run.now < S + 420 * MS
+        return [*real(), "from the list only"] if is_lagging else list(real())
+
+    monkeypatch.setattr(venue, "open_orders", late_list)
+    run.at(1, lambda: run.ask(N.KILL)).go()
+    _, done = run.of(N.KILL)
+    assert (done.verdict, done.at_ns >= S + 920 * MS) == (Verdict.DONE, True)
+
+
+def test_what_the_venue_goes_on_listing_is_never_called_killed(monkeypatch) -> None:
+    run = Run(seconds=2.0)
+    venue, real = run.desk.venue, run.desk.venue.open_orders
+    monkeypatch.setattr(venue, "open_orders", lambda: [*real(), "not ours to our knowledge"])
+    outcome = run.at(1, lambda: run.ask(N.KILL)).go()
+    assert outcome.exit_code == 75
+    accepted, unknown = run.of(N.KILL)
+    assert (accepted.verdict, unknown.verdict) == (Verdict.ACCEPTED, Verdict.UNKNOWN)
+    assert unknown.open_orders == ("not ours to our knowledge",)
+    assert run.told == []
+
+
+def test_rearm_is_refused_without_a_latch_and_lets_it_quote_again() -> None:
+    run, answers = Run(), []
+    run.at(0.5, lambda: answers.append(run.ask(N.REARM)))
+    run.at(1, lambda: run.ask(N.KILL))
+    run.at(2, lambda: answers.append(run.ask(N.REARM))).go()
+    assert [said.verdict for (said,) in answers] == [Verdict.REJECTED, Verdict.DONE]
+    assert [at for at in run.submits if at > 2 * S]
+
+
+def test_a_kill_by_signal_is_latched_and_its_proof_told_to_everybody() -> None:
+    run = Run().at(1, lambda: run.operator.kill("SIGUSR1"))
+    run.go()
+    ((at_ns, severity, code, text),) = run.told
+    assert (severity, code, at_ns >= S + S // 2) == (Severity.INFO, "PROVEN", True)
+    assert text.startswith("kill: KILLED; ")
+    assert max(run.submits) < 1.1 * S
+    (operated,) = [event for event in run.log.after(0, 1_000) if isinstance(event, Operated)]
+    assert (operated.name, operated.who) == ("kill", "SIGUSR1")
+
+
+def test_a_proof_after_the_deadline_is_told_to_everybody() -> None:
+    run = Run(is_asked_again=False).at(1, lambda: run.ask(N.CANCEL_ALL))
+    run.go()
+    ((_, severity, code, text),) = run.told
+    assert (severity, code) == (Severity.INFO, "PROVEN")
+    assert text.startswith("cancel all: ")
+
+
+# -- flatten ---------------------------------------------------------------------------------------
+
+
+def test_flatten_is_done_when_nothing_is_held_and_nothing_open() -> None:
+    run, positions = Run(seconds=8.0), []
+    hold_a_position(run)
+    run.at(0, lambda: run.ask(N.FLATTEN))
+    done_at: list[bool] = []
+    answer = run.answer
+
+    def watch(command_id: str, verdict: Verdict, *rest: Any) -> bool:
+        positions.append(run.desk.trader.ledger.position)
+        done_at.append(run.desk.trader.is_flat and not run.working)
+        return answer(command_id, verdict, *rest)
+
+    run.operator.answer = watch
+    run.go()
+    assert [said.verdict for said in run.said] == [Verdict.ACCEPTED, Verdict.DONE]
+    assert positions[0] != 0
+    assert done_at == [False, True]
+
+
+@pytest.mark.parametrize("deed", [N.KILL, N.RESUME])
+def test_a_flatten_that_something_ends_before_the_position_is_closed_is_not_done(deed: str) -> None:
+    run = Run(seconds=3.0)
+    hold_a_position(run)
+    run.at(0, lambda: run.ask(N.FLATTEN), lambda: run.ask(deed)).go()
+    assert [said.verdict for said in run.of(N.FLATTEN)] == [Verdict.ACCEPTED, Verdict.REJECTED]
+    assert "before the position was closed" in run.of(N.FLATTEN)[-1].text
+
+
+def test_what_can_never_be_proven_is_not_kept_for_ever(monkeypatch) -> None:
+    run = Run(seconds=1.0)
+    monkeypatch.setattr(run.desk.venue, "open_orders", lambda: ["lost in the venue"])
+    run.at(0.5, *[lambda: run.ask(N.KILL)] * 300).go()
+    assert sum(said.verdict is Verdict.UNKNOWN for said in run.said) == 100
+
+
+# -- settings --------------------------------------------------------------------------------------
+
+
+def test_a_setting_is_in_force_told_and_shown_afterwards() -> None:
+    run, answers = Run(), []
+    run.at(1, lambda: answers.append(run.ask(N.SET, key="strategy.levels", value="1")))
+    run.at(2, lambda: answers.append(run.ask(N.SET, key="strategy.levels", value="1")))
+    run.at(3.9, lambda: answers.append(len(run.working)))
+    run.go()
+    (first,), (second,), open_orders = answers
+    assert (first.verdict, first.text) == (Verdict.DONE, "strategy.levels: 3 → 1")
+    assert (second.verdict, second.text) == (Verdict.DONE, "strategy.levels is 1 already")
+    assert open_orders <= 2
+    (changed,) = [event for event in run.log.after(0, 1_000) if isinstance(event, SettingChanged)]
+    assert (changed.key, changed.old, changed.new, changed.who) == ("strategy.levels", "3", "1", "a test")
+    assert run.operator.settings()["strategy.levels"] == "1"
+    assert run.policies == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "why"),
+    [
+        ("strategy.levls", "2", "strategy.levels"),
+        ("strategy.levels", "many", "expected integer"),
+        ("strategy.levels", "-1", "at least"),
+        ("engine.mode", "live", "cannot change while the engine runs"),
+        ("console.theme", "x", "cannot change while the engine runs"),
+        ("console.on_owner_lost", "panic", "keep-running"),
+        ("", "", "key"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_and_nothing_changes(key: str, value: str, why: str) -> None:
+    run = Run()
+    before = run.operator.settings()
+    (said,) = run.ask(N.SET, key=key, value=value)
+    assert said.verdict is Verdict.REJECTED
+    assert why in said.text
+    assert run.operator.settings() == before
+    assert (run.log.last, run.policies) == (0, [])
+
+
+def test_the_owners_policy_changes_without_touching_the_trading() -> None:
+    run, plain = Run(seconds=2.0), Run(seconds=2.0)
+    run.at(1, lambda: run.ask(N.SET, key="console.on_owner_lost", value="keep-running")).go()
+    plain.go()
+    assert run.policies == ["keep-running"]
+    assert run.operator.settings()["console.on_owner_lost"] == "keep-running"
+    assert run.desk.trader.digest() == plain.desk.trader.digest()
+
+
+# -- the end ---------------------------------------------------------------------------------------
+
+
+def test_shutdown_is_done_when_the_engine_has_ended_with_nothing_open() -> None:
+    run = Run().at(1, lambda: run.ask(N.SHUTDOWN))
+    outcome = run.go()
+    accepted, done = run.of(N.SHUTDOWN)
+    assert outcome == Outcome("stopped by a test", 0)
+    assert (accepted.verdict, len(accepted.open_orders) >= 1) == (Verdict.ACCEPTED, True)
+    assert (done.verdict, done.text.endswith("the engine has ended; no order is open")) == (
+        Verdict.DONE,
+        True,
+    )
+
+
+def test_what_waits_for_proof_at_the_end_gets_the_ends_own() -> None:
+    run = Run(seconds=1.0).at(0.99, lambda: run.ask(N.KILL), lambda: run.ask(N.PAUSE))
+    run.go()
+    for name in (N.KILL, N.PAUSE):
+        assert [said.verdict for said in run.of(name)] == [Verdict.ACCEPTED, Verdict.DONE]
+
+
+# -- several products ------------------------------------------------------------------------------
+
+
+def test_a_command_reaches_every_product_and_is_proven_for_all_of_them() -> None:
+    run = Run(changes={"engine__symbols": ("BTC-USD", "ETH-USD")})
+    run.at(1, lambda: run.ask(N.KILL)).go()
+    states = [desk.trader.risk.effective for desk in run.engine.desks.values()]
+    assert states == [TradingState.KILLED] * 2
+    accepted, done = run.of(N.KILL)
+    assert len(accepted.open_orders) == 12
+    assert done.at_ns - accepted.at_ns >= S // 2
+    assert max(run.submits) < accepted.at_ns
+
+
+@pytest.mark.parametrize("name", [N.STATUS, N.TAKE_CONTROL])
+def test_what_is_not_for_the_engine_does_nothing(name: str) -> None:
+    run = Run()
+    (said,) = run.ask(name)
+    assert (said.verdict, said.text) == (
+        Verdict.REJECTED,
+        f"nothing was done: {name} asks the engine for nothing",
+    )
+    assert run.log.last == 0
