@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
+from textual.binding import ActiveBinding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
-from textual.screen import Screen
+from textual.keys import format_key
 
 from engine.link.settings import PANELS, RATES
+from pinnacle_tui.bound_keys import bindings_of
 
 if TYPE_CHECKING:
     from pinnacle_tui.app import ConsoleApp
 
-_TOLD_APART = ("go(", "show(", "command_palette")
+_TOLD_APART: Final = ("go(", "show(", "command_palette", "kill")
 """Actions that have commands with better names here."""
 
 
@@ -75,17 +77,28 @@ class ConsoleCommands(Provider):
             self.console.say(f"the palette is not complete: {error or type(error).__name__}", "error")
 
     def _bound(self) -> Iterator[PaletteCommand]:
+        console = self.console
+        if console.session.may_kill:
+            # By its method: the palette's own text field decides which of the two kill keys is valid now.
+            kill = next(bound for bound in bindings_of(console) if bound.id == "app.kill")
+            key = console.keymap_file.keys.get(kill.id, kill.keys[0]).partition(",")[0]
+            yield PaletteCommand(f"{kill.words} ({format_key(key)})", kill.tooltip, console.action_kill)
         seen: set[str] = set()
-        for active in self.screen.active_bindings.values():
+        for active in sorted(self.screen.active_bindings.values(), key=self._rank):
             binding = active.binding
-            if not binding.tooltip or not active.enabled or binding.id in seen:
+            if binding.action in seen or binding.action.startswith(_TOLD_APART):
                 continue
-            if binding.action.startswith(_TOLD_APART):
-                continue
-            seen.add(binding.id or "")
-            key = self.app.get_key_display(binding)
-            run = partial(_run, self.screen, binding.action, active.node)
-            yield PaletteCommand(f"{binding.description} ({key})", binding.tooltip, run)
+            if binding.tooltip and active.enabled:
+                seen.add(binding.action)
+                name = f"{binding.description} ({console.get_key_display(binding)})"
+                yield PaletteCommand(
+                    name, binding.tooltip, partial(console.run_action, binding.action, active.node)
+                )
+
+    def _rank(self, active: ActiveBinding) -> tuple[int, bool]:
+        """What concerns everything comes first, then the screen, then the panel; of twins the one shown."""
+        where = 0 if active.node is self.app else 1 if active.node is self.screen else 2
+        return where, not active.binding.show
 
     def _screens(self) -> Iterator[PaletteCommand]:
         from pinnacle_tui.screens.catalogue import SCREENS, screen_class
@@ -93,10 +106,6 @@ class ConsoleCommands(Provider):
         for name in SCREENS:
             made = screen_class(name)
             yield PaletteCommand(f"screen: {name}", made.HELP_TITLE, partial(self.console.action_show, name))
-
-
-def _run(screen: Screen[Any], action: str, node: Any) -> Awaitable[bool]:
-    return screen.app.run_action(action, node)
 
 
 def go_to(app: ConsoleApp, panel: str) -> None:

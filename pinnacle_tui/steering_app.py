@@ -104,9 +104,11 @@ class SteeringApp(ThemedApp):
         """The kill switch: sent first, shown afterwards."""
         from pinnacle_tui.screens.kill_report import KillReport
 
-        report = KillReport()
+        shown = self.screen
+        report = shown if isinstance(shown, KillReport) else KillReport()
         report.pending = self.operations.kill(report.told)
-        self.push_screen(report)
+        if report is not shown:
+            self.push_screen(report)
 
     action_kill_now = action_kill
 

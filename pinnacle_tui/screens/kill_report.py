@@ -47,8 +47,9 @@ class KillReport(Dialog):
         self._tell()
 
     def told(self, pending: Pending) -> None:
-        """The engine has answered, or has not in time."""
-        self.pending = pending
+        """The engine has answered, or has not in time. Of a kill that was repeated only the last counts."""
+        if self._pending is None or pending is self._pending:
+            self.pending = pending
 
     def compose(self) -> ComposeResult:
         """The steps, then what they mean."""

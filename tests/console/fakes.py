@@ -64,7 +64,6 @@ class FakeSession:
         self.is_stopping = False
         self.is_kept = False
         self.is_closed = False
-        self.may_kill = True
         self.stops = 0
         self.paces: list[float] = []
         self.sent: list[Pending] = []

@@ -214,6 +214,22 @@ async def test_a_kill_without_proof_lists_what_may_be_open_and_what_to_do():
         assert "No order is open" not in said
 
 
+async def test_a_repeated_kill_is_sent_again_and_told_in_the_same_report():
+    async with Running() as console:
+        await console.press("K")
+        report = console.app.screen
+        console.session.answer(Verdict.UNKNOWN, "no proof within 8 s")
+        await console.press("K", "K")
+        assert console.session.names == [CommandName.KILL] * 3
+        assert console.app.screen is report
+        assert "acknowledged  waiting" in words(console.app)
+        console.session.answer(Verdict.DONE, "no order is open")
+        await console.settle()
+        assert "✓ proven" in words(console.app)
+        await console.press("escape")
+        assert isinstance(console.app.screen, MainScreen)
+
+
 async def test_a_refused_kill_says_so():
     async with Running() as console:
         await console.press("K")

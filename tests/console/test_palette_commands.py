@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from console.fakes import FakeSession
 from console.running import Console, Running
 from textual.command import CommandPalette
 
@@ -13,6 +14,7 @@ from engine.link.settings import PANELS, RATES
 from pinnacle_tui.palette_commands import ConsoleCommands, PaletteCommand
 from pinnacle_tui.screens.catalogue import SCREENS, screen_class
 from pinnacle_tui.screens.confirm import Confirm
+from pinnacle_tui.screens.kill_report import KillReport
 from pinnacle_tui.screens.main import MainScreen
 
 
@@ -42,6 +44,22 @@ async def test_every_key_that_is_valid_now_is_a_command_with_words():
         assert console.session.names == [CommandName.PAUSE]
         await run(console, "cancel all (c)")
         assert isinstance(console.app.screen, Confirm)
+
+
+async def test_the_kill_switch_works_from_the_palette():
+    async with Running() as console:
+        await console.press("ctrl+p", *"kill")
+        await console.app.workers.wait_for_complete()
+        await console.settle()
+        await console.press("enter")
+        await console.settle()
+        assert console.session.names == [CommandName.KILL]
+        assert isinstance(console.app.screen, KillReport)
+
+
+async def test_a_console_that_may_not_kill_is_not_offered_it():
+    async with Running(FakeSession(may_kill=False)) as console:
+        assert "kill (K)" not in commands(console)
 
 
 async def test_a_panel_is_led_to_from_everywhere():
