@@ -109,7 +109,8 @@ class ConsoleApp(SteeringApp):
             self.say(
                 f"there is no theme {self.unknown_theme}; `pinnacle-tui themes list` names them", "warning"
             )
-        await self.session.start()
+        # Not awaited: until the engine answers, the screen says what it waits for.
+        self.run_worker(self.session.start(), name="connect to the engine")
         self._set_pace(self.hz)
         self.set_interval(1.0, self._once_a_second)
         self.call_after_refresh(self._settled)
@@ -206,9 +207,9 @@ class ConsoleApp(SteeringApp):
         self.draw_now()
 
     def draw_now(self) -> None:
-        """Draw the newest view on the screen at the top; under a dialog nothing is drawn."""
-        screen = self.screen
-        if not isinstance(screen, ConsoleScreen) or not screen.has_parts:
+        """Draw the newest view. Under a dialog only the status, which must never tell of a past state."""
+        screen = next((each for each in reversed(self.screen_stack) if isinstance(each, ConsoleScreen)), None)
+        if screen is None or not screen.has_parts:
             return
         scene = self.scene()
         with self.batch_update():
@@ -218,8 +219,11 @@ class ConsoleApp(SteeringApp):
                 return
             # What a view did not change is not asked again; clocks and ages move by themselves.
             drawn = (screen, scene.view.seq, scene.link, self._symbol, self.size, self.theme)
-            if self.frozen_ns is not None or drawn == self._drawn:
+            if self.frozen_ns is not None or drawn == self._drawn or screen is not self.screen:
                 screen.status.show(scene)
+                screen.draw_blank(scene)
+                for dialog in self.screen_stack[self.screen_stack.index(screen) + 1 : -1]:
+                    dialog.refresh(screen.status.region)  # a dialog keeps what it has drawn of those below
                 return
             self._drawn = drawn
             screen.draw(scene)

@@ -28,6 +28,7 @@ _RANKS: Final = {
     "app.take_control": 2,
     "app.pause": 3,
     "app.resume": 3,
+    "app.rearm": 3,
     "main.all": 3,
     "screen.back": 3,
     "app.cancel_all": 4,
@@ -103,6 +104,12 @@ class ConsoleScreen(Screen[None]):
             if panel.is_on_screen and (solo is None or panel is solo or panel is self.status):
                 panel.show(scene)
 
+    def draw_blank(self, scene: Scene) -> None:
+        """Draw what has never been drawn: a screen that is opened while the drawing is stopped."""
+        for panel in self.panels():
+            if panel.scene is None and panel.is_on_screen:
+                panel.show(scene)
+
     def remember(self, remembered: Remembered) -> None:
         """Keep what is worth keeping for the next run."""
 
@@ -113,7 +120,7 @@ class ConsoleScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """What was covered has missed frames."""
-        self.console.draw_now()
+        self.call_after_refresh(self.console.draw_anew)
 
 
 class Dialog(ModalScreen[Any]):

@@ -35,6 +35,8 @@ PROGRAM: Final = Path(sys.executable).with_name("pinnacle-tui")
 WITHIN_S: Final = 20.0
 """How long anything may take before a test gives it up; what is asserted to be quick says so itself."""
 _POLL_S: Final = 0.02
+_READ_S: Final = 0.35
+"""After which a key is no longer one that was held down before the question came."""
 _PROMPT: Final = re.compile(r"^(\d+)\[(\d+)\]>$")
 _TMUX_SETTINGS: Final = """
 set -g default-terminal tmux-256color
@@ -208,6 +210,13 @@ class Terminal:
         """Give the shell a command."""
         self.type(command)
         self.send("Enter")
+
+    def answer(self, key: str, question: str) -> None:
+        """Press a key that answers a question. It counts once the question could have been read."""
+        self.wait_for(question)
+        asked = time.monotonic()
+        until(lambda: time.monotonic() - asked > _READ_S, "the time it takes to read")
+        self.send(key)
 
     def resize(self, columns: int, rows: int) -> None:
         """Make the terminal another size."""
