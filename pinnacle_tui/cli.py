@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "pinnacle-tui"
 _SETTINGS = {"max_content_width": 110, "help_option_names": ["-h", "--help"]}
+_TERMS_THAT_CANNOT_DRAW = ("dumb", "unknown")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -174,6 +175,11 @@ def cli(
 def _require_terminal() -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("the screen needs a terminal and this is none; add --no-ui to run without it")
+    term = os.environ.get("TERM", "")
+    if term in _TERMS_THAT_CANNOT_DRAW:
+        raise click.UsageError(
+            f"TERM={term}: this terminal cannot draw a screen; add --no-ui to run without it"
+        )
 
 
 def _refuse_run_options(context: click.Context) -> None:

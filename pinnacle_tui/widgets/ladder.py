@@ -135,7 +135,11 @@ Arrows, page keys and the wheel look away from the spread; home or . comes back.
         if seen is None or seen.book.symbol != scene.book.symbol:
             self._watched, self._changed, self._scale = None, frozenset(), Scale()
         elif self.marks_changes and scene.now_ns - seen.now_ns < _MARKED_WITHIN_NS:
-            self._changed = changed_prices(self._arranged(seen), self._arranged(scene))
+            now = self._arranged(scene)
+            changed = changed_prices(self._arranged(seen), now)
+            # At many times the speed of life everything changes, and a mark on everything marks nothing.
+            is_calm = 2 * len(changed) < len(now.bids) + len(now.asks)
+            self._changed = changed if is_calm else frozenset()
         else:
             self._changed = frozenset()
         super().show(scene)

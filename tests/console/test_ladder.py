@@ -197,6 +197,18 @@ async def test_a_level_that_comes_into_sight_has_not_changed() -> None:
         assert styles_of(panel, "65,085.50")["0.0900"] == "text on changed"
 
 
+async def test_where_everything_changes_nothing_is_marked() -> None:
+    panel = ladder()
+    async with PanelApp(panel).run_test(size=(52, 30)):
+        panel.show(of(book()))
+        moved = {
+            side: tuple((price, size + LOT) for price, size in levels)
+            for side, levels in (("bids", BIDS), ("asks", book().asks))
+        }
+        panel.show(of(book(**moved), 140 * MS))
+        assert "on changed" not in str(panel.shown_rows)
+
+
 # -- books that cannot be believed ---------------------------------------------------------------
 
 

@@ -173,7 +173,7 @@ def test_resume_is_done_at_once_or_refused() -> None:
 
 @pytest.mark.parametrize("seed", [2, 7, 8])
 def test_kill_is_proven_by_two_looks_apart_and_no_order_leaves_afterwards(seed: int) -> None:
-    run = Run(changes={"simulator__seed": seed}).at(1, lambda: run.ask(N.KILL))
+    run = Run(changes={"simulator__seed": seed}, seconds=30.0).when_held(lambda: run.ask(N.KILL))
     run.go()
     accepted, done = run.of(N.KILL)
     assert (accepted.verdict, done.verdict) == (Verdict.ACCEPTED, Verdict.DONE)
