@@ -38,6 +38,10 @@ _HANG_UP: Final = 1
 """SIGHUP."""
 
 
+def _nothing(*_: object) -> None:
+    """Told by whoever goes on after the screen."""
+
+
 def _palette_commands() -> type[Provider]:
     from pinnacle_tui.palette_commands import ConsoleCommands
 
@@ -124,10 +128,13 @@ class ConsoleApp(SteeringApp):
     async def on_unmount(self) -> None:
         """However the screen ends, the terminal is restored; a failed screen leaves the engine alone."""
         self._life.end()
+        session = self.session
+        # There is no screen any more on which anything could be told.
+        session.on_change, session.on_end, self.mirror.on_event = _nothing, _nothing, None
         if self.crash is not None:
-            await self.session.detach()
+            await session.detach()
         else:
-            await self.session.close()
+            await session.close()
 
     def _handle_exception(self, error: Exception) -> None:
         """See `App`: a screen has failed. Whoever runs us decides what next."""

@@ -1,6 +1,6 @@
 """The command line. Thin: it reads options, and hands them to `engine.commands` or to the console.
 
-Importing this module loads click and nothing else; each command imports what it needs when it runs.
+Importing this module loads click and nothing else of weight; each command imports what it needs when it runs.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from pinnacle_tui.output import abandon
 
 if TYPE_CHECKING:
     from engine.config import Resolved
@@ -152,6 +154,8 @@ def cli(
     if not headless:
         _require_terminal()
     resolved = _resolve(**options)
+    if inline and resolved.config.engine.mode == "live":
+        raise click.UsageError("live trading does not run inside the screen's process; leave --inline out")
     resolved.config.require_runnable()
     if not headless and not inline:
         from pinnacle_tui import launch
@@ -162,10 +166,6 @@ def cli(
     if inline:
         from pinnacle_tui import launch
 
-        if resolved.config.engine.mode == "live":
-            raise click.UsageError(
-                "live trading does not run inside the screen's process; leave --inline out"
-            )
         return launch.run_inline(resolved, partial(headless_run.serve, resolved))
     return headless_run.run(
         resolved, as_json=as_json, stdout=sys.stdout, stderr=sys.stderr, owner_fd=owner_fd
@@ -402,10 +402,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo(f"{PROGRAM}: {error}", err=True)
         return error.exit_code
     except BrokenPipeError:
-        _abandon_output()
+        abandon(sys.stdout)
         return 1
     except OSError as error:
-        _abandon_output()
+        abandon(sys.stdout)
         click.echo(f"{PROGRAM}: {error.filename or 'output'}: {error.strerror}", err=True)
         return 74
     return code if isinstance(code, int) else 0
@@ -416,8 +416,3 @@ def _open_closed_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (open until the process ends)
-
-
-def _abandon_output() -> None:
-    """Point standard output nowhere, so that what is left in its buffer does not fail once more at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -17,6 +17,7 @@ from engine.config import Resolved
 from engine.core.errors import PinnacleError
 from engine.link.messages import Role
 from pinnacle_tui.engine_host import AttachedEngine, ChildEngine, Ending, EngineHost, InlineEngine
+from pinnacle_tui.output import abandon
 from pinnacle_tui.paths import config_folder, state_folder
 
 if TYPE_CHECKING:
@@ -133,9 +134,18 @@ def _run(host: EngineHost, resolved: Resolved, role: Role, *, may_kill: bool = T
             )
         notices = [f"the screen failed and was started anew; the engine was not touched. Report: {report}"]
     words = last_words(session)
-    if words:
-        sys.stdout.write(words + "\n")
+    _tell(words)
     return app.return_code or 0
+
+
+def _tell(words: str) -> None:
+    """Write to the terminal. One that is gone changes nothing about how the run ended."""
+    try:
+        sys.stderr.flush()  # what the screen has left there
+        sys.stdout.write(f"{words}\n" if words else "")
+        sys.stdout.flush()
+    except OSError:
+        abandon(sys.stdout, sys.stderr)
 
 
 def last_words(session: EngineSession) -> str:
@@ -154,7 +164,7 @@ def last_words(session: EngineSession) -> str:
         numbers = Numbers(product, book.bids[0][0] if book.bids else None)
         pnl, quote, base = book.pnl, product.quote, product.base
         parts = [
-            f"P&L {numbers.money(pnl.total)} {quote}",
+            f"P&L {numbers.money(pnl.total).strip()} {quote}",
             f"position {numbers.exact_size(pnl.position)} {base}",
             f"fills {pnl.fills}",
         ]
@@ -180,5 +190,7 @@ def _crash_report(crash: BaseException) -> Path:
     folder = state_folder() / "logs"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"screen-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.txt"
-    path.write_text("".join(traceback.format_exception(crash)), encoding="utf-8")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as stream:
+        stream.write("".join(traceback.format_exception(crash)))
     return path

@@ -23,6 +23,7 @@ STOP_WITHIN_S: Final = 20.0
 """After being asked to stop, an engine has this long before it is told by a signal, then killed."""
 _TERMINATE_FOR_S: Final = 8.0
 _RECONNECT_S: Final = 1.0
+_LAST_WORDS_S: Final = 1.0
 _HELLO_S: Final = 30.0
 """An engine that is being started says hello late on a busy machine."""
 
@@ -49,6 +50,8 @@ class EngineSession:
         self.clock: Clock = clock or SystemClock()
         self.mirror = EngineMirror()
         self.ending: Ending | None = None
+        self._seen_ending: Ending | None = None
+        """Of the engine's process, while its last words may still be waiting to be read."""
         self.trouble = ""
         """Why there is no connection, while there is none."""
         self.is_stopping = False
@@ -207,7 +210,9 @@ class EngineSession:
 
     def _lost(self, reason: str) -> None:
         self.mirror.is_connected = False
-        if self.ending is None:
+        if self._seen_ending is not None:
+            self._end(self._seen_ending)
+        elif self.ending is None:
             self.trouble = reason
             bye = self.mirror.bye
             is_over = self._is_detached or (bye is not None and bye.exit_code is not None)
@@ -216,14 +221,18 @@ class EngineSession:
         self.on_change()
 
     def _host_ended(self, ending: Ending) -> None:
-        bye = self.mirror.bye
-        if bye is not None and bye.exit_code is not None and ending.code == bye.exit_code:
-            ending = Ending(ending.code, f"the engine has ended: {bye.reason}")
-        self._end(ending)
+        if self._client.is_connected:
+            self._seen_ending = ending
+            asyncio.get_running_loop().call_later(_LAST_WORDS_S, self._end, ending)
+        else:
+            self._end(ending)
 
     def _end(self, ending: Ending) -> None:
         if self.ending is not None:
             return
+        bye = self.mirror.bye
+        if bye is not None and bye.exit_code == ending.code:
+            ending = Ending(ending.code, f"the engine has ended: {bye.reason}")
         self.ending = ending
         self.mirror.is_connected = False
         self._leave_off()  # another engine may have taken the name by now

@@ -29,3 +29,8 @@ class ConsoleDriver(LinuxDriver):
         """True when writing has failed: nobody can see anything any more."""
         thread = self._writer_thread
         return thread is not None and thread.ident is not None and not thread.is_alive()
+
+    def write(self, data: str) -> None:
+        """See `Driver`. A writing thread that has ended takes nothing: its queue would block for ever."""
+        if not self.is_gone:
+            super().write(data)

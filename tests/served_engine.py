@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from link_kit import RawPeer, hello_of, settle, virtual_loop
+from link_kit import RawPeer, hello_of, virtual_loop
 from trader_bench import D, configured
 
 from engine.config import Config, Resolved
@@ -92,8 +92,8 @@ class ServedEngine:
     def desk(self) -> Desk:
         return self.market.desks[0]
 
-    async def start(self) -> ServedEngine:
-        """Start to trade, and let the first quotes be made."""
+    async def start(self, *, is_greeted: bool = True) -> ServedEngine:
+        """Start to trade, and let the first quotes be made; the owner says hello, if there is one."""
         theirs = None
         if self._is_owned:
             ours, theirs = socket.socketpair()
@@ -102,7 +102,7 @@ class ServedEngine:
         await self.service.start(theirs)
         self._task = asyncio.create_task(self._run())
         virtual_loop().at_end.append(self.stop)
-        if self.owner is not None:
+        if self.owner is not None and is_greeted:
             self.owner.say(hello_of(Role.OWNER, name="the owner", hz=0.0))
         await asyncio.sleep(0.5)
         return self
@@ -164,6 +164,3 @@ class Watching:
 def use_folder(monkeypatch: Any, folder: Path) -> None:
     """Make `folder` the user's runtime folder."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", os.fspath(folder))
-
-
-__all__ = ["S", "LoopClock", "Output", "ServedEngine", "Watching", "settle", "short_folder", "use_folder"]

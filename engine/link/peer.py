@@ -147,6 +147,10 @@ class Peer(asyncio.BufferedProtocol):
             self.seen = events[-1].eseq
             self.send_frame(frame)
 
+    def missing(self, log: EventLog) -> int:
+        """Events that it wants and was not sent yet."""
+        return 0 if self.seen is None else log.last - self.seen
+
     def may_ask(self, now: float) -> bool:
         """False for one command too many within a second."""
         if len(self._asked) == MOST_COMMANDS_A_SECOND and now - self._asked[0] < 1.0:

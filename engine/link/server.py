@@ -10,6 +10,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -27,6 +28,7 @@ from engine.link.messages import (
     EngineHello,
     Heartbeat,
     Pace,
+    Resync,
     Role,
     ToEngine,
     Verdict,
@@ -40,6 +42,7 @@ IDLE_S: Final = 60.0
 HELLO_S: Final = 5.0
 EVENTS_HZ: Final = 10.0
 """How often events are looked at for peers that want few views or none."""
+_LAST_EVENTS_S: Final = 0.5
 _CREDENTIALS: Final = struct.Struct("3i")
 
 
@@ -102,6 +105,8 @@ class LinkServer:
         self._dropped_by_gone = 0
         self._is_owner_lost = False
         self._is_closing = False
+        self._all_told = asyncio.Event()
+        """Set when the engine ends and nobody waits for an event any more."""
 
     # -- for the engine -----------------------------------------------------------------------------------
 
@@ -125,18 +130,37 @@ class LinkServer:
         return self._steering.answer(command_id, verdict, text, open_orders)
 
     async def close(self, bye: Bye) -> None:
-        """Answer what is open, say `bye` to everybody, and close within a second, whoever reads or not."""
+        """Tell what is left to tell, say `bye` to everybody, and close within two seconds, whoever reads."""
         self._is_closing = True
         if self._listener is not None:
             self._listener.close()
-        for peer in self._peers:
-            peer.tell(self._events)
+        await self._tell_the_last_events()
+        self._frame = None
+        for peer in tuple(self._peers):
+            if peer.hz:
+                peer.send_frame(self._view_frame())  # how it ended, room or not
         self._steering.close()
         for peer in tuple(self._peers):
             peer.end(bye)
         closed = [peer.closed for peer in self._open]
         if closed:
             await asyncio.wait(closed)
+
+    async def _tell_the_last_events(self) -> None:
+        """Whoever reads gets them all; the others do not keep an engine from ending for long."""
+        for peer in tuple(self._peers):
+            peer.tell(self._events)
+        self._note_told()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_EVENTS_S):
+                await self._all_told.wait()  # what makes room for a peer sends it more
+        for peer in tuple(self._peers):
+            if missed := peer.missing(self._events):
+                peer.send(Resync(self._events.last, missed))
+
+    def _note_told(self) -> None:
+        if self._is_closing and not any(peer.missing(self._events) for peer in self._peers):
+            self._all_told.set()
 
     @property
     def viewers(self) -> int:
@@ -168,6 +192,8 @@ class LinkServer:
 
     def on_message(self, peer: Peer, message: ToEngine) -> None:
         """See `PeerHost`."""
+        if self._is_closing and not isinstance(message, Bye):
+            return
         if peer is self._lease.owner and not isinstance(message, Bye):
             self._note_owner(is_lost=False)
         match message:
@@ -192,6 +218,7 @@ class LinkServer:
     def on_room(self, peer: Peer) -> None:
         """See `PeerHost`."""
         self._serve(peer)
+        self._note_told()
 
     def on_gone(self, peer: Peer) -> None:
         """See `PeerHost`."""
@@ -205,6 +232,7 @@ class LinkServer:
         if not self._peers:
             self._beats.hz = 0.0
         if self._is_closing:
+            self._note_told()
             return
         self._tell_roles()
         if was_owner:

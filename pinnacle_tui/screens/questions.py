@@ -57,7 +57,7 @@ def rearm(app: SteeringApp) -> TypedWord:
             f"{held.code} holds trading {held.state}: {held.reason}" for held in scene.book.restrictions
         ]
         lines.append(
-            f"Profit since the start: {scene.numbers.money(scene.book.pnl.total)} {scene.product.quote}."
+            f"Profit since the start: {scene.numbers.money(scene.book.pnl.total).strip()} {scene.product.quote}."
         )
     lines.append(
         "Quoting starts again as soon as nothing else restricts it, and drawdown is measured anew from the "

@@ -21,7 +21,7 @@ import termios
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -115,7 +115,9 @@ class Process:
         return bool(select.select([self._handle], [], [], within_s)[0])
 
     def signal(self, number: signal.Signals) -> None:
-        signal.pidfd_send_signal(self._handle, number)
+        """Send a signal; one that has ended gets none."""
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._handle, number)
 
     def processor_s(self) -> float:
         """What it has used of the processor so far, all threads together."""
@@ -185,13 +187,9 @@ class Terminal:
     def close(self) -> None:
         """Close the terminal and end what still runs in it, whatever state it is in."""
         os.kill(self._server, signal.SIGCONT)
-        left = [self._tell("pane_pid")] if self._socket.exists() else []
-        engines = [process for process in self._watched if not process.is_gone]
+        left = [self.watch(pid) for pid in _tree(int(self._tell("pane_pid")))]
         subprocess.run(["tmux", "-S", self._socket, "kill-server"], check=False, capture_output=True)
-        for pid in map(int, left):
-            for child in _tree(pid):
-                _end(child)
-        for process in engines:
+        for process in left + self._watched:
             process.signal(signal.SIGKILL)
         for process in self._watched:
             process.close()
@@ -447,10 +445,3 @@ def _tree(pid: int) -> Iterator[int]:
     for child in below:
         yield from _tree(child)
     yield pid
-
-
-def _end(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass

@@ -138,12 +138,9 @@ def test_every_screen_opens_by_its_key_and_escape_comes_back(
         "r": ("\nLIMITS", "MARKOUTS"),
         "l": ("\nTICK TO QUOTE", "wake-up late"),
     }
-    for key, (heading, content) in screens.items():
+    for key, texts in screens.items():
         terminal.send(key)
-        shown = terminal.wait_for(
-            lambda shown, heading=heading, content=content: heading in shown and content in shown
-        )
-        assert is_framed(shown), shown
+        terminal.wait_for(lambda shown, texts=texts: all(map(shown.__contains__, texts)) and is_framed(shown))
         terminal.send("Escape")
         terminal.wait_for(is_main(size))
     # A second press closes; one screen takes the place of another.
@@ -329,7 +326,7 @@ def test_without_colours_there_is_none(open_terminal: OpenTerminal) -> None:
     terminal.start(*SEEDED)
     terminal.send("c")
     terminal.wait_for("Yes, cancel all")
-    assert codes(terminal.raw) <= {0, 1, 2, 3, 4, 7, 39, 49}
+    assert {code for code in codes(terminal.raw) if code >= 30} <= {39, 49}
 
 
 def test_a_terminal_of_sixteen_colours_gets_no_others(open_terminal: OpenTerminal) -> None:

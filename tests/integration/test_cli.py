@@ -236,12 +236,15 @@ def test_every_flag_sets_its_key(capsys: pytest.CaptureFixture[str]) -> None:
         "engine.duration_s": "60",
         "simulator.seed": "7",
         "exchange.name": "coinbase-exchange",
+        "console.theme": "dark",
+        "console.panel": "depth",
+        "console.mouse": "",
     }
     assert set(given) == set(FLAGS)
-    arguments = [part for key, value in given.items() for part in (FLAGS[key], value)]
+    arguments = [part for key, value in given.items() for part in (FLAGS[key], value) if part]
     assert command_line.main(["config", "show", "--json", *arguments]) == 0
     shown = {entry["key"]: entry for entry in json.loads(capsys.readouterr().out)["keys"]}
-    expected = {**given, "engine.symbols": ["ETH-USD"], "simulator.seed": 7}
+    expected = {**given, "engine.symbols": ["ETH-USD"], "simulator.seed": 7, "console.mouse": False}
     assert {key: shown[key]["value"] for key in given} == expected
     assert {key: shown[key]["source"] for key in given} == dict(FLAGS)
 

@@ -6,12 +6,21 @@ import fcntl
 import os
 import pty
 import select
+import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from engine_process import Machine, machine
+
+
+@pytest.fixture
+def here() -> Iterator[Machine]:
+    with machine() as made:
+        yield made
 
 
 def take_terminal() -> None:
@@ -19,10 +28,9 @@ def take_terminal() -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs the terminals of Linux")
-def test_a_terminal_that_goes_away_ends_the_console_and_its_engine(tmp_path: Path) -> None:
+def test_a_terminal_that_goes_away_ends_the_console_and_its_engine(here: Machine) -> None:
     ours, theirs = pty.openpty()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PINNACLE_")}
-    environment |= {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "TERM": "xterm-256color"}
+    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("4H", 40, 120, 0, 0))
     with subprocess.Popen(
         [sys.executable, "-m", "pinnacle_tui", "--seed", "7"],
         stdin=theirs,
@@ -30,7 +38,7 @@ def test_a_terminal_that_goes_away_ends_the_console_and_its_engine(tmp_path: Pat
         stderr=theirs,
         start_new_session=True,
         preexec_fn=take_terminal,  # noqa: PLW1509 (nothing else runs in this process then)
-        env=environment,
+        env=here.environment | {"TERM": "xterm-256color"},
     ) as process:
         os.close(theirs)
         shown = b""
@@ -39,7 +47,7 @@ def test_a_terminal_that_goes_away_ends_the_console_and_its_engine(tmp_path: Pat
         (engine,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         engine_end = os.pidfd_open(int(engine))
         os.close(ours)
-        code = process.wait(timeout=30)
+        code = process.wait(timeout=20)
     assert select.select([engine_end], [], [], 30)[0], "the engine outlived its console"
     os.close(engine_end)
     # Either the console saw the engine's end, or it left without having seen it.

@@ -21,6 +21,7 @@ SIMULATOR = "unit/test_simulator_settings.py::test_setting_acts"
 RISK = "unit/test_risk_settings.py::test_effect"
 PAPER = "unit/test_paper_venue.py::test_every_setting_has_an_effect"
 RUN = "integration/test_settings_act.py"
+SERVICE = "integration/test_console_service.py"
 
 EFFECTS = {
     "engine.symbols": f"{RUN}::test_symbols",
@@ -77,6 +78,9 @@ EFFECTS = {
     "exchange.partial_fills": PAPER,
     "fees.maker_bps": f"{RUN}::test_fees",
     "fees.taker_bps": f"{RUN}::test_fees",
+    "console.on_owner_lost": f"{SERVICE}::test_on_owner_lost",
+    "console.owner_grace_s": f"{SERVICE}::test_owner_grace_s",
+    "console.owner_silent_s": f"{SERVICE}::test_owner_silent_s",
 }
 
 
