@@ -22,7 +22,7 @@ from pinnacle_tui.bindings import APP_BINDINGS
 from pinnacle_tui.engine_host import Ending
 from pinnacle_tui.frame_meter import FrameMeter, known_rate, lower_rate
 from pinnacle_tui.keymap import Keymap
-from pinnacle_tui.life import Life, is_hung_up
+from pinnacle_tui.life import Life
 from pinnacle_tui.numbers import Numbers, age, duration
 from pinnacle_tui.remembered import Remembered
 from pinnacle_tui.screens.base import ConsoleScreen
@@ -259,7 +259,7 @@ class ConsoleApp(SteeringApp):
 
     def _once_a_second(self) -> None:
         driver = self._driver
-        if isinstance(driver, ConsoleDriver) and (driver.is_gone or is_hung_up(driver.fileno)):
+        if isinstance(driver, ConsoleDriver) and driver.is_gone:
             self._signalled(_HANG_UP)
             return
         self.look_at_theme_files()

@@ -124,6 +124,10 @@ class Process:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def threads(self) -> list[str]:
+        """The numbers of its threads."""
+        return os.listdir(f"/proc/{self.pid}/task")
+
     def close(self) -> None:
         """Watch no longer."""
         os.close(self._handle)

@@ -174,15 +174,28 @@ def test_control_z_gives_the_shell_and_the_engine_goes_on(home: Home, terminal: 
     terminal.wait_for("\nQUOTES")
 
 
-def test_a_console_that_was_stopped_says_for_how_long(home: Home) -> None:
-    with Line([PROGRAM, *SEEDED], home.environment()) as line:
-        line.wait_for("6 working")
-        line.process.send_signal(signal.SIGSTOP)
-        began = home.look()[1].wall_ns
-        until(lambda: home.look()[1].wall_ns - began > 2_000_000_000, "two seconds")
-        line.process.send_signal(signal.SIGCONT)
-        line.wait_for("the display was frozen for 2.")
-        line.wait_for("the engine was not")
+def test_a_console_that_was_stopped_from_outside_says_for_how_long_and_ends_in_good_order(
+    home: Home, open_terminal: OpenTerminal
+) -> None:
+    terminal = open_terminal()
+    before = terminal.settings()
+    terminal.start(*SEEDED)
+    terminal.wait_for("6 working")
+    console = terminal.console()
+    threads = len(console.threads())
+    console.signal(signal.SIGSTOP)
+    began = home.look()[1].wall_ns
+    until(lambda: home.look()[1].wall_ns - began > 2_000_000_000, "two seconds")
+    terminal.run("fg")
+    shown = terminal.wait_for("the display was frozen for 2.")
+    terminal.wait_for(lambda shown: " ACTIVE " in shown and "6 working" in shown and "8 LOG" in shown)
+    assert "8 LOG" in shown
+    assert len(console.threads()) == threads  # one that reads the keys, as before
+    terminal.send("q")
+    terminal.answer("y", "Quit while")
+    assert terminal.prompt() == 0
+    assert_restored(terminal)
+    assert terminal.settings() == before
 
 
 # -- one without the other ------------------------------------------------------------------------------
