@@ -57,7 +57,9 @@ async def main() -> None:
 
 if __name__ == "__main__":
     with TemporaryDirectory() as folder:
-        os.environ["XDG_RUNTIME_DIR"] = folder
+        # Nobody's own settings, themes and keys: the pictures are those of a first run.
+        for name in ("RUNTIME_DIR", "CONFIG_HOME", "STATE_HOME"):
+            os.environ[f"XDG_{name}"] = folder
         os.chmod(folder, 0o700)
         os.environ["COLORTERM"] = "truecolor"
         sys.exit(asyncio.run(main()))

@@ -29,6 +29,8 @@ Reconfigure = Callable[[Mapping[str, str]], None]
 """Puts changed settings into force, all or none; `UsageError` says why not."""
 Tell = Callable[[Event, Severity, str, str], None]
 
+_MOST_NAMED: Final = 5
+"""Orders that a sentence names; the rest is counted."""
 _NOTHING: Final[tuple[AnyCommand, ...]] = ()
 
 
@@ -143,13 +145,17 @@ class OperatorCommands:
         latch = self._risk.latched
         if latch is None:
             return self._refuse(event, "nothing is latched: there is nothing to take back")
+        if unproven := self._unproven_orders():
+            return self._refuse(
+                event,
+                f"{latch.state.name} stays: {unproven} no proven end yet, and nothing may be traded beside "
+                "them; look at the venue, and rearm when they are gone",
+            )
         self._risk.reset()
         self._guard.restart()
-        uncertain = sum(o.state is OrderState.UNCERTAIN for o in self._orders.open_orders())
-        doubt = f"; {uncertain} orders have no proven state and count as open" if uncertain else ""
         text = (
             f"{latch.state.name} is taken back ({latch.code}: {latch.reason}); drawdown is measured from "
-            f"the present equity on{doubt}{self._restricted()}"
+            f"the present equity on{self._restricted()}"
         )
         self._tell(event, Severity.WARNING, "REARM", f"rearm: {reason}; {text}")
         self.answer = Answer(True, text)
@@ -176,6 +182,19 @@ class OperatorCommands:
         return (
             "" if worst is None else f"; trading is {worst.state.name}: {worst.reason}, until {worst.release}"
         )
+
+    def _unproven_orders(self) -> str:
+        """The orders whose state only the venue knows, or whose cancel it has not proven; empty for none."""
+        orders = self._orders.open_orders()
+        ids = [
+            o.client_id for o in orders if o.state is OrderState.UNCERTAIN or o.cancel_asked_ns is not None
+        ]
+        if not ids:
+            return ""
+        named = ", ".join(ids[:_MOST_NAMED]) + (
+            f" and {len(ids) - _MOST_NAMED} more" if len(ids) > _MOST_NAMED else ""
+        )
+        return f"order {named} has" if len(ids) == 1 else f"orders {named} have"
 
     def _flatten_goes_on(self) -> str:
         return "; the flatten goes on, a resume ends it" if self._risk.is_flattening else ""

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from engine.core.events import AnyCommand, Event, SubmitOrder
+from engine.core.events import AnyCommand, Event, SubmitOrder, Term
 from engine.core.instrument import Instrument
 from engine.core.ledger import Ledger
 from engine.core.order import BUY, SELL, OrderState, Side
@@ -47,6 +47,8 @@ class OrderEntry:
         """Whether the book may be believed."""
         self.quote_count = 0
         """Quotes sent so far."""
+        self.wanted: Sequence[Quote] = ()
+        """The quotes that should be working now: those of the last decision while its grounds hold."""
         self._instrument = instrument
         self._orders = orders
         self._gate = gate
@@ -56,7 +58,6 @@ class OrderEntry:
         self._opening_quote = opening_quote
         self._opening_base = opening_base
         self._context = RiskContext(orders.own)
-        self._wanted: Sequence[Quote] = ()
         self._slot_freed = False
         self._take: Take | None = None
         self._take_since_ns = 0
@@ -65,7 +66,7 @@ class OrderEntry:
 
     def forget(self) -> None:
         """What was wanted is not wanted any more: a fill, a person or the feed has changed the grounds."""
-        self._wanted, self._take, self._slot_freed = (), None, False
+        self.wanted, self._take, self._slot_freed = (), None, False
 
     def slot_freed(self) -> None:
         """The venue has proven a cancel: what waits for the slot may leave with the next timer."""
@@ -73,14 +74,14 @@ class OrderEntry:
 
     def want(self, decision: Decision, event: Event, is_reducing: bool) -> list[AnyCommand]:
         """A new decision: change the working orders into these."""
-        self._wanted = self._reducing(decision.quotes) if is_reducing else decision.quotes
+        self.wanted = self._reducing(decision.quotes) if is_reducing else decision.quotes
         if decision.take is not None:
             self._take, self._take_since_ns = decision.take, event.recv_ns
         return self._proceed(event, is_reducing)
 
     def proceed(self, event: Event, is_reducing: bool) -> list[AnyCommand]:
         """Between decisions: place what could not be placed before."""
-        if self._slot_freed and self._wanted:
+        if self._slot_freed and self.wanted:
             return self._proceed(event, is_reducing)
         return self._try_take(event)
 
@@ -116,7 +117,7 @@ class OrderEntry:
             self.is_live,
             self.quote_count,
             self._slot_freed,
-            tuple((quote.slot, quote.price, quote.size) for quote in self._wanted),
+            tuple((quote.slot, quote.price, quote.size) for quote in self.wanted),
             None if take is None else (take.side.value, take.price, take.size, self._take_since_ns),
         )
 
@@ -124,7 +125,7 @@ class OrderEntry:
 
     def _proceed(self, event: Event, is_reducing: bool) -> list[AnyCommand]:
         self._slot_freed = False
-        quotes = self._wanted
+        quotes = self.wanted
         if self._take is not None:
             # Its way must be free of our own quotes.
             side = self._take.side
@@ -167,7 +168,7 @@ class OrderEntry:
         for quote in quotes:
             size = min(quote.size, left)
             if quote.side * position < 0 and size >= max(1, self._instrument.min_size):
-                kept.append(quote if size == quote.size else msgspec.structs.replace(quote, size=size))
+                kept.append(quote if size == quote.size else _cut(quote, size))
                 left -= size
         return kept
 
@@ -237,3 +238,12 @@ class OrderEntry:
 
     def _denied(self, event: Event, intent: SubmitOrder, code: str, reason: str) -> None:
         self._tell(event, code, f"{intent.purpose} in {intent.slot} was not sent: {reason}")
+
+
+def _cut(quote: Quote, size: int) -> Quote:
+    """The quote with fewer lots, and its explanation with what is missing."""
+
+    def explain_size() -> tuple[Term, ...]:
+        return (*quote.explain_size(), Term("reducing", size - quote.size, "no more than the position"))
+
+    return msgspec.structs.replace(quote, size=size, explain_size=explain_size)

@@ -49,7 +49,7 @@ from engine.order_entry import OrderEntry
 from engine.risk.gate import FLATTEN, RiskGate
 from engine.risk.loss_guard import LossGuard
 from engine.risk.state import RiskState, TradingState
-from engine.strategy.protocol import Decision, MarketView, Strategy
+from engine.strategy.protocol import Decision, MarketView, Quote, Strategy
 
 _LIVE: Final = FeedState.LIVE
 _REDUCING: Final = TradingState.REDUCING
@@ -173,6 +173,12 @@ class Trader:
         return self._operator.answer
 
     @property
+    def wanted(self) -> Sequence[Quote]:
+        """The quotes that should be working now; none between a fill, a command or a lost book and the next
+        decision."""
+        return self._entry.wanted
+
+    @property
     def quote_count(self) -> int:
         """Quotes sent so far."""
         return self._entry.quote_count
@@ -276,8 +282,8 @@ class Trader:
 
     def _book_fill(self, fill: OrderFilled) -> None:
         self.ledger.apply(fill)
-        self._check_accounts()
         self._fills.append((fill, self.ledger.position))
+        self._check_accounts()
         # What was wanted before the fill is not wanted with this position.
         self._entry.forget()
         self.gate.on_position(self.ledger.position, fill.recv_ns)

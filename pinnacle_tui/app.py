@@ -11,35 +11,46 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
 from textual.binding import BindingType
-from textual.command import Provider
+from textual.command import CommandPalette, Provider
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.timer import Timer
 
 from engine.link.events import AnyEngineEvent, Notice, SettingChanged
+from engine.link.mirror import LinkState
 from engine.link.settings import ConsoleSettings
 from pinnacle_tui.bindings import APP_BINDINGS
+from pinnacle_tui.bound_keys import key_of
 from pinnacle_tui.engine_host import Ending
 from pinnacle_tui.frame_meter import FrameMeter, known_rate, lower_rate
 from pinnacle_tui.keymap import Keymap
 from pinnacle_tui.life import Life
-from pinnacle_tui.numbers import Numbers, age, duration
+from pinnacle_tui.numbers import age, duration
 from pinnacle_tui.remembered import Remembered
+from pinnacle_tui.scenes import Scenes, window_title
 from pinnacle_tui.screens.base import ConsoleScreen
 from pinnacle_tui.session import EngineSession
 from pinnacle_tui.steering_app import SteeringApp
 from pinnacle_tui.terminal import ConsoleDriver
 from pinnacle_tui.themes import ThemeLibrary
+from pinnacle_tui.widgets.book_trust import stale_words
 from pinnacle_tui.widgets.scene import Scene
 
 _LOUD: Final[dict[str, SeverityLevel]] = {"critical": "error", "error": "error"}
 """Notices that come as a toast as well; the others stand in the log."""
+_SECOND_NS: Final = 1_000_000_000
 _HANG_UP: Final = 1
 """SIGHUP."""
 
 
 def _nothing(*_: object) -> None:
     """Told by whoever goes on after the screen."""
+
+
+def _moment(scene: Scene) -> tuple[object, ...]:
+    """What decides whether a scene is another one than that before it; ages go on while nothing comes."""
+    is_still = scene.link is not LinkState.UP or bool(stale_words(scene))
+    return scene.view.seq, scene.link, scene.book.symbol, scene.now_ns // _SECOND_NS if is_still else 0
 
 
 def _palette_commands() -> type[Provider]:
@@ -77,15 +88,24 @@ class ConsoleApp(SteeringApp):
         self.meter = FrameMeter()
         kept_hz = remembered.get("refresh_hz")
         self.hz = known_rate(kept_hz if isinstance(kept_hz, int) and kept_hz > 0 else settings.refresh_hz)
-        self.frozen_ns: int | None = None
-        """Since when a person has stopped the drawing; None while it goes on."""
+        self.frozen: Scene | None = None
+        """The moment at which a person has stopped the drawing; None while it goes on."""
         self.is_debugging = False
         self.crash: Exception | None = None
         """What failed on a screen; the console may be started anew over the same session."""
+        self.unsaved = ""
+        """Why what the screen looks like could not be kept for the next run."""
         self._notices = tuple(notices)
-        self._symbol: str | None = None
-        self._numbers: dict[str, Numbers] = {}
+        self._scenes = Scenes(session)
         self._drawn: tuple[object, ...] = ()
+        self._keys_for: tuple[object, ...] = ()
+        """What decided which keys are offered."""
+        self._engine_id = ""
+        self._news_after = 0
+        """The engine's last event before this console came."""
+        self._views_drawn = 0
+        self._is_left_out = False
+        """True while frames are left out because the terminal takes none."""
         self._frames: Timer | None = None
         self._signal: int | None = None
         self._life = Life(self._signalled, session.stop_at_once)
@@ -159,11 +179,17 @@ class ConsoleApp(SteeringApp):
             self.session.follow_stop()
 
     def _engine_ended(self, ending: Ending) -> None:
+        from pinnacle_tui.screens.quit import close_question
+
         if self.session.is_stopping:
             self.leave(self._signal)
-        elif ending.code:
+            return
+        close_question(self)
+        if ending.code:
+            from pinnacle_tui.screens.ended import EndedDialog
+
             self.bell()
-            self.say(f"{ending.sentence}. The figures are its last ones.", "error")
+            self.push_screen(EndedDialog(ending))
 
     async def action_quit(self) -> None:
         """Leave; with open orders, after a question."""
@@ -176,8 +202,7 @@ class ConsoleApp(SteeringApp):
         for screen in self.screen_stack:
             if isinstance(screen, ConsoleScreen):
                 screen.remember(self.remembered)
-        if problem := self.remembered.save():
-            self.log.warning(problem)
+        self.unsaved = self.remembered.save()
 
     # -- the frame -------------------------------------------------------------------------------
 
@@ -195,17 +220,27 @@ class ConsoleApp(SteeringApp):
         self.say(f"{self.hz} redraws a second")
 
     def _frame(self) -> None:
+        driver = self._driver
+        if isinstance(driver, ConsoleDriver):
+            if driver.is_behind:
+                self._is_left_out = True
+                return  # nobody looks: no frame, and the meter sees how long
+            if driver.has_missed:
+                driver.has_missed = False
+                self.screen.refresh(layout=True)
         now = self.session.clock.monotonic_ns()
         stalled = self.meter.stalled_ns(now)
         self.meter.tick(now, time.process_time_ns())
         if stalled:
-            self.say(f"the display was frozen for {age(stalled)}; the engine was not", "warning")
-        if self.meter.is_over_budget() and self.hz > 1:
+            # Where the process itself was stopped, nobody knows when what it reads now has come.
+            came = self.mirror.views - self._views_drawn if self._is_left_out else 0
+            meanwhile = f"; {came} views of the engine came meanwhile" if came else ""
+            self.say(f"the display was frozen for {age(stalled)}{meanwhile}", "warning")
+        self._views_drawn, self._is_left_out = self.mirror.views, False
+        # An engine in the same process works in the same sum: fewer frames would not make it less.
+        if not self.session.host.is_in_process and self.meter.is_over_budget() and self.hz > 1:
             self._set_pace(lower_rate(self.hz))
             self.say(f"drawing took too much of the processor: {self.hz} redraws a second now", "warning")
-        driver = self._driver
-        if isinstance(driver, ConsoleDriver) and driver.is_behind:
-            return
         self.draw_now()
 
     def draw_anew(self) -> None:
@@ -213,49 +248,65 @@ class ConsoleApp(SteeringApp):
         self._drawn = ()
         self.draw_now()
 
+    @property
+    def frozen_ns(self) -> int | None:
+        """Since when a person has stopped the drawing; None while it goes on."""
+        return self.frozen.now_ns if self.frozen is not None else None
+
     def draw_now(self) -> None:
-        """Draw the newest view. Under a dialog only the status, which must never tell of a past state."""
+        """Draw the newest view, or the frozen one; the status is always that of now.
+
+        Under a dialog only the status is drawn, which must never tell of a past state.
+        """
         screen = next((each for each in reversed(self.screen_stack) if isinstance(each, ConsoleScreen)), None)
         if screen is None or not screen.has_parts:
             return
         scene = self.scene()
+        self._offer_keys(scene)
         with self.batch_update():
             screen.status.frozen_since_ns = self.frozen_ns
             if scene is None:
                 screen.status.show_waiting(self._waiting_for())
                 return
-            # What a view did not change is not asked again; clocks and ages move by themselves.
-            drawn = (screen, scene.view.seq, scene.link, self._symbol, self.size, self.theme)
-            if self.frozen_ns is not None or drawn == self._drawn or screen is not self.screen:
-                screen.status.show(scene)
-                screen.draw_blank(scene)
+            screen.status.show(scene)
+            shown = self.frozen or scene
+            # What a view did not change is not asked again.
+            moment = _moment(scene) if self.frozen is None else (self.frozen_ns,)
+            drawn = (screen, self.size, self.theme, *moment)
+            if drawn == self._drawn or screen is not self.screen:
+                screen.draw_blank(shown)
                 for dialog in self.screen_stack[self.screen_stack.index(screen) + 1 : -1]:
                     dialog.refresh(screen.status.region)  # a dialog keeps what it has drawn of those below
                 return
             self._drawn = drawn
-            screen.draw(scene)
+            screen.draw(shown)
 
     def scene(self) -> Scene | None:
-        """What there is to draw now; None before the first view."""
-        view = self.mirror.view
-        if view is None or not view.products:
-            return None
-        symbols = [book.symbol for book in view.products]
-        symbol = self._symbol if self._symbol in symbols else symbols[0]
-        book, product = view.products[symbols.index(symbol)], self.mirror.product(symbol)
-        if product is None:
-            return None
-        numbers = self._numbers.get(symbol)
-        if numbers is None or (numbers.reference is None and book.bids):
-            numbers = self._numbers[symbol] = Numbers(product, book.bids[0][0] if book.bids else None)
-        link, clock = self.session.link_state, self.session.clock
-        return Scene(self.mirror, view, book, product, numbers, link, clock.monotonic_ns(), clock.wall_ns())
+        """What there is to show now, also while the drawing is stopped; None before the first view."""
+        return self._scenes.now()
+
+    def _offer_keys(self, scene: Scene | None) -> None:
+        """Which keys do something may change without a word of the engine: a link falls silent."""
+        hello = self.mirror.hello
+        decides = (
+            scene.book.state if scene is not None else "",
+            self.session.link_state,
+            hello.role if hello is not None else None,
+            self._scenes.has_several,
+        )
+        if decides != self._keys_for:
+            self._keys_for = decides
+            self.refresh_bindings()
 
     def _waiting_for(self) -> str:
         session = self.session
         if session.ending is not None:
-            return f"{session.ending.sentence}. q quits"
-        return session.trouble or "connecting to the engine"
+            return f"{session.ending.sentence}. {key_of(self, 'app.quit')} quits"
+        if self.mirror.hello is None or not self.mirror.is_connected:
+            return session.trouble or "connecting to the engine"
+        if self.mirror.view is None:
+            return "connected; waiting for the first view"
+        return "connected; the engine shows no product that it has told of"
 
     def _once_a_second(self) -> None:
         driver = self._driver
@@ -285,41 +336,55 @@ class ConsoleApp(SteeringApp):
         screen.keys.tell_cost(parts)
 
     def _tell_title(self) -> None:
-        scene, hello = self.scene(), self.mirror.hello
-        if scene is None or hello is None:
-            return
-        mark = "! " if scene.is_stale or scene.book.state != "ACTIVE" else ""
-        profit = scene.numbers.money(scene.book.pnl.total).strip()
-        title = f"{mark}{hello.mode.upper()} {scene.book.symbol} {scene.book.state} {profit}"
-        if self._driver is not None and title != self.sub_title:
-            self.sub_title = title
-            self._driver.write(f"\x1b]0;{title}\x07")
+        scene = self.scene()
+        if scene is not None:
+            self.sub_title = window_title(scene)
+        elif self.session.ending is not None:
+            self.sub_title = "! ENDED"
+        if isinstance(self._driver, ConsoleDriver) and self.sub_title:
+            self._driver.tell_title(self.sub_title)
 
     # -- what the engine says --------------------------------------------------------------------
 
     def _session_changed(self) -> None:
+        self._know_engine()
         self._drawn = ()
-        self.refresh_bindings()
+        if not self.mirror.is_connected:
+            self.forget_change()
+        if self.screen_stack:  # the link ends after the last screen
+            self.refresh_bindings()
+
+    def _know_engine(self) -> None:
+        """What an engine did before this console came is in the log, but no news."""
+        hello = self.mirror.hello
+        if hello is not None and hello.engine_id != self._engine_id:
+            self._engine_id, self._news_after = hello.engine_id, hello.last_event
 
     def _event(self, event: AnyEngineEvent) -> None:
+        self._know_engine()
+        if event.eseq <= self._news_after:
+            return
         if isinstance(event, Notice) and event.severity in _LOUD:
             self.say(event.text, _LOUD[event.severity], title=event.code)
             if event.severity == "critical":
                 self.bell()
         elif isinstance(event, SettingChanged):
-            self.undoable = event
-            self.say(f"{event.key}: {event.old} → {event.new}, by {event.who}; u takes it back")
-        self.refresh_bindings()
+            self.setting_changed(event)
+            self.refresh_bindings()
 
     # -- keys ------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what would do something now is offered."""
         match action:
-            case "freeze" | "unfreeze":
-                return (self.frozen_ns is not None) == (action == "unfreeze")
+            case "freeze":
+                return self.frozen is None and self.mirror.view is not None
+            case "unfreeze":
+                return self.frozen is not None
+            case "help_anywhere":
+                return not isinstance(self.screen, CommandPalette)
             case "next_product":
-                return self.mirror.view is not None and len(self.mirror.view.products) > 1
+                return self.frozen is None and self._scenes.has_several
         return super().check_action(action, parameters)
 
     def copy(self, text: str, what: str) -> None:
@@ -329,23 +394,22 @@ class ConsoleApp(SteeringApp):
 
     def action_freeze(self) -> None:
         """Stop drawing; trading and data go on."""
-        self.frozen_ns = self.session.clock.monotonic_ns()
-        self.refresh_bindings()
+        scene = self.scene()
+        if scene is not None:
+            self.frozen = scene.kept()
+            self.draw_anew()
+            self.refresh_bindings()
 
     def action_unfreeze(self) -> None:
         """Draw the present again."""
-        self.frozen_ns = None
+        self.frozen = None
         self.draw_anew()
         self.refresh_bindings()
 
     def action_next_product(self) -> None:
         """Show the next product."""
-        view = self.mirror.view
-        if view is not None:
-            symbols = [book.symbol for book in view.products]
-            at = symbols.index(self._symbol) if self._symbol in symbols else 0
-            self._symbol = symbols[(at + 1) % len(symbols)]
-            self.draw_now()
+        self._scenes.next_product()
+        self.draw_now()
 
     def action_debug(self) -> None:
         """Show or hide what drawing costs in detail."""
@@ -369,3 +433,12 @@ class ConsoleApp(SteeringApp):
         from pinnacle_tui.screens.help import HelpScreen
 
         self.push_screen(HelpScreen(self.screen))
+
+    def action_help_anywhere(self) -> None:
+        """The same over a question; asked for again, close it."""
+        from pinnacle_tui.screens.help import HelpScreen
+
+        if isinstance(self.screen, HelpScreen):
+            self.screen.action_close()
+        else:
+            self.action_help()

@@ -30,9 +30,6 @@ def _key(
     )
 
 
-KILL_KEYS: Final = "K,ctrl+k"
-"""`K` everywhere but in a text field, where it is a letter; `ctrl+k` there too."""
-
 APP_BINDINGS: Final[list[BindingType]] = [
     _key("space", "pause", "pause", "pause", "Pull all quotes and quote no more"),
     _key("space", "resume", "resume", "resume", "Let the strategy quote again"),
@@ -79,7 +76,7 @@ APP_BINDINGS: Final[list[BindingType]] = [
         "take_control",
         "Become the console that may steer; the one that does now will only watch",
     ),
-    _key("u", "undo", "undo", "undo", "Take the last change of a setting back"),
+    _key("u", "undo", "undo", "undo", "Take your last change of a setting back, for a minute"),
     _key(
         "d",
         "debug",
@@ -97,7 +94,17 @@ APP_BINDINGS: Final[list[BindingType]] = [
         priority=True,
         display="^p",
     ),
-    _key("question_mark,f1", "help", "help", "help", "Keys and words for what is on the screen", display="?"),
+    _key("question_mark", "help", "help", "help", "Keys and words for what is on the screen", display="?"),
+    # A question mark may be text; f1 never is.
+    _key(
+        "f1",
+        "help_anywhere",
+        "help",
+        "help_anywhere",
+        "The same, also over a question and while typing",
+        show=False,
+        priority=True,
+    ),
     _key("q,ctrl+q", "quit", "quit", "quit", "Leave; asks while orders are open", display="q"),
     _key("ctrl+c", "quit", "quit", "interrupt", "Leave, like q", show=False, priority=True),
     _key(
@@ -105,7 +112,8 @@ APP_BINDINGS: Final[list[BindingType]] = [
         "suspend_process",
         "suspend",
         "suspend",
-        "Back to the shell for a moment; the engine goes on",
+        "Back to the shell; an engine of this console counts it as gone after console.owner_silent_s (60 s) "
+        "and cancels all",
         show=False,
     ),
 ]

@@ -10,11 +10,13 @@ import enum
 import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from textual.actions import parse
+from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
-from textual.keys import REPLACED_KEYS, Keys, key_to_character
+from textual.keys import REPLACED_KEYS, Keys, format_key, key_to_character
 from textual.screen import Screen
 
 _MODIFIERS: Final = ("ctrl", "alt", "shift", "super", "hyper", "meta")
@@ -86,6 +88,24 @@ def bindings_of(node: DOMNode) -> tuple[BoundKey, ...]:
     return tuple(_bound(_declared(type(node)), place, type(node).__name__))
 
 
+def keys_in(app: App[Any], bound: BoundKey) -> tuple[str, ...]:
+    """The keys that a binding has in `app`: those of the keymap file where that moves it."""
+    moved = app._keymap.get(bound.id)
+    return tuple(moved.split(",")) if moved else bound.keys
+
+
+def key_of(node: DOMNode, binding_id: str, *, now: bool = True) -> str:
+    """The first key of a binding of `node`, for a sentence; `now`: empty where it would do nothing now.
+
+    Raises `KeyError` for an id that `node` does not bind.
+    """
+    bound = {bound.id: bound for bound in bindings_of(node)}[binding_id]
+    _, action, parameters = parse(bound.action)
+    if now and not node.check_action(action, parameters):
+        return ""
+    return written_key(keys_in(node.app, bound)[0])
+
+
 def _bound(bindings: Iterable[BindingType], place: Place, owner: str) -> Iterator[BoundKey]:
     for binding in bindings:
         expanded = list(Binding.make_bindings([binding]))
@@ -147,6 +167,11 @@ def parse_key(text: str) -> str:
     if key in _TWINS:
         raise ValueError(f"{text!r} cannot be told from {_TWINS[key]}: a terminal sends the same for both")
     return key
+
+
+def written_key(key: str) -> str:
+    """A key as people write it, the way back from `parse_key`: `K`, `?`, `ctrl+k`, `enter`."""
+    return format_key(key) if is_character(key) else key
 
 
 def _rank(modifier: str) -> int:

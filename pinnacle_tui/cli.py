@@ -33,7 +33,9 @@ def _examples(*lines: str) -> str:
 
 _SCREEN_OPTIONS = (
     click.option("--theme", metavar="NAME", help="The colours of the screen; `themes list` names them."),
-    click.option("--panel", metavar="NAME", help="The panel that has the focus at the start."),
+    click.option(
+        "--panel", metavar="NAME[+]", help="The panel that has the focus at first; +: it fills the screen."
+    ),
     click.option("--no-mouse", "mouse", flag_value="false", default=None, help="Leave the mouse alone."),
 )
 

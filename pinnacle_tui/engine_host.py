@@ -34,6 +34,8 @@ class EngineHost(Protocol):
 
     is_owned: bool
     """True when the engine was started by this console and ends with it."""
+    is_in_process: bool
+    """True when it runs in this very process: it fails with it, and its work counts as ours."""
 
     def connect(self) -> socket.socket:
         """A connected socket to the engine; again after a loss. `OSError` when there is none to be had."""
@@ -47,8 +49,8 @@ class EngineHost(Protocol):
         """Tell once, on the running loop, when the engine is known to have ended."""
         ...
 
-    def insist(self, number: signal.Signals) -> None:
-        """Signal the engine's process, where it is ours to signal."""
+    def insist(self, number: signal.Signals) -> bool:
+        """Signal the engine's process, where it is ours to signal; False when nothing was sent."""
         ...
 
     def terminate(self) -> bool:
@@ -68,6 +70,7 @@ class ChildEngine:
     """
 
     is_owned = True
+    is_in_process = False
 
     def __init__(self, command: Sequence[str], log: Path) -> None:
         """Start `command` with the option that names the inherited socket. `OSError` when it cannot be."""
@@ -120,9 +123,12 @@ class ChildEngine:
 
         threading.Thread(target=wait, name="engine's end", daemon=True).start()
 
-    def insist(self, number: signal.Signals) -> None:
+    def insist(self, number: signal.Signals) -> bool:
         """See `EngineHost`."""
+        if self._process.poll() is not None:
+            return False
         self._process.send_signal(number)
+        return True
 
     def terminate(self) -> bool:
         """See `EngineHost`."""
@@ -157,6 +163,7 @@ class InlineEngine:
     """The engine as a task on the console's own loop, behind the same socket: to show and to test."""
 
     is_owned = True
+    is_in_process = True
 
     def __init__(self, serve: Callable[[socket.socket], Coroutine[Any, Any, Ending]]) -> None:
         self._serve = serve
@@ -179,10 +186,9 @@ class InlineEngine:
         """See `EngineHost`."""
         self._on_end = on_end
 
-    def insist(self, number: signal.Signals) -> None:
+    def insist(self, number: signal.Signals) -> bool:
         """See `EngineHost`. A task cannot be signalled, only ended; its orders end with its market."""
-        if self._task is not None and number is signal.SIGKILL:
-            self._task.cancel()
+        return self._task is not None and number is signal.SIGKILL and self._task.cancel()
 
     def terminate(self) -> bool:
         """See `EngineHost`. It is asked over the link."""
@@ -207,6 +213,7 @@ class AttachedEngine:
     """An engine that runs already, reached through its socket. It goes on when the console leaves."""
 
     is_owned = False
+    is_in_process = False
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -221,8 +228,9 @@ class AttachedEngine:
     def watch(self, on_end: Callable[[Ending], None]) -> None:
         """See `EngineHost`. Only the engine's own last words tell its end."""
 
-    def insist(self, number: signal.Signals) -> None:
+    def insist(self, number: signal.Signals) -> bool:
         """See `EngineHost`. Not ours to signal."""
+        return False
 
     def terminate(self) -> bool:
         """See `EngineHost`. Not ours to end."""

@@ -8,7 +8,9 @@ from engine.link.settings import RATES
 
 _WINDOW_NS: Final = 1_000_000_000
 _MOST_SHARE: Final = 0.35
-"""Of one core. A screen that takes more than this for drawing is over its budget."""
+"""Of one core, the whole process. Drawing is to take 10 ms a frame, 10 % at ten frames a second; so much
+more is left that a busy machine, a burst of views or thirty frames a second on a large screen are no reason
+to draw less often. Beyond it the person's machine has something better to do."""
 _PATIENCE: Final = 5
 """Windows over budget in a row before the rate is halved."""
 _STALL_NS: Final = 1_500_000_000

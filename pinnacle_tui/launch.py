@@ -125,6 +125,11 @@ def _run(host: EngineHost, resolved: Resolved, role: Role, *, may_kill: bool = T
         if app.crash is None:
             break
         report = _crash_report(app.crash)
+        if host.is_in_process:
+            raise ConsoleError(
+                "the screen failed, and the engine with it, which ran in the same process; its orders were "
+                f"simulated and are gone. What happened is in {report}"
+            )
         now = time.monotonic()
         crashes = [at for at in crashes if now - at < _MINUTE_S] + [now]
         if len(crashes) >= _MOST_CRASHES:
@@ -133,8 +138,7 @@ def _run(host: EngineHost, resolved: Resolved, role: Role, *, may_kill: bool = T
                 f"console.on_owner_lost = {settings.on_owner_lost}. What happened is in {report}"
             )
         notices = [f"the screen failed and was started anew; the engine was not touched. Report: {report}"]
-    words = last_words(session)
-    _tell(words)
+    _tell("\n".join(words for words in (last_words(session), app.unsaved) if words))
     return app.return_code or 0
 
 
@@ -161,7 +165,7 @@ def last_words(session: EngineSession) -> str:
         product = mirror.product(book.symbol)
         if product is None:
             continue
-        numbers = Numbers(product, book.bids[0][0] if book.bids else None)
+        numbers = Numbers.of(product, book)
         pnl, quote, base = book.pnl, product.quote, product.base
         parts = [
             f"P&L {numbers.money(pnl.total).strip()} {quote}",

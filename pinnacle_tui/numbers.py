@@ -5,9 +5,9 @@ From integer ticks, lots and atoms to text without a float in between.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Self
 
-from engine.link.view import Product
+from engine.link.view import Product, ProductView
 
 NOTHING: Final = "–"
 MINUS: Final = "−"
@@ -44,6 +44,11 @@ class Numbers:
         self.size_places = _shown_size_places(product, reference_ticks)
         """Digits after the point of sizes on the screen; copies are exact."""
         self.money_places = _MONEY_PLACES if product.money_places >= _MONEY_PLACES else product.money_places
+
+    @classmethod
+    def of(cls, product: Product, book: ProductView | None) -> Self:
+        """With the best bid as the price of about now, where there is one."""
+        return cls(product, book.bids[0][0] if book is not None and book.bids else None)
 
     def price(self, ticks: int | None) -> str:
         """A price with all the decimals of its tick."""

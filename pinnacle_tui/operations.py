@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from engine.link.messages import CommandName, Verdict
 from engine.link.mirror import Pending
@@ -19,11 +19,11 @@ WORDS = {
     CommandName.REARM: "rearm",
     CommandName.SET: "set",
     CommandName.TAKE_CONTROL: "take control",
-    CommandName.RELEASE_CONTROL: "release control",
 }
-PROOF_S = 8.0
+PROOF_S: Final = 8.0
 """How long proof is waited for before the word is: unknown."""
-
+ASKED_S: Final = 0.3
+"""A result that takes longer is told of as asked for, so that no key seems to do nothing."""
 
 Severity = Literal["information", "warning", "error"]
 
@@ -35,6 +35,19 @@ class Reporter(Protocol):
         """Tell a sentence; `severity` is information, warning or error."""
         ...
 
+    def set_timer(self, delay: float, callback: Callable[[], None]) -> object:
+        """Call once, after `delay` seconds."""
+        ...
+
+
+class Unsent(NamedTuple):
+    """A kill that found no link."""
+
+    reason: str
+    """Why there is none, or how the engine ended."""
+    is_signalled: bool
+    """True when a signal went to the engine's process instead."""
+
 
 class Operations:
     """Sends commands and tells what became of them. Nothing is called done before the engine proved it."""
@@ -42,8 +55,6 @@ class Operations:
     def __init__(self, session: EngineSession, reporter: Reporter) -> None:
         self._session = session
         self._reporter = reporter
-        self.latest: Pending | None = None
-        """The command sent last, for the status line."""
 
     def send(
         self,
@@ -61,20 +72,27 @@ class Operations:
                 self._tell(what, pending)
 
         try:
-            self.latest = self._session.command(name, arguments, deadline_s=PROOF_S, on_change=changed)
+            pending = self._session.command(name, arguments, deadline_s=PROOF_S, on_change=changed)
         except ConnectionError as error:
             self._reporter.say(f"{what} was not sent: {error}. Nothing has changed at the engine.", "error")
             return None
-        return self.latest
+        if on_change is None:
+            self._reporter.set_timer(ASKED_S, lambda: self._tell_asked(what, pending))
+        return pending
 
-    def kill(self, on_change: Callable[[Pending], None]) -> Pending | None:
+    def kill(self, on_change: Callable[[Pending], None]) -> Pending | Unsent:
         """The kill switch, at once: over the link, or by a signal to an engine of ours without one."""
+        session = self._session
         try:
-            self.latest = self._session.command(CommandName.KILL, deadline_s=PROOF_S, on_change=on_change)
-        except ConnectionError:
-            self._session.host.insist(signal.SIGUSR1)
-            return None
-        return self.latest
+            return session.command(CommandName.KILL, deadline_s=PROOF_S, on_change=on_change)
+        except ConnectionError as error:
+            reason = session.ending.sentence if session.ending is not None else str(error)
+            return Unsent(reason, session.host.insist(signal.SIGUSR1))
+
+    def _tell_asked(self, what: str, pending: Pending) -> None:
+        if not pending.is_final:
+            how = "asked" if pending.ack is None else "taken up, waiting for proof"
+            self._reporter.say(f"{what}: {how}…")
 
     def _tell(self, what: str, pending: Pending) -> None:
         ack = pending.ack

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from textual.binding import ActiveBinding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
-from textual.keys import format_key
 
 from engine.link.settings import PANELS, RATES
-from pinnacle_tui.bound_keys import bindings_of
+from pinnacle_tui.bound_keys import bindings_of, keys_in, written_key
+from pinnacle_tui.screens.base import Dialog
 
 if TYPE_CHECKING:
     from pinnacle_tui.app import ConsoleApp
 
-_TOLD_APART: Final = ("go(", "show(", "command_palette", "kill")
+_TOLD_APART: Final = ("go(", "show(", "command_palette", "kill", "help")
 """Actions that have commands with better names here."""
 
 
@@ -37,53 +37,47 @@ class ConsoleCommands(Provider):
         return cast("ConsoleApp", self.app)
 
     def commands(self) -> Iterator[PaletteCommand]:
-        """Every command, the likeliest first."""
-        yield from self._bound()
-        yield from self._screens()
-        for number, name in enumerate(PANELS, start=1):
-            yield PaletteCommand(
-                f"go to panel {number}: {name}", "Lead there", partial(go_to, self.console, name)
-            )
-        for name, words in self.console.themes.descriptions.items():
-            yield PaletteCommand(f"theme: {name}", words, partial(self.console.use_theme, name))
-        for hz in RATES:
-            words = f"Redraw {hz} time{'' if hz == 1 else 's'} a second"
-            yield PaletteCommand(
-                f"refresh rate: {hz} Hz", words, partial(self.console.action_refresh_rate, hz)
-            )
-        yield PaletteCommand(
-            "screenshot", "What is on the screen as a picture (SVG)", partial(take_screenshot, self.console)
-        )
+        """What would do something, the likeliest first. Enter takes the first: kill is the last.
+
+        A question that is open is answered first, by its own keys.
+        """
+        of_screen = () if isinstance(self.screen, Dialog) else (self._screens, self._bound, self._panels)
+        for part in (*of_screen, self._help, self._themes, self._rates, self._picture, self._kill):
+            try:
+                yield from part()
+            # Textual says nothing of errors in here: they would look like a palette without commands.
+            except Exception as error:
+                self.console.say(f"the palette is not complete: {error or type(error).__name__}", "error")
 
     async def search(self, query: str) -> Hits:
         """See `Provider`."""
         matcher = self.matcher(query)
-        async for command in self._safely():
+        for command in self.commands():
             score = matcher.match(command.name)
             if score > 0:
                 yield Hit(score, matcher.highlight(command.name), command.run, command.name, command.help)
 
     async def discover(self) -> Hits:
         """See `Provider`."""
-        async for command in self._safely():
+        for command in self.commands():
             yield DiscoveryHit(command.name, command.run, command.name, command.help)
 
-    async def _safely(self) -> AsyncIterator[PaletteCommand]:
-        """Textual says nothing of errors in here: they would look like a palette without commands."""
-        try:
-            for command in self.commands():
-                yield command
-        except Exception as error:
-            self.console.say(f"the palette is not complete: {error or type(error).__name__}", "error")
+    def _kill(self) -> Iterator[PaletteCommand]:
+        # By its method: the palette's own text field decides which of the two kill keys is valid now.
+        if self.console.session.may_kill:
+            yield self._of_app("app.kill", self.console.action_kill)
+
+    def _help(self) -> Iterator[PaletteCommand]:
+        over_question = "_anywhere" if isinstance(self.screen, Dialog) else ""
+        yield self._of_app(f"app.help{over_question}", self.console.action_help)
+
+    def _of_app(self, binding_id: str, run: Callable[[], Any]) -> PaletteCommand:
+        bound = next(bound for bound in bindings_of(self.console) if bound.id == binding_id)
+        key = written_key(keys_in(self.console, bound)[0])
+        return PaletteCommand(f"{bound.words} ({key})", bound.tooltip, run)
 
     def _bound(self) -> Iterator[PaletteCommand]:
-        console = self.console
-        if console.session.may_kill:
-            # By its method: the palette's own text field decides which of the two kill keys is valid now.
-            kill = next(bound for bound in bindings_of(console) if bound.id == "app.kill")
-            key = console.keymap_file.keys.get(kill.id, kill.keys[0]).partition(",")[0]
-            yield PaletteCommand(f"{kill.words} ({format_key(key)})", kill.tooltip, console.action_kill)
-        seen: set[str] = set()
+        console, seen = self.console, set[str]()
         for active in sorted(self.screen.active_bindings.values(), key=self._rank):
             binding = active.binding
             if binding.action in seen or binding.action.startswith(_TOLD_APART):
@@ -106,6 +100,28 @@ class ConsoleCommands(Provider):
         for name in SCREENS:
             made = screen_class(name)
             yield PaletteCommand(f"screen: {name}", made.HELP_TITLE, partial(self.console.action_show, name))
+
+    def _panels(self) -> Iterator[PaletteCommand]:
+        for number, name in enumerate(PANELS, start=1):
+            yield PaletteCommand(
+                f"go to panel {number}: {name}", "Lead there", partial(go_to, self.console, name)
+            )
+
+    def _themes(self) -> Iterator[PaletteCommand]:
+        for name, words in self.console.themes.descriptions.items():
+            yield PaletteCommand(f"theme: {name}", words, partial(self.console.use_theme, name))
+
+    def _rates(self) -> Iterator[PaletteCommand]:
+        for hz in RATES:
+            words = f"Redraw {hz} time{'' if hz == 1 else 's'} a second"
+            yield PaletteCommand(
+                f"refresh rate: {hz} Hz", words, partial(self.console.action_refresh_rate, hz)
+            )
+
+    def _picture(self) -> Iterator[PaletteCommand]:
+        yield PaletteCommand(
+            "screenshot", "What is on the screen as a picture (SVG)", partial(take_screenshot, self.console)
+        )
 
 
 def go_to(app: ConsoleApp, panel: str) -> None:

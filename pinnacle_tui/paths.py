@@ -23,5 +23,5 @@ def user_themes_folder() -> Path:
 
 
 def state_folder() -> Path:
-    """What the console remembers by itself: layout, chosen theme."""
+    """What the console writes by itself: how the screen was left (`remembered`), logs and reports."""
     return user_state_path(_PROGRAM, appauthor=False)

@@ -1,4 +1,7 @@
-"""What the console remembers between runs: theme, focus, zoom, sort. One small JSON file, written whole."""
+"""What the console remembers between runs: theme, redraws a second, focus, a panel alone, zoom, sort, levels.
+
+One small JSON file, written whole.
+"""
 
 from __future__ import annotations
 

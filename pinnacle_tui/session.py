@@ -45,6 +45,8 @@ class EngineSession:
         clock: Clock | None = None,
     ) -> None:
         self.host = host
+        self.name = f"console pid {os.getpid()}"
+        """Who this console is, as the engine tells in what people did."""
         self.may_kill = may_kill
         """False where this console was opened only to watch."""
         self.clock: Clock = clock or SystemClock()
@@ -62,7 +64,7 @@ class EngineSession:
         self._client = LinkClient(
             self.mirror,
             build=build,
-            name=f"console pid {os.getpid()}",
+            name=self.name,
             role=role,
             hz=hz,
             may_kill=may_kill,

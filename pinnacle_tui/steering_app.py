@@ -11,6 +11,7 @@ from engine.config_schema import NOT_SET
 from engine.link.events import SettingChanged
 from engine.link.messages import CommandName
 from engine.link.mirror import LinkState
+from pinnacle_tui.bound_keys import key_of
 from pinnacle_tui.operations import Operations
 from pinnacle_tui.remembered import Remembered
 from pinnacle_tui.session import EngineSession
@@ -20,6 +21,8 @@ from pinnacle_tui.widgets.scene import Scene
 
 _QUOTING: Final = ("ACTIVE", "REDUCING")
 _LATCHED: Final = ("HALTED", "KILLED")
+UNDO_S: Final = 60
+"""How long a change of a setting can be taken back by a key."""
 
 
 class SteeringApp(ThemedApp):
@@ -38,8 +41,8 @@ class SteeringApp(ThemedApp):
         self.session = session
         self.mirror = session.mirror
         self.operations = Operations(session, self)
-        self.undoable: SettingChanged | None = None
-        """The change of a setting that can be taken back."""
+        self._undoable: SettingChanged | None = None
+        self._undo_until_ns = 0
 
     def scene(self) -> Scene | None:
         """What there is to draw now; None before the first view."""
@@ -49,6 +52,24 @@ class SteeringApp(ThemedApp):
     def can_steer(self) -> bool:
         """True while the engine takes commands from this console."""
         return self.mirror.is_controller and self.session.link_state in (LinkState.UP, LinkState.SILENT)
+
+    @property
+    def undoable(self) -> SettingChanged | None:
+        """The change of a setting that can be taken back: ours, the last one, of less than a minute ago."""
+        return self._undoable if self.session.clock.monotonic_ns() < self._undo_until_ns else None
+
+    def setting_changed(self, change: SettingChanged) -> None:
+        """Tell of a change, and how to take it back where it was ours."""
+        self._undoable = change if change.who == self.session.name else None
+        self._undo_until_ns = self.session.clock.monotonic_ns() + UNDO_S * 1_000_000_000
+        self.set_timer(UNDO_S, self.refresh_bindings)
+        undo = key_of(self, "app.undo")
+        words = f"; {undo} takes it back" if undo else ""
+        self.say(f"{change.key}: {change.old} → {change.new}, by {change.who}{words}")
+
+    def forget_change(self) -> None:
+        """What was changed while there was no link is not known: nothing is taken back over it."""
+        self._undoable = None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what would do something now is offered."""
@@ -106,7 +127,7 @@ class SteeringApp(ThemedApp):
 
         shown = self.screen
         report = shown if isinstance(shown, KillReport) else KillReport()
-        report.pending = self.operations.kill(report.told)
+        report.show(self.operations.kill(report.told))
         if report is not shown:
             self.push_screen(report)
 
@@ -118,7 +139,8 @@ class SteeringApp(ThemedApp):
 
     def action_undo(self) -> None:
         """Set the value that was in force before the last change."""
-        change, self.undoable = self.undoable, None
+        change = self.undoable
+        self.forget_change()
         if change is not None:
             value = "" if change.old == NOT_SET else change.old
             self.operations.send(CommandName.SET, {"key": change.key, "value": value})

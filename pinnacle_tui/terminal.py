@@ -1,12 +1,15 @@
 """The terminal as something that may stop reading, be taken away for a moment, or be gone.
 
 Textual hands its output to a thread through a queue of thirty entries and blocks when that is full. A
-frozen terminal (a hung ssh, a stopped emulator) would stop the whole console, so a frame is left out
-while the writing thread is behind: the link stays alive, and what is drawn afterwards is the present.
+frozen terminal (a hung ssh, a stopped emulator) would stop the whole console, the kill switch with it. So a
+frame is left out while the writing thread is behind, and what else would block is not written at all: the
+link and the keys stay alive, and what is drawn afterwards is the present.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
+from queue import Empty
 from typing import IO, Any, Final, cast
 
 from textual.drivers.linux_driver import LinuxDriver
@@ -15,6 +18,9 @@ from pinnacle_tui.life import is_hung_up
 
 _BEHIND: Final = 3
 """Writes that wait; a frame is one or two."""
+_KEEP_TITLE: Final = "\x1b[22;2t"
+_RESTORE_TITLE: Final = "\x1b[23;2t"
+"""Terminals that can keep the title of their window take it back at the end; others ignore both."""
 
 
 class _Sink:
@@ -47,12 +53,49 @@ class _Sink:
 
 
 class ConsoleDriver(LinuxDriver):
-    """Textual's driver, asked how far its writing thread is behind and whether the terminal is still there."""
+    """Textual's driver, which never waits for the terminal while there is a screen on it."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        self._sink = _Sink(self._file)
-        self._file = cast("IO[str]", self._sink)
+        self._sink = _Sink(cast("IO[str]", self._file))
+        self._file = cast("Any", self._sink)
+        self.has_missed = False
+        """True when something was not written: everything has to be drawn anew."""
+        self._must_write = True
+        self._title = ""
+
+    def write(self, data: str) -> None:
+        """Write, without ever waiting for the terminal while there is a screen on it."""
+        thread = self._writer_thread
+        if not self._must_write and thread is not None and thread._queue.full():
+            self.has_missed = True
+            self._title = ""
+        else:
+            super().write(data)
+
+    def start_application_mode(self) -> None:
+        """See `Driver`."""
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        self.write(_KEEP_TITLE)
+        self._title = ""
+        self._must_write = False
+
+    def stop_application_mode(self) -> None:
+        """See `Driver`. What restores the terminal is never left out; old pictures make room for it."""
+        self._must_write = True
+        thread = self._writer_thread
+        while thread is not None and self.is_behind:
+            with suppress(Empty):
+                thread._queue.get_nowait()
+        if thread is not None:
+            self.write(_RESTORE_TITLE)
+        super().stop_application_mode()
+
+    def tell_title(self, title: str) -> None:
+        """Call the window so. Written where it is another title, or the last one may have been lost."""
+        if title != self._title:
+            self._title = title
+            self.write(f"\x1b]0;{title}\x07")
 
     @property
     def is_behind(self) -> bool:

@@ -190,12 +190,13 @@ class RawPeer:
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
 
-    def read(self) -> list[ToConsole]:
-        """What came since, heartbeats left out."""
+    def read(self, most: int | None = None) -> list[ToConsole]:
+        """What came since, heartbeats left out; of it `most` bytes, where not all of it is wanted."""
         found: list[ToConsole] = []
-        while not self.is_closed:
+        while not self.is_closed and most != 0:
             try:
-                data = self.sock.recv(1 << 16)
+                data = self.sock.recv(most or 1 << 16)
+                most = None if most is None else most - len(data)
             except BlockingIOError:
                 break
             except ConnectionResetError:

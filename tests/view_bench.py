@@ -66,10 +66,9 @@ class DeskBench(TraderBench):
     def wake(self, *events: AnyEvent) -> Sequence[AnyCommand]:
         """All of these in one wake-up."""
         commands = [command for event in events for command in self.trader.on_event(event)]
-        positions = {fill.fill_id: position for fill, position in self.trader.drain_fills()}
         self.sent += commands
-        self.desk.watcher.on_wake_up(events, positions)
-        wake = WakeUp(events, commands, positions, self.trader.orders.drain_ended())
+        wake = WakeUp(events, commands, self.trader.drain_fills(), self.trader.orders.drain_ended())
+        self.desk.watcher.on_wake_up(wake.timeline())
         for observer in self.observers:
             observer.on_wake_up(self.desk, wake)
         return commands

@@ -37,6 +37,8 @@ def ctl(
 
     `take` takes control from whoever has it. `rearm` wants a traded product's name as `confirmed`.
     """
+    if setting is not None and "=" not in setting:
+        raise UsageError(f"set {setting}: must be KEY=VALUE, for example strategy.levels=2; nothing was done")
     path = resolve(folder or default_folder(), session)
     try:
         if deed == "status":

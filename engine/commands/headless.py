@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import Protocol, TextIO
@@ -32,7 +32,7 @@ from engine.runtime import status
 from engine.runtime.builder import Market, build_engine, build_market
 from engine.runtime.console_service import ConsoleService
 from engine.runtime.desk import Desk
-from engine.runtime.engine import EXIT_ERROR, EXIT_WITHOUT_PROOF, Outcome, WakeUp
+from engine.runtime.engine import EXIT_ERROR, Engine, Outcome, WakeUp
 from engine.runtime.observers import Observers
 from engine.runtime.status import Report
 from engine.telemetry.histogram import Histogram
@@ -86,18 +86,20 @@ async def serve(resolved: Resolved, owner: socket.socket) -> Outcome:
         market, real = build_market(resolved.config), SystemClock()
         observers = Observers()
         engine = build_engine(resolved.config, market, real, observers, status_interval_ns=_LOG_STATUS_S * _S)
-        service = ConsoleService(engine, market, resolved, observers, real)
+        return await _served(engine, ConsoleService(engine, market, resolved, observers, real), owner)
+
+
+async def _served(engine: Engine, service: ConsoleService, owner: socket.socket | None) -> Outcome:
+    """Run to the end. Consoles are told how it ended and let go, whatever ends it."""
+    outcome: Outcome | None = None
+    try:
         await service.start(owner)
-        try:
-            outcome = await engine.run()
-        except asyncio.CancelledError:
-            still_open = tuple(order for orders in engine.possibly_open().values() for order in orders)
-            await service.close(
-                Outcome("stopped before it could prove its end", EXIT_WITHOUT_PROOF, still_open)
-            )
-            raise
+        outcome = await engine.run()
+    finally:
+        if outcome is None:
+            outcome = engine.unproven("stopped before it could prove its end")
         await service.close(outcome)
-        return outcome
+    return outcome
 
 
 async def _drive(
@@ -106,15 +108,10 @@ async def _drive(
     config, real = resolved.config, SystemClock()
     market = build_market(config)
     loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-
-    def interrupt(reason: str, code: int) -> None:
-        stop.set()
-        engine.interrupt(reason, code)
 
     def output_failed(error: OSError) -> None:
         with suppress(RuntimeError):  # the loop has ended, and with it the run
-            loop.call_soon_threadsafe(interrupt, *_output_failure(error))
+            loop.call_soon_threadsafe(engine.end, *_output_failure(error))
 
     writer = LineWriter(stdout, output_failed)
     reporter = _Reporter(market, config.engine.mode, form, writer)
@@ -124,20 +121,20 @@ async def _drive(
     service = ConsoleService(engine, market, resolved, observers, real)
     is_paced = config.engine.speed_factor is not None
     if not is_paced:
-        engine.before_step = lambda: writer.room(stop)
+        engine.before_step = lambda: writer.room(engine.end_asked)
     for number, code in _SIGNALS.items():
-        loop.add_signal_handler(number, interrupt, f"stopped by {number.name}", code)
+        loop.add_signal_handler(number, engine.interrupt, f"stopped by {number.name}", code)
     loop.add_signal_handler(signal.SIGUSR1, service.operator.kill, "SIGUSR1")
     try:
-        await service.start(owner)
         with QuietCollector(Histogram()) as collector:
             reporter.collect = collector.collect
-            outcome = await engine.run()
-        await service.close(outcome)
-        reporter.on_end(outcome, engine.clock.monotonic_ns())
-        if is_paced:
-            stop.set()
-        await writer.close(stop)
+            outcome = await _served(engine, service, owner)
+        try:
+            reporter.on_end(outcome, engine.clock.monotonic_ns())
+        except Exception as error:  # the exit code and the list of open orders matter more
+            reason = f"{outcome.reason}; the summary could not be made ({type(error).__name__}: {error})"
+            outcome = Outcome(reason, outcome.exit_code or EXIT_ERROR, outcome.open_orders)
+        await writer.close(_now() if is_paced else engine.end_asked)
         if writer.error is not None and not outcome.exit_code:
             outcome = Outcome(*_output_failure(writer.error), outcome.open_orders)
         await _last_words(outcome, stderr)
@@ -160,9 +157,14 @@ async def _last_words(outcome: Outcome, stderr: TextIO) -> None:
         writer.write(f"ended: {outcome.reason}", _MOST_LINES)
     for order_id in outcome.open_orders:
         writer.write(f"possibly open: {order_id}", _MOST_LINES)
-    now = asyncio.Event()
-    now.set()
-    await writer.close(now)
+    await writer.close(_now())
+
+
+def _now() -> asyncio.Event:
+    """An event that has happened."""
+    event = asyncio.Event()
+    event.set()
+    return event
 
 
 class Form(Protocol):
@@ -252,12 +254,12 @@ class _Reporter:
         """See `Observer`."""
         if not self._form.wants_orders:
             return
-        for event in wake.events:
-            report = _order_event(desk, event, wake.positions)
+        for event, position in wake.timeline():
+            report = _order_event(desk, event, position)
             if report is not None:
                 self._write(report)
         # Every wake-up ends with an event of the engine's own clocks; commands know only one of them.
-        wall_offset = wake.events[-1].wall_ns - wake.events[-1].recv_ns if wake.events else 0
+        wall_offset = wake.events[-1].wall_ns - wake.events[-1].recv_ns
         for command in wake.commands:
             wall_ns = command.created_ns + wall_offset
             if isinstance(command, SubmitOrder):
@@ -310,10 +312,10 @@ class _Reporter:
             self._writer.write(line, most)
 
 
-def _order_event(desk: Desk, event: AnyEvent, positions: Mapping[str, int]) -> Report | None:
+def _order_event(desk: Desk, event: AnyEvent, position: int | None) -> Report | None:
+    """The report of an event that speaks of an order; `position` is that after a fill that was booked."""
     match event:
         case OrderFilled():
-            position = positions.get(event.fill_id)
             return None if position is None else status.fill_report(desk, event, position)
         case OrderAccepted():
             return status.order_report(

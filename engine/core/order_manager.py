@@ -34,7 +34,7 @@ from engine.core.order import BUY, OrderState, Side, TimeInForce, check_transiti
 from engine.core.own_orders import Explain, OwnOrder, OwnOrders, unexplained
 
 ENDED_ORDERS_KEPT: Final = 1_000
-"""Ended orders remembered, for the blotter and for late answers."""
+"""Ended orders remembered, for late answers."""
 
 _MS: Final = 1_000_000
 _NEVER: Final = 1 << 63
@@ -472,10 +472,6 @@ class OrderManager:
     def open_orders(self) -> list[OwnOrder]:
         """Every order that may still trade, oldest first."""
         return list(self.own.by_id.values())
-
-    def ended_orders(self) -> list[OwnOrder]:
-        """The last ended orders, oldest first."""
-        return list(self._ended)
 
     def drain_ended(self) -> list[OwnOrder]:
         """The orders that ended since the last call, in that order, each once."""

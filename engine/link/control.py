@@ -38,13 +38,6 @@ class ControlLease(Generic[P]):
         """Control goes to `peer`, whoever had it."""
         self._taken_by = None if peer is self.owner else peer
 
-    def release(self, peer: P) -> bool:
-        """`peer` gives control back, to the owner where there is one; False where it had none."""
-        if peer is not self.holder:
-            return False
-        self._taken_by = None
-        return True
-
     def leave(self, peer: P) -> None:
         """A peer is gone."""
         if peer is self._taken_by:

@@ -37,7 +37,6 @@ class Role(enum.StrEnum):
 class CommandName(enum.StrEnum):
     """What a peer can ask for."""
 
-    STATUS = "status"
     PAUSE = "pause"
     RESUME = "resume"
     CANCEL_ALL = "cancel_all"
@@ -47,7 +46,6 @@ class CommandName(enum.StrEnum):
     SET = "set"
     """Arguments `key`, `value`."""
     TAKE_CONTROL = "take_control"
-    RELEASE_CONTROL = "release_control"
     SHUTDOWN = "shutdown"
     """Cancel all, prove it, end."""
 

@@ -58,6 +58,8 @@ class Peer(asyncio.BufferedProtocol):
         """The last event that it was sent; None while it wants none."""
         self.owes_view = False
         """True while the newest view has still to be sent."""
+        self.had_view = False
+        """True when what was sent last was a view, and it is the turn of events."""
         self.views_dropped = 0
         """Views that were replaced by a newer one before the peer had room."""
         self.closed: asyncio.Future[None] = loop.create_future()
@@ -145,6 +147,7 @@ class Peer(asyncio.BufferedProtocol):
                 most = max(1, most // 2)
                 continue
             self.seen = events[-1].eseq
+            self.had_view = False
             self.send_frame(frame)
 
     def missing(self, log: EventLog) -> int:

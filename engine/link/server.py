@@ -38,6 +38,9 @@ from engine.link.steering import Steering
 from engine.link.view import View
 
 MOST_CLIENTS: Final = 8
+_MOST_ASKING: Final = 4
+"""Beside them, for those who only give a command: a kill must not wait until somebody closes a screen."""
+_FULL: Final = f"{MOST_CLIENTS} clients are connected already: close one of them"
 IDLE_S: Final = 60.0
 HELLO_S: Final = 5.0
 EVENTS_HZ: Final = 10.0
@@ -177,6 +180,12 @@ class LinkServer:
         """Who holds control; empty when nobody does."""
         return self._steering.controller
 
+    @property
+    def stand_in(self) -> str:
+        """Who steers in the owner's place; empty when nobody does. A silent owner is not its own."""
+        holder = self._lease.holder
+        return holder.name if holder is not None and holder is not self._lease.owner else ""
+
     # -- for the peers ------------------------------------------------------------------------------------
 
     def on_connected(self, peer: Peer) -> None:
@@ -249,9 +258,7 @@ class LinkServer:
         uid = self._read_uid(peer)
         if uid != os.getuid():
             return f"this engine belongs to uid {os.getuid()}, not to uid {uid}"
-        if len(self._peers) >= MOST_CLIENTS:
-            return f"{MOST_CLIENTS} clients are connected already: close one of them"
-        return ""
+        return "" if len(self._peers) < MOST_CLIENTS + _MOST_ASKING else _FULL
 
     def _greet(self, peer: Peer, hello: ClientHello) -> None:
         if peer.hello is not None:
@@ -261,8 +268,11 @@ class LinkServer:
             text = f"this engine speaks protocol {PROTOCOL}, the client {hello.protocol}"
             peer.end(Bye(f"{text} (build {hello.build[:64]!r}); {_SAME_VERSION}"))
             return
+        if not peer.is_inherited and len(self._peers) > MOST_CLIENTS and (hello.hz or hello.seen >= 0):
+            peer.end(Bye(f"{_FULL}; the engine goes on"))
+            return
         peer.hello = hello
-        self._lease.join(peer, hello.role)
+        self._lease.join(peer, self._role_of(peer, hello.role))
         peer.role = self._lease.role(peer)
         try:
             identity = self._identity(peer.role)
@@ -282,6 +292,12 @@ class LinkServer:
             self._note_owner(is_lost=False)
         self._tell_roles()
         self._serve(peer)
+
+    def _role_of(self, peer: Peer, wanted: Role) -> Role:
+        """Whoever has inherited the connection owns the engine; by name only a lost owner comes back."""
+        if peer.is_inherited:
+            return Role.OWNER
+        return Role.CONTROL if wanted is Role.OWNER and not self._is_owner_lost else wanted
 
     def _tell_roles(self) -> None:
         """A new hello for everybody who is something else now."""
@@ -321,9 +337,15 @@ class LinkServer:
             self._serve(peer)
 
     def _serve(self, peer: Peer) -> None:
-        """Send what a peer is owed, for as long as it has room."""
+        """Send what a peer is owed, for as long as it has room.
+
+        Events and views take turns: neither a flood of the ones nor the size of the others may keep a slow
+        reader from the rest.
+        """
+        if peer.had_view:
+            peer.tell(self._events)
         if peer.owes_view and peer.has_room:
-            peer.owes_view = False
+            peer.owes_view, peer.had_view = False, True
             frame = self._view_frame()
             if frame:
                 peer.send_frame(frame)

@@ -11,6 +11,8 @@ CANCEL_ALL_AND_EXIT = "cancel-all-and-exit"
 KEEP_RUNNING = "keep-running"
 PANELS = ("depth", "pnl", "inventory", "latency", "quotes", "orders", "trades", "log", "chart")
 """The panels of the main screen; each is reached by its number, counted from 1."""
+ALONE = "+"
+"""Behind a panel's name: it fills the screen."""
 RATES = (1, 2, 5, 10, 20, 30)
 """Redraws a second to choose from."""
 
@@ -23,7 +25,11 @@ class ConsoleSettings:
     refresh_hz: int = setting(
         10, "Redraws a second: 1, 2, 5, 10, 20 or 30; others count as the next lower.", at_least=1, at_most=30
     )
-    panel: str | None = setting(None, "The panel that has the focus at the start.", choices=PANELS)
+    panel: str | None = setting(
+        None,
+        "The panel that has the focus at the start; with a + behind its name it fills the screen.",
+        choices=(*PANELS, *(name + ALONE for name in PANELS)),
+    )
     mouse: bool = setting(True, "Whether the screen takes clicks and the wheel.")
     mark_changes: bool = setting(True, "Whether a level of the ladder is marked when it changes.")
     on_owner_lost: str = setting(

@@ -12,7 +12,7 @@ from engine.link.messages import Ack, Bye, Command, CommandName, Role, Verdict
 from engine.link.peer import MOST_COMMANDS_A_SECOND, Peer
 
 _NAMES: Final = frozenset(CommandName)
-_TAKE_FIRST: Final = f"Take control first (command {CommandName.TAKE_CONTROL}), then repeat it"
+_TAKE_FIRST: Final = "Take control first (T in a console, --take with ctl), then repeat it"
 _TOO_MANY: Final = f"nothing was done: more than {MOST_COMMANDS_A_SECOND} commands within a second"
 
 
@@ -59,8 +59,6 @@ class Steering:
             self.answer(command.id, Verdict.REJECTED, refusal)
         elif command.name == CommandName.TAKE_CONTROL:
             self._take_control(peer, command.id)
-        elif command.name == CommandName.RELEASE_CONTROL:
-            self._release_control(peer, command.id)
         else:
             try:
                 self._on_command(peer, command)
@@ -74,8 +72,6 @@ class Steering:
         assert peer.hello is not None
         may_kill = peer.hello.may_kill
         match command.name:
-            case CommandName.STATUS | CommandName.RELEASE_CONTROL:
-                return ""
             case CommandName.TAKE_CONTROL:
                 is_read_only = peer.hello.role is Role.VIEW and not may_kill
                 return "nothing was done: this link is read-only" if is_read_only else ""
@@ -96,17 +92,4 @@ class Steering:
         text = "you hold control"
         if before is not None and before is not peer:
             text = f"you hold control; {before.name} only watches now"
-        self.answer(command_id, Verdict.DONE, text)
-
-    def _release_control(self, peer: Peer, command_id: str) -> None:
-        if not self._lease.release(peer):
-            holder = self.controller or "nobody"
-            self.answer(command_id, Verdict.REJECTED, f"nothing was done: {holder} holds control, not you")
-            return
-        self._tell_roles()
-        after = self._lease.holder
-        if after is peer:
-            text = "you started this engine: you hold control until somebody takes it"
-        else:
-            text = f"{after.name} holds control" if after is not None else "nobody holds control now"
         self.answer(command_id, Verdict.DONE, text)

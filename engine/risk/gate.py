@@ -6,7 +6,7 @@ code. Each of them fails closed: what it cannot judge, it denies.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final
 
@@ -88,28 +88,15 @@ class RiskGate:
     def check(self, order: SubmitOrder, context: RiskContext) -> Denial | None:
         """None lets the order through, which must then be sent; else the first control that failed."""
         try:
-            denial = next(self._failures(order, context), None)
+            denial = self._failure(order, context)
         except Exception as error:  # a control that breaks must deny, whatever broke it
-            denial = _broken(error)
+            denial = Denial("CONTROL_FAILED", f"a control could not judge the order: {error!r}")
         if denial is None:
             self.approved += 1
             self._last_in_slot[order.slot] = order
         else:
             self.denied[denial.code] = self.denied.get(denial.code, 0) + 1
         return denial
-
-    def check_all(self, order: SubmitOrder, context: RiskContext) -> list[Denial]:
-        """Every control that fails, for the explain view; counts and remembers nothing.
-
-        What is no valid order, and what a broken control could not judge, ends the list.
-        """
-        denials = []
-        try:
-            for denial in self._failures(order, context):
-                denials.append(denial)  # noqa: PERF402  what came before a broken control is kept
-        except Exception as error:
-            denials.append(_broken(error))
-        return denials
 
     def reducible(self, side: Side, context: RiskContext) -> int:
         """Lots that an order on `side` may have at most and still only reduce the position.
@@ -120,26 +107,21 @@ class RiskGate:
             return max(0, -context.position - context.own.buy_lots)
         return max(0, context.position - context.own.sell_lots)
 
-    def on_position(self, position: int, now_ns: int) -> bool:
-        """After a fill: hold REDUCING at 100 % of the position limit, until below 80 % (R7).
-
-        True when the trading state became more restrictive.
-        """
+    def on_position(self, position: int, now_ns: int) -> None:
+        """After a fill: hold REDUCING at 100 % of the position limit, until below 80 % (R7)."""
         size, limit = abs(position), self.limits.max_position
         if size >= limit:
             if not self._state.has_hold(_POSITION_HOLD):
                 text = self._instrument.size_text
-                reason = f"the position is {text(position)} {self._instrument.base}, the limit {text(limit)}"
-                return self._state.hold(
+                self._state.hold(
                     _POSITION_HOLD,
                     TradingState.REDUCING,
-                    reason,
+                    f"the position is {text(position)} {self._instrument.base}, the limit {text(limit)}",
                     "the position is below 80 % of the limit",
                     now_ns,
                 )
         elif 10 * size < 8 * limit:
             self._state.release(_POSITION_HOLD)
-        return False
 
     def state(self) -> Hashable:
         """Everything that future decisions depend on, for the Trader's digest."""
@@ -151,110 +133,110 @@ class RiskGate:
 
     # -- the controls, in order ------------------------------------------------------------------
 
-    def _failures(self, order: SubmitOrder, context: RiskContext) -> Iterator[Denial]:
-        """The controls as one walk: this runs for every order that leaves, and calls cost more than it.
+    def _failure(self, order: SubmitOrder, context: RiskContext) -> Denial | None:
+        """The first control that fails, if one does.
 
-        The words of a denial are made only when there is one.
+        All are one walk: it runs for every order that leaves, and calls would cost more than it. The
+        words of a denial are made only when there is one.
         """
         limits, own, side = self.limits, context.own, order.side
         is_buy = side is BUY
         if self._state.effective is not _ACTIVE:
-            yield from self._restricted(order, context)
+            denial = self._restricted(order, context)
+            if denial is not None:
+                return denial
         if not context.is_book_live:
-            yield Denial("STALE", "the book is not live: nothing is sent on old prices")
+            return Denial("STALE", "the book is not live: nothing is sent on old prices")
 
         # R5. Only limit orders leave: a market order has no price that the collar could hold.
         invalid = self._invalid(order)
         price, size = order.price, order.size
         if invalid or price is None:
-            yield Denial("INVALID", invalid)
-            return
+            return Denial("INVALID", invalid)
         if size > limits.max_order_size:  # R1
-            yield self._too_large(order)
+            return self._too_large(order)
         if (notional := self._atoms_per_tick_lot * price * size) > limits.max_order_notional:  # R2
-            yield self._too_dear(notional)
+            return self._too_dear(notional)
 
         mid, bid, ask = context.mid, context.best_bid, context.best_ask
         if mid is None or mid <= 0:  # R3
-            yield Denial("COLLAR", "there is no reference price to measure from")
-        elif abs(2 * price - mid) * limits.collar.denominator > mid * limits.collar.numerator:
-            yield Denial("COLLAR", self._away(price, mid, "collar", limits.collar))
+            return Denial("COLLAR", "there is no reference price to measure from")
+        if abs(2 * price - mid) * limits.collar.denominator > mid * limits.collar.numerator:
+            return Denial("COLLAR", self._away(price, mid, "collar", limits.collar))
         if order.purpose == "quote":  # R4
             if not order.post_only:
-                yield Denial("BAND", "a quote must be post-only")
-            elif bid is None or ask is None or mid is None:
-                yield Denial("BAND", "a side of the book is empty")
-            elif bid >= ask:
-                yield Denial("BAND", "the book is crossed")
-            elif price >= ask if is_buy else price <= bid:
-                yield Denial("BAND", f"{self._at(price)} would cross {self._at(ask if is_buy else bid)}")
-            elif abs(2 * price - mid) * limits.band.denominator > mid * limits.band.numerator:
-                yield Denial("BAND", self._away(price, mid, "band", limits.band))
+                return Denial("BAND", "a quote must be post-only")
+            if bid is None or ask is None:
+                return Denial("BAND", "a side of the book is empty")
+            if bid >= ask:
+                return Denial("BAND", "the book is crossed")
+            if price >= ask if is_buy else price <= bid:
+                return Denial("BAND", f"{self._at(price)} would cross {self._at(ask if is_buy else bid)}")
+            if abs(2 * price - mid) * limits.band.denominator > mid * limits.band.numerator:
+                return Denial("BAND", self._away(price, mid, "band", limits.band))
 
         last = self._last_in_slot.get(order.slot)  # R20
         if last is not None:
             if last.client_id == order.client_id:
-                yield Denial("DUPLICATE", f"client id {order.client_id} was used before")
-            elif (
+                return Denial("DUPLICATE", f"client id {order.client_id} was used before")
+            if (
                 last.price == price
                 and last.size == size
                 and last.side is side
                 and context.now_ns - last.created_ns < DUPLICATE_WINDOW_NS
             ):
-                yield Denial("DUPLICATE", f"the same order was sent to {order.slot} less than 100 ms ago")
+                return Denial("DUPLICATE", f"the same order was sent to {order.slot} less than 100 ms ago")
         meets = own.best_ask if is_buy else own.best_bid  # R22
         if meets is not None and (price >= meets if is_buy else price <= meets):
-            yield Denial("SELF_TRADE", f"{self._at(price)} would meet our own order at {self._at(meets)}")
+            return Denial("SELF_TRADE", f"{self._at(price)} would meet our own order at {self._at(meets)}")
         if (other := own.by_slot.get(order.slot)) is not None:  # R21: unproven, so still in the way
-            yield Denial(
+            return Denial(
                 "UNCERTAIN", f"slot {order.slot} is taken by {other.client_id} ({other.state.value})"
             )
         if (  # R6
             (own.buy_count if is_buy else own.sell_count) >= limits.max_open_orders_per_side
             or own.buy_count + own.sell_count >= limits.max_open_orders
         ):
-            yield self._too_many(context)
+            return self._too_many(context)
 
         # R7: every live order of this side filled, and none of the other.
         worst = size + (own.buy_lots + context.position if is_buy else own.sell_lots - context.position)
         if order.reduce_only and size > self.reducible(side, context):
-            yield Denial("POSITION", "a reduce-only order could turn the position around")
-        elif worst > limits.max_position:
-            yield self._too_much(worst)
+            return Denial("POSITION", "a reduce-only order could turn the position around")
+        if worst > limits.max_position:
+            return self._too_much(worst)
 
-        if mid is None:  # R8
-            yield Denial("EXPOSURE", "there is no reference price to value the position at")
-            return
-        gross = self._atoms_per_tick_lot * mid * worst // 2
+        gross = self._atoms_per_tick_lot * mid * worst // 2  # R8
         if gross > limits.max_gross_notional:
-            yield self._too_exposed(gross)
+            return self._too_exposed(gross)
         if not is_buy:
             if context.base_balance is None:
-                yield Denial("EXPOSURE", "the balances are not known")
-            elif own.sell_lots + size > context.base_balance:
-                yield self._too_little_base(context.base_balance)
+                return Denial("EXPOSURE", "the balances are not known")
+            if own.sell_lots + size > context.base_balance:
+                return self._too_little_base(context.base_balance)
         elif size > self.reducible(side, context):
             if context.quote_balance is None or context.equity is None:
-                yield Denial("EXPOSURE", "the balances are not known")
-                return
+                return Denial("EXPOSURE", "the balances are not known")
             held = self._atoms_per_tick_lot * (own.buy_tick_lots + price * size)
             free, least = context.quote_balance - held, limits.min_free_balance
             if free < 0 or free * least.denominator < context.equity * least.numerator:
-                yield self._too_little_free(free, context.equity)
+                return self._too_little_free(free, context.equity)
+        return None
 
-    def _restricted(self, order: SubmitOrder, context: RiskContext) -> Iterator[Denial]:
+    def _restricted(self, order: SubmitOrder, context: RiskContext) -> Denial | None:
         state = self._state.effective
         is_exempt = order.purpose == FLATTEN and self._state.is_flattening
         if state >= TradingState.HALTED and not is_exempt:
-            yield Denial(state.name, f"trading is {state.name}: no order leaves")
-        elif state is TradingState.PAUSED and order.purpose == "quote":
-            yield Denial(state.name, "quoting is paused")
-        elif order.size > (room := self.reducible(order.side, context)):
-            yield Denial(
+            return Denial(state.name, f"trading is {state.name}: no order leaves")
+        if state is TradingState.PAUSED and order.purpose == "quote":
+            return Denial(state.name, "quoting is paused")
+        if order.size > (room := self.reducible(order.side, context)):
+            return Denial(
                 state.name,
                 f"only orders that reduce the position are sent now: at most {self._lots(room)} "
                 f"on the {order.side.word} side",
             )
+        return None
 
     def _invalid(self, order: SubmitOrder) -> str:
         """Why this is no order that the instrument takes; empty when it is one (R5)."""
@@ -321,10 +303,6 @@ class RiskGate:
     def _away(self, price: int, mid: int, what: str, limit: Ratio) -> str:
         against = self._instrument.half_ticks_text(mid)
         return f"{self._at(price)} against a mid of {against}, outside the {what} of {_percent(limit)}"
-
-
-def _broken(error: Exception) -> Denial:
-    return Denial("CONTROL_FAILED", f"a control could not judge the order: {error!r}")
 
 
 def _percent(ratio: Ratio) -> str:

@@ -55,47 +55,36 @@ class RiskState:
         self.is_flattening = False
         """True while a flatten asked for by a person is under way: the one exemption in HALTED and KILLED."""
 
-    def latch(self, state: TradingState, code: str, reason: str, now_ns: int) -> bool:
-        """Move the latch to the right; one that is as far already stays as it is.
-
-        True when the effective state became more restrictive: cancel then what it forbids.
-        """
+    def latch(self, state: TradingState, code: str, reason: str, now_ns: int) -> None:
+        """Move the latch to the right; one that is as far already stays as it is."""
         if self._latch is None or state > self._latch.state:
             self._latch = Restriction(code, state, now_ns, reason, "a person resets it")
-        return self._settle()
+            self._settle()
 
-    def hold(self, code: str, state: TradingState, reason: str, release: str, now_ns: int) -> bool:
-        """Begin a hold, or change the one of that code, which keeps its time of beginning.
-
-        True when the effective state became more restrictive: cancel then what it forbids.
-        """
+    def hold(self, code: str, state: TradingState, reason: str, release: str, now_ns: int) -> None:
+        """Begin a hold, or change the one of that code, which keeps its time of beginning."""
         old = self._holds.get(code)
         since_ns = now_ns if old is None else old.since_ns
         self._holds[code] = Restriction(code, state, since_ns, reason, release)
-        return self._settle()
-
-    def release(self, code: str) -> bool:
-        """End a hold, its condition being over; False when there is none of that code."""
-        if self._holds.pop(code, None) is None:
-            return False
         self._settle()
-        return True
+
+    def release(self, code: str) -> None:
+        """End the hold of that code, if there is one: its condition is over."""
+        if self._holds.pop(code, None) is not None:
+            self._settle()
 
     def has_hold(self, code: str) -> bool:
         """True while a hold of that code lasts."""
         return code in self._holds
 
-    def pause(self, reason: str, now_ns: int) -> bool:
-        """A person stops the quoting; True when the effective state became more restrictive."""
-        return self.hold(OPERATOR_HOLD, TradingState.PAUSED, reason, "a person resumes", now_ns)
+    def pause(self, reason: str, now_ns: int) -> None:
+        """A person stops the quoting."""
+        self.hold(OPERATOR_HOLD, TradingState.PAUSED, reason, "a person resumes", now_ns)
 
-    def flatten(self, reason: str, now_ns: int) -> bool:
-        """A person wants the position closed: quoting stays paused until a person resumes.
-
-        True when the effective state became more restrictive.
-        """
+    def flatten(self, reason: str, now_ns: int) -> None:
+        """A person wants the position closed: quoting stays paused until a person resumes."""
         self.is_flattening = True
-        return self.pause(reason, now_ns)
+        self.pause(reason, now_ns)
 
     def end_flatten(self) -> None:
         """The position is closed, or is not to be closed any more; the pause stays."""
@@ -140,7 +129,5 @@ class RiskState:
         restrictions = tuple((r.code, r.state.name, r.since_ns) for r in self.restrictions())
         return (*restrictions, "flattening") if self.is_flattening else restrictions
 
-    def _settle(self) -> bool:
-        before = self.effective
+    def _settle(self) -> None:
         self.effective = max((r.state for r in self.restrictions()), default=TradingState.ACTIVE)
-        return self.effective > before

@@ -49,10 +49,14 @@ class ConsoleService:
         self._venue = market.desks[0].venue.name
         self._grace_s = float(resolved.config.console.owner_grace_s)
         self._policy = resolved.config.console.on_owner_lost
+        self._build = version("pinnacle-tui")
         self._engine_id = secrets.token_hex(8)
         self._started_wall_ns = real.wall_ns()
         self._claim: Claim | None = None
         self._giving_up: asyncio.TimerHandle | None = None
+        self._is_owner_lost = False
+        self._told_of = ""
+        """Who steers an engine without its owner, as told last."""
         self._told_errors: dict[type[Exception], float] = {}
         self._views = ViewBuilder(
             market.desks,
@@ -105,7 +109,7 @@ class ConsoleService:
     def _identity(self, role: Role) -> EngineHello:
         return EngineHello(
             protocol=PROTOCOL,
-            build=version("pinnacle-tui"),
+            build=self._build,
             engine_id=self._engine_id,
             session="" if self._claim is None else self._claim.name,
             pid=os.getpid(),
@@ -140,17 +144,24 @@ class ConsoleService:
 
     def _change_policy(self, policy: str) -> None:
         self._policy = policy
+        if self._is_owner_lost and self._giving_up is None:
+            self._wait_for_owner()
 
     def _owner_lost(self) -> None:
+        self._is_owner_lost = True
+        self._wait_for_owner()
         what = "cancels all orders and ends" if self._policy == CANCEL_ALL_AND_EXIT else "goes on without one"
         self._tell(
             Severity.WARNING,
             "OWNER",
             f"the console that owns this engine is gone; in {self._grace_s:g} s the engine {what}",
         )
+
+    def _wait_for_owner(self) -> None:
         self._giving_up = asyncio.get_running_loop().call_later(self._grace_s, self._follow_policy)
 
     def _owner_back(self) -> None:
+        self._is_owner_lost = False
         if self._giving_up is not None:
             self._giving_up.cancel()
             self._giving_up = None
@@ -158,8 +169,19 @@ class ConsoleService:
 
     def _follow_policy(self) -> None:
         self._giving_up = None
-        if self._policy == CANCEL_ALL_AND_EXIT:
-            self._engine.interrupt("the console that owned this engine is gone", EXIT_DONE)
+        if self._policy != CANCEL_ALL_AND_EXIT:
+            return
+        if steers := self._server.stand_in:
+            # Somebody has come to its rescue: the engine ends when that one leaves, too.
+            if steers != self._told_of:
+                self._told_of = steers
+                text = (
+                    f"{steers} steers in the owner's place; when it leaves, the engine cancels all and ends"
+                )
+                self._tell(Severity.WARNING, "OWNER", text)
+            self._wait_for_owner()
+        else:
+            self._engine.end("the console that owned this engine is gone", EXIT_DONE)
 
     def _tell(self, severity: Severity, code: str, text: str) -> None:
         """Tell the consoles and the engine's own output."""

@@ -20,7 +20,6 @@ class Desk:
 
     __slots__ = (
         "commands",
-        "fills",
         "latency",
         "market_events",
         "order_events",

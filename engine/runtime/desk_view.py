@@ -21,7 +21,7 @@ from engine.link.view import (
 from engine.runtime.desk import Desk
 from engine.runtime.gauges import gauges_of
 from engine.runtime.watcher import HORIZONS_NS
-from engine.strategy.protocol import Decision
+from engine.strategy.protocol import Quote as Wanted
 from engine.telemetry.markouts import MarkoutSums
 
 DEPTH: Final = 200
@@ -42,7 +42,7 @@ class DeskViewer:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._order_terms: dict[str, Terms] = {}
-        self._decision: Decision | None = None
+        self._wanted: Sequence[Wanted] = ()
         self._size_terms: dict[str, Terms] = {}
         self._stages: tuple[Stage, ...] = ()
         self._bins: tuple[Bin, ...] = ()
@@ -123,8 +123,8 @@ class DeskViewer:
 
     def _quotes(self) -> tuple[Quote, ...]:
         trader = self._desk.trader
-        self._explain_sizes(trader.decision)
-        wanted = {quote.slot: quote for quote in trader.decision.quotes}
+        self._explain_sizes(trader.wanted)
+        wanted = {quote.slot: quote for quote in trader.wanted}
         working = {
             slot: order
             for slot, order in trader.orders.own.by_slot.items()
@@ -160,14 +160,14 @@ class DeskViewer:
         quotes.sort(key=lambda quote: (-quote.side, len(quote.slot), quote.slot))
         return tuple(quotes)
 
-    def _explain_sizes(self, decision: Decision) -> None:
+    def _explain_sizes(self, wanted: Sequence[Wanted]) -> None:
         """The terms of the wanted sizes, once per decision; quotes of one side share theirs."""
-        if decision is self._decision:
+        if wanted is self._wanted:
             return
-        self._decision = decision
+        self._wanted = wanted
         self._size_terms = {}
         shared: dict[object, Terms] = {}
-        for quote in decision.quotes:
+        for quote in wanted:
             explain = quote.explain_size
             if explain not in shared:
                 shared[explain] = explain()

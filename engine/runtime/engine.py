@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 from typing import NamedTuple, Protocol
 
 from engine.core.clock import Clock, ManualClock
@@ -19,6 +21,7 @@ from engine.core.events import (
     FeedState,
     OperatorAction,
     OperatorCommand,
+    OrderFilled,
     SettingsChange,
     Severity,
 )
@@ -33,7 +36,7 @@ from engine.telemetry.histogram import Histogram
 PROOF_WITHIN_NS = 5_000_000_000
 """Engine time that a shutdown waits for the venue's evidence."""
 HURRIED_PROOF_WITHIN_NS = 1_000_000_000
-"""The same after a second interrupt; a third ends the waiting at once."""
+"""The same after a second interrupt by a person; a third ends the waiting at once."""
 EXIT_DONE = 0
 EXIT_ERROR = 1
 EXIT_WITHOUT_PROOF = 75
@@ -43,13 +46,23 @@ class WakeUp(NamedTuple):
     """One wake-up of a desk, for whoever watches."""
 
     events: Sequence[AnyEvent]
-    """What the Trader was shown, in order."""
+    """What the Trader was shown, in order, whether or not it failed over it; at least one."""
     commands: Sequence[AnyCommand]
     """What was sent."""
-    positions: Mapping[str, int]
-    """By fill id, the position in lots after each fill that was booked; a repeated fill is not in it."""
+    fills: Sequence[tuple[OrderFilled, int]] = ()
+    """Those of the events that are fills and were booked, each with the position after it in lots."""
     ended: Sequence[OwnOrder] = ()
     """The orders that cannot trade any more from this wake-up on, each once, in the order they ended."""
+
+    def timeline(self) -> Iterable[tuple[AnyEvent, int | None]]:
+        """The events in order, each booked fill with the position after it; a repeated fill has none."""
+        return self._paired() if self.fills else zip(self.events, repeat(None))
+
+    def _paired(self) -> Iterator[tuple[AnyEvent, int | None]]:
+        fills = deque(self.fills)
+        for event in self.events:
+            is_booked = bool(fills) and fills[0][0] is event
+            yield event, fills.popleft()[1] if is_booked else None
 
 
 class Observer(Protocol):
@@ -70,11 +83,32 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended: the reason in words, the exit code, and the orders that may still be open."""
+    """How a run ended: the reason in words, the exit code, and the orders that may still be open.
+
+    Without orders there is a proof only where `is_proven` says so: a venue's list may not have been had.
+    """
 
     reason: str
     exit_code: int
     open_orders: tuple[str, ...] = ()
+
+    @property
+    def is_proven(self) -> bool:
+        """True when the venues have proven that no order is open."""
+        return self.exit_code != EXIT_WITHOUT_PROOF
+
+
+class ListingError(PinnacleError):
+    """A venue does not say which orders it holds, so none of them is proven gone.
+
+    `known` is by product what is known all the same: our own record, and the lists that could be had.
+    """
+
+    exit_code = EXIT_WITHOUT_PROOF
+
+    def __init__(self, message: str, known: Mapping[str, tuple[str, ...]]) -> None:
+        super().__init__(message)
+        self.known = known
 
 
 class Engine:
@@ -116,21 +150,33 @@ class Engine:
         self._supervisor = Supervisor(self._report)
         self.before_step: Callable[[], Awaitable[None]] | None = None
         """Awaited before every step while trading, never while closing: somebody may have to keep up. It
-        must return when the engine is interrupted."""
+        must return when `end_asked` is set."""
         self.lateness = Histogram()
         """How late each wake-up came against the moment it was due, in real ns; empty at full speed."""
-        self._interrupts: list[tuple[str, int]] = []
+        self.end_asked = asyncio.Event()
+        """Set once somebody, or something beside the market, has asked for the end."""
+        self._ending: tuple[str, int] | None = None
+        """The reason and the exit code of the end that is under way."""
+        self._interrupts = 0
         self._disturbed = asyncio.Event()
         """Set when what the loop waits for may not be what is due next."""
-        self._is_closing = False
         self._pacer: Pacer | None = None
         self._awaited_ns = clock.monotonic_ns()
         """The moment of engine time that the loop waits for; nothing happens by itself before it."""
 
     def interrupt(self, reason: str, exit_code: int) -> None:
-        """Ask for an orderly end; further calls shorten the waiting for proof, never the list."""
-        self._interrupts.append((reason, exit_code))
+        """A person wants an orderly end; further calls shorten the waiting for proof, never the list."""
+        self._interrupts += 1
+        self.end_asked.set()
         self._disturbed.set()
+        self.end(reason, exit_code)
+
+    def end(self, reason: str, exit_code: int) -> None:
+        """Ask for an orderly end that no person asks for; nothing happens when one is under way."""
+        if self._ending is None:
+            self._ending = reason, exit_code
+            self.end_asked.set()
+            self._disturbed.set()
 
     def tell(self, product: str | None, action: OperatorAction, reason: str) -> dict[str, Answer]:
         """Hand a person's command to the Trader of a product, or to all of them (None), at once.
@@ -165,9 +211,28 @@ class Engine:
     def possibly_open(self) -> dict[str, tuple[str, ...]]:
         """By product, the client ids of orders that the venue lists or that we have no proof of an end for.
 
-        Empty tuples are the proof that nothing is open.
+        Empty tuples are the proof that nothing is open. Raises `ListingError`, which has what is known,
+        when a venue's list cannot be had.
         """
-        return {product: tuple(self._possibly_open(desk)) for product, desk in self.desks.items()}
+        known, failures = {}, []
+        for product, desk in self.desks.items():
+            ids = {order.client_id for order in desk.trader.orders.open_orders()}
+            try:
+                ids.update(desk.venue.open_orders())
+            except Exception as error:
+                failures.append(
+                    f"{desk.venue.name}'s list of orders in {product} cannot be had "
+                    f"({type(error).__name__}: {error})"
+                )
+            known[product] = tuple(sorted(ids))
+        if failures:
+            raise ListingError("; ".join(failures), known)
+        return known
+
+    def unproven(self, reason: str) -> Outcome:
+        """The outcome of a run that was stopped before it could prove its end."""
+        open_orders, _ = self._left()
+        return Outcome(reason, EXIT_WITHOUT_PROOF, open_orders)
 
     def _present(self) -> tuple[int, int]:
         """The present engine and wall time: the clock is moved on, never beyond what is awaited."""
@@ -183,15 +248,14 @@ class Engine:
             commands = self._supervisor.run(self._execution.name, lambda: self._execution.step(desk))
             answer = desk.trader.answer
         except StageFailure as failure:
-            if not self._is_closing:
-                self.interrupt(str(failure), failure.exit_code)
+            self.end(str(failure), failure.exit_code)
             answer = Answer(False, str(failure))
         self._disturbed.set()
         self._show(desk, [asked], commands)
         return answer
 
     async def run(self) -> Outcome:
-        """Run until the duration has passed, the recording has ended, or somebody interrupts.
+        """Run until the duration has passed, the recording has ended, or the end is asked for.
 
         All orders are cancelled at the end, whatever the reason, and the venue's listing proves it.
         """
@@ -203,15 +267,17 @@ class Engine:
         except Exception as error:  # whatever broke, the orders must go
             reason, code = f"the engine failed: {type(error).__name__}: {error}", EXIT_ERROR
             self._report("ENGINE_FAILED", reason)
-        open_orders = await self._close(pacer, reason)
-        if open_orders:
-            return Outcome(f"{reason}; no proof that every order is gone", EXIT_WITHOUT_PROOF, open_orders)
+        self._ending = reason, code
+        open_orders, doubt = await self._close(pacer, reason)
+        if open_orders or doubt:
+            told = f"{reason}; no proof that every order is gone" + (f": {doubt}" if doubt else "")
+            return Outcome(told, EXIT_WITHOUT_PROOF, open_orders)
         return Outcome(reason, code)
 
     async def _trade(self, pacer: Pacer) -> tuple[str, int]:
         for desk in self.desks.values():
             desk.trader.strategy.start()
-        while not self._interrupts:
+        while self._ending is None:
             self._disturbed.clear()
             due = self._next_due_ns()
             if due is None:
@@ -222,9 +288,9 @@ class Engine:
             if self.before_step is not None:
                 await self.before_step()
             is_done = await self._run_until(due, pacer)
-            if is_last and is_done and not self._interrupts:
+            if is_last and is_done and self._ending is None:
                 return "the duration has passed", EXIT_DONE
-        return self._interrupts[0]
+        return self._ending
 
     def _next_due_ns(self) -> int | None:
         """When the desks have something to do next; None when nothing can happen any more."""
@@ -260,7 +326,7 @@ class Engine:
 
     def _look(self, now_ns: int) -> None:
         if self._monitoring.claim(now_ns):
-            self._supervisor.watch(self._monitoring.name, partial(self._monitoring.step, now_ns))
+            self._supervisor.watch(self._monitoring.name, now_ns, partial(self._monitoring.step, now_ns))
 
     def _step(self, now_ns: int) -> None:
         """One wake-up of the desks."""
@@ -273,8 +339,15 @@ class Engine:
             self._work(desk, started)
 
     def _work(self, desk: Desk, started_ns: int) -> None:
-        events = self._supervisor.run(self._strategy.name, lambda: self._strategy.step(desk))
-        commands = self._supervisor.run(self._execution.name, lambda: self._execution.step(desk))
+        events: list[AnyEvent] = []
+        try:
+            self._supervisor.run(self._strategy.name, lambda: self._strategy.step(desk, events))
+            commands = self._supervisor.run(self._execution.name, lambda: self._execution.step(desk))
+        except StageFailure:
+            # What the Trader was shown has happened all the same: its fills are money.
+            if events:
+                self._show(desk, events, ())
+            raise
         if desk.trader.book.is_crossed() and desk.trader.feed_state is FeedState.LIVE:
             self._market_data.distrust(desk, "the book is crossed or locked")
         if commands:
@@ -283,26 +356,24 @@ class Engine:
 
     def _show(self, desk: Desk, events: Sequence[AnyEvent], commands: Sequence[AnyCommand]) -> None:
         """Whoever watches must not be able to stop the trading."""
-        alerts = desk.trader.drain_alerts()
-        fills = desk.trader.drain_fills()
-        positions = {fill.fill_id: position for fill, position in fills}
-        wake = WakeUp(events, commands, positions, desk.trader.orders.drain_ended())
-        self._supervisor.watch("observer", partial(self._observer.on_wake_up, desk, wake))
+        trader, now = desk.trader, self.clock.monotonic_ns()
+        alerts = trader.drain_alerts()
+        wake = WakeUp(events, commands, trader.drain_fills(), trader.orders.drain_ended())
+        self._supervisor.watch("observer", now, partial(self._observer.on_wake_up, desk, wake))
         if alerts:
-            self._supervisor.watch(ALERTS, partial(self._observer.on_alerts, desk, alerts))
+            self._supervisor.watch(ALERTS, now, partial(self._observer.on_alerts, desk, alerts))
 
-    async def _close(self, pacer: Pacer, reason: str) -> tuple[str, ...]:
-        """Cancel everything and wait for the venue's proof; the ids it could not give."""
-        self._is_closing = True
+    async def _close(self, pacer: Pacer, reason: str) -> tuple[tuple[str, ...], str]:
+        """Cancel everything and wait for the venues' proof; what is left then, see `_left`."""
         for desk in self.desks.values():
             self._cancel_all(desk, reason)
         deadline = self.clock.monotonic_ns() + PROOF_WITHIN_NS
         is_hurried = False
-        while any(self._possibly_open(desk) for desk in self.desks.values()):
-            if len(self._interrupts) > 1 and not is_hurried:
+        while any(self._left()):
+            if self._interrupts > 1 and not is_hurried:
                 is_hurried = True
                 deadline = min(deadline, self.clock.monotonic_ns() + HURRIED_PROOF_WITHIN_NS)
-            if len(self._interrupts) > 2:
+            if self._interrupts > 2:
                 break
             self._disturbed.clear()
             try:
@@ -322,11 +393,20 @@ class Engine:
                     break
                 for desk in self.desks.values():
                     self._cancel_listed(desk, reason)
-        return tuple(order_id for desk in self.desks.values() for order_id in self._possibly_open(desk))
+        return self._left()
+
+    def _left(self) -> tuple[tuple[str, ...], str]:
+        """The orders that may be open, and why they may not be all; both are empty where that is proven."""
+        try:
+            known, doubt = self.possibly_open(), ""
+        except ListingError as error:
+            known, doubt = dict(error.known), str(error)
+        return tuple(order_id for orders in known.values() for order_id in orders), doubt
 
     def _cancel_all(self, desk: Desk, reason: str) -> None:
         now, wall = self.clock.monotonic_ns(), self.clock.wall_ns()
         order = OperatorCommand(desk.product, now, wall, OperatorAction.SHUTDOWN, reason)
+        commands: Sequence[AnyCommand] = ()
         try:
             self._strategy.tell(desk, order)
             commands = self._execution.step(desk)
@@ -335,7 +415,6 @@ class Engine:
                 "SHUTDOWN", f"the Trader could not cancel its orders ({error}); the listed ones are cancelled"
             )
             self._cancel_listed(desk, reason)
-            return
         self._show(desk, [order], commands)
 
     def _cancel_listed(self, desk: Desk, reason: str) -> None:
@@ -347,14 +426,8 @@ class Engine:
         except Exception as error:
             self._report("CANCEL_FAILED", f"{desk.venue.name} takes no cancels: {error}")
 
-    @staticmethod
-    def _possibly_open(desk: Desk) -> list[str]:
-        """Orders that the venue lists, or that we know of without proof of their end."""
-        ours = [order.client_id for order in desk.trader.orders.open_orders()]
-        return sorted({*ours, *desk.venue.open_orders()})
-
     def _report(self, code: str, text: str) -> None:
         now, wall = self.clock.monotonic_ns(), self.clock.wall_ns()
         for desk in self.desks.values():
             alert = Alert(desk.product, now, wall, Severity.CRITICAL, code, text)
-            self._supervisor.watch(ALERTS, partial(self._observer.on_alerts, desk, [alert]))
+            self._supervisor.watch(ALERTS, now, partial(self._observer.on_alerts, desk, [alert]))

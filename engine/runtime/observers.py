@@ -14,8 +14,8 @@ from engine.runtime.supervisor import ALERTS, Supervisor
 class Observers:
     """Shows what happens to each desk's own watcher, then to every observer in turn. See `Observer`.
 
-    Each is supervised on its own: one that fails is told of, called again a few times, then left out, and
-    the others see everything all the same.
+    Each is supervised on its own: one that keeps failing is told of and left out for a while, and the
+    others see everything all the same.
     """
 
     __slots__ = ("_last", "_observers", "_watchers")
@@ -34,22 +34,22 @@ class Observers:
 
     def on_wake_up(self, desk: Desk, wake: WakeUp) -> None:
         """See `Observer`."""
-        if wake.events:
-            self._last = desk, wake.events[-1].recv_ns, wake.events[-1].wall_ns
-        self._watchers.watch("desk watcher", partial(desk.watcher.on_wake_up, wake.events, wake.positions))
-        self._each("observer", lambda observer: observer.on_wake_up(desk, wake))
+        now = wake.events[-1].recv_ns
+        self._last = desk, now, wake.events[-1].wall_ns
+        self._watchers.watch("desk watcher", now, lambda: desk.watcher.on_wake_up(wake.timeline()))
+        self._each("observer", now, lambda observer: observer.on_wake_up(desk, wake))
 
     def on_alerts(self, desk: Desk, alerts: Sequence[Alert]) -> None:
         """See `Observer`."""
-        self._each(ALERTS, lambda observer: observer.on_alerts(desk, alerts))
+        self._each(ALERTS, alerts[-1].recv_ns, lambda observer: observer.on_alerts(desk, alerts))
 
     def on_status(self, now_ns: int) -> None:
         """See `Observer`."""
-        self._each("monitoring", lambda observer: observer.on_status(now_ns))
+        self._each("monitoring", now_ns, lambda observer: observer.on_status(now_ns))
 
-    def _each(self, stage: str, show: Callable[[Observer], None]) -> None:
+    def _each(self, stage: str, now_ns: int, show: Callable[[Observer], None]) -> None:
         for observer, supervisor in self._observers:
-            supervisor.watch(stage, partial(show, observer))
+            supervisor.watch(stage, now_ns, partial(show, observer))
 
     def _report(self, code: str, text: str) -> None:
         if self._last is not None:

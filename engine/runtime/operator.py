@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -30,6 +30,7 @@ _PROVEN_BY_CANCELS: Final = frozenset(
 )
 _LOOK_AGAIN_NS: Final = 500_000_000
 """The kill switch asks the venue twice, so far apart in engine time: a list may lag."""
+_SAME_EVERY_NS: Final = 60_000_000_000
 _MOST_UNPROVEN: Final = 100
 _ENDED: Final = "the engine has ended; no order is open"
 
@@ -74,6 +75,8 @@ class Operator:
         self._engine = engine
         self._log = log
         self._unproven: list[_Unproven] = []
+        self._unlisted_ns: int | None = None
+        """When it was told last that a venue's list cannot be had."""
 
     # -- commands --------------------------------------------------------------------------------
 
@@ -85,31 +88,30 @@ class Operator:
         elif name is CommandName.SHUTDOWN:
             self._note(name, who, "")
             text = "all orders are being cancelled, then the engine ends"
-            self._follow(command.id, name, text, self._open_orders())
+            self._follow(command.id, name, text, self._our_orders())
             self._engine.interrupt(f"stopped by {who}", EXIT_DONE)
         elif name in _ACTIONS:
-            self._tell(name, who, command)
+            self._act(name, who, command.id)
         else:
             self.answer(command.id, Verdict.REJECTED, f"nothing was done: {name} asks the engine for nothing")
 
     def kill(self, who: str) -> None:
         """The kill switch by another way than the link; its proof is told to everybody."""
-        answers = self._engine.tell(None, OperatorAction.KILL, f"kill, {who}")
-        text = _joined({product: answer.text for product, answer in answers.items()})
-        self._note(CommandName.KILL, who, text)
-        self._follow("", CommandName.KILL, text, set())
+        self._act(CommandName.KILL, who, "")
 
-    def _tell(self, name: CommandName, who: str, command: Command) -> None:
-        open_before = self._open_orders()
+    def _act(self, name: CommandName, who: str, command_id: str) -> None:
+        # The venue is asked nothing before: one that does not answer must not keep a kill from the Traders.
+        open_before = self._our_orders()
         answers = self._engine.tell(None, _ACTIONS[name], f"{name.replace('_', ' ')}, {who}")
         text = _joined({product: answer.text for product, answer in answers.items()})
         self._note(name, who, text)
-        if not any(answer.is_taken for answer in answers.values()):
-            self.answer(command.id, Verdict.REJECTED, text)
-        elif name not in _PROVEN_BY_CANCELS:
-            self.answer(command.id, Verdict.DONE, text)
+        is_taken = any(answer.is_taken for answer in answers.values())
+        if not is_taken and name is not CommandName.KILL:
+            self.answer(command_id, Verdict.REJECTED, text)
+        elif name in _PROVEN_BY_CANCELS:
+            self._follow(command_id, name, text, open_before)
         else:
-            self._follow(command.id, name, text, open_before)
+            self.answer(command_id, Verdict.DONE, text)
 
     def _follow(self, command_id: str, name: CommandName, text: str, open_before: set[str]) -> None:
         """Answer that it is under way, and see to it that its proof is told."""
@@ -118,17 +120,16 @@ class Operator:
         del self._unproven[:-_MOST_UNPROVEN]  # whose deadlines have passed long ago
 
     def _set(self, who: str, command: Command) -> None:
-        key, value = command.arguments.get("key", ""), command.arguments.get("value", "")
         try:
             instruments = [desk.trader.instrument for desk in self._engine.desks.values()]
-            change = check_change(self.config, instruments, f"{key}={value}")
+            change = check_change(self.config, instruments, _assignment(command.arguments))
         except UsageError as error:
             self.answer(command.id, Verdict.REJECTED, str(error))
             return
         if change.old == change.new:
-            self.answer(command.id, Verdict.DONE, f"{key} is {change.new} already")
+            self.answer(command.id, Verdict.DONE, f"{change.key} is {change.new} already")
             return
-        if key.startswith("console."):
+        if change.key.startswith("console."):
             self.on_owner_policy(change.new)
         else:
             answers = self._engine.change_settings(change.changes)
@@ -139,9 +140,9 @@ class Operator:
         self.config = change.config
         clock = self._engine.clock
         self._log.publish(
-            SettingChanged, clock.wall_ns(), clock.monotonic_ns(), "", key, change.old, change.new, who
+            SettingChanged, clock.wall_ns(), clock.monotonic_ns(), "", change.key, change.old, change.new, who
         )
-        self.answer(command.id, Verdict.DONE, f"{key}: {change.old} → {change.new}")
+        self.answer(command.id, Verdict.DONE, f"{change.key}: {change.old} → {change.new}")
 
     def settings(self) -> dict[str, str]:
         """Every key with the value in force."""
@@ -165,8 +166,18 @@ class Operator:
         """See `Observer`: nothing of ours."""
 
     def look(self) -> None:
-        """Tell of every command whose effect is proven by now."""
-        waiting, still_open = [], self._open_orders()
+        """Tell of every command whose effect is proven by now.
+
+        A venue whose list cannot be had proves nothing and ends nothing: it is asked again.
+        """
+        try:
+            still_open = self._open_orders()
+        except Exception as error:
+            for unproven in self._unproven:
+                unproven.met_ns = None
+            self._tell_unlisted(error)
+            return
+        waiting = []
         for unproven in self._unproven:
             if self._was_given_up(unproven):
                 text = f"{unproven.text}; that has ended before the position was closed"
@@ -220,7 +231,20 @@ class Operator:
     def _is_flattening(self) -> bool:
         return any(desk.trader.risk.is_flattening for desk in self._engine.desks.values())
 
+    def _tell_unlisted(self, error: Exception) -> None:
+        now = self._engine.clock.monotonic_ns()
+        if self._unlisted_ns is None or now - self._unlisted_ns >= _SAME_EVERY_NS:
+            self._unlisted_ns = now
+            text = f"the venue's list of orders cannot be had ({error}): nothing is proven, it is asked again"
+            self.tell(Severity.ERROR, "UNPROVEN", text)
+
+    def _our_orders(self) -> set[str]:
+        """Orders that may still trade, by our own record."""
+        desks = self._engine.desks.values()
+        return {order.client_id for desk in desks for order in desk.trader.orders.open_orders()}
+
     def _open_orders(self) -> set[str]:
+        """The same, and what the venues list."""
         return {order for orders in self._engine.possibly_open().values() for order in orders}
 
 
@@ -230,6 +254,13 @@ _PROOFS: Final = {
     CommandName.FLATTEN: "no order is open",
     CommandName.KILL: "the venue was asked twice and lists no order of ours",
 }
+
+
+def _assignment(arguments: Mapping[str, str]) -> str:
+    """`key=value`. To unset is to give empty text, not to forget the value."""
+    if "value" not in arguments:
+        raise UsageError(f"{arguments.get('key', '')}: no value was given, nothing was changed")
+    return f"{arguments.get('key', '')}={arguments['value']}"
 
 
 def _joined(texts: dict[str, str]) -> str:

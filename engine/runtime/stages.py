@@ -96,8 +96,11 @@ class StrategyStage:
         self._clock = clock
         self._real = real
 
-    def step(self, desk: Desk) -> list[AnyEvent]:
-        """Apply what waits in the desk's queues and decide. Returns the events applied."""
+    def step(self, desk: Desk, shown: list[AnyEvent]) -> None:
+        """Apply what waits in the desk's queues and decide.
+
+        Every event goes into `shown` before the Trader sees it: they have happened, though it may fail.
+        """
         trader, commands, real = desk.trader, desk.commands, self._real
         market = desk.market_events.drain()
         orders = desk.order_events.drain()
@@ -107,17 +110,17 @@ class StrategyStage:
             events.sort(key=_arrival)
         started = real.monotonic_ns()
         for event in events:
+            shown.append(event)
             for command in trader.on_event(event):
                 commands.push(command)
         applied = real.monotonic_ns()
         timer = Timer(desk.product, self._clock.monotonic_ns(), self._clock.wall_ns())
+        shown.append(timer)
         for command in trader.on_event(timer):
             commands.push(command)
         if market:
             desk.latency.stage("book").record(applied - started)
             desk.latency.stage("decide").record(real.monotonic_ns() - applied)
-        events.append(timer)
-        return events
 
     def tell(self, desk: Desk, asked: OperatorCommand | SettingsChange) -> None:
         """Hand to the Trader at once what a person asks; its `answer` then says what became of it."""

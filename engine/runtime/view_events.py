@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Concatenate, Final, ParamSpec, Protocol
+from functools import partial
+from operator import itemgetter
+from typing import Concatenate, ParamSpec, Protocol
 
-from engine.core.events import (
-    Alert,
-    AnyEvent,
-    OrderCancelled,
-    OrderExpired,
-    OrderFilled,
-    OrderRejected,
-)
+from engine.core.events import Alert, OrderFilled
 from engine.core.order import OrderState
 from engine.core.own_orders import OwnOrder
 from engine.link.events import AnyEngineEvent, Filled, Notice, OrderEnded
@@ -21,8 +16,7 @@ from engine.runtime.engine import WakeUp
 
 P = ParamSpec("P")
 
-_ANSWERS: Final = (OrderFilled, OrderCancelled, OrderExpired, OrderRejected)
-"""What can end an order."""
+_time = itemgetter(0)
 
 
 class Publish(Protocol):
@@ -45,22 +39,22 @@ class EventTeller:
 
     def on_wake_up(self, desk: Desk, wake: WakeUp) -> None:
         """See `Observer`."""
-        if not (wake.positions or wake.ended):
+        if not (wake.fills or wake.ended):
             return
-        positions = dict(wake.positions)
-        ended = {order.client_id: order for order in wake.ended}
-        answers = [event for event in wake.events if isinstance(event, _ANSWERS)]
-        # Orders are seen as they stand after the wake-up: an end is told with the last word on its order.
-        last = {event.client_id: event for event in answers}
-        for event in answers:
-            if isinstance(event, OrderFilled):
-                position = positions.pop(event.fill_id, None)
-                if position is not None:
-                    self._tell_fill(event, position)
-            if last[event.client_id] is event and event.client_id in ended:
-                self._tell_end(ended.pop(event.client_id), event)
-        for order in ended.values():  # by a wake-up that failed half way and was not shown
-            self._tell_end(order, wake.events[-1])
+        news: list[tuple[int, Callable[[], None]]] = [
+            (fill.recv_ns, partial(self._tell_fill, fill, position)) for fill, position in wake.fills
+        ]
+        # Orders are seen as they stand after the wake-up: an end is told after even a late fill.
+        filled_ns = {fill.client_id: fill.recv_ns for fill, _ in wake.fills}
+        last = wake.events[-1]
+        for order in wake.ended:
+            assert order.ended_ns is not None
+            at_ns = max(order.ended_ns, filled_ns.get(order.client_id, 0))
+            at_wall_ns = at_ns + last.wall_ns - last.recv_ns
+            news.append((at_ns, partial(self._tell_end, order, desk.product, at_ns, at_wall_ns)))
+        news.sort(key=_time)  # stable: fills before ends
+        for _, tell in news:
+            tell()
 
     def on_alerts(self, desk: Desk, alerts: Sequence[Alert]) -> None:
         """See `Observer`."""
@@ -96,14 +90,14 @@ class EventTeller:
             "" if fill.evidence is None else fill.evidence.reason,
         )
 
-    def _tell_end(self, order: OwnOrder, event: AnyEvent) -> None:
+    def _tell_end(self, order: OwnOrder, product: str, at_ns: int, at_wall_ns: int) -> None:
         # Of a cancel we asked for, our reason says more than the venue's word that we asked.
         is_asked = order.state is OrderState.CANCELLED and order.cancel_reason
         self._publish(
             OrderEnded,
-            event.wall_ns,
-            event.recv_ns,
-            event.product,
+            at_wall_ns,
+            at_ns,
+            product,
             order.client_id,
             order.venue_order_id,
             order.slot,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from engine.core.events import AnyEvent, BookSnapshot, BookUpdate, FeedStatus, OrderFilled, TradePrint
@@ -60,22 +60,23 @@ class DeskWatcher:
         self._mid: int | None = None
         self._next_point_ns = 0
 
-    def on_wake_up(self, events: Sequence[AnyEvent], positions: Mapping[str, int]) -> None:
-        """What the Trader has been shown, in order; `positions` names the fills that were booked."""
-        fills = dict(positions) if positions else None
-        for event in events:
+    def on_wake_up(self, timeline: Iterable[tuple[AnyEvent, int | None]]) -> None:
+        """What happened in order, as `WakeUp.timeline` tells it."""
+        now: int | None = None
+        moved_ns: int | None = None
+        for event, position in timeline:
+            now = event.recv_ns
             if isinstance(event, _BOOK):
-                self.market_ns = event.recv_ns
-                if fills:
-                    self._note_mid(event.recv_ns)
+                self.market_ns = moved_ns = now
             elif isinstance(event, TradePrint):
-                self.market_ns = event.recv_ns
+                self.market_ns = now
                 self.trade_count += 1
                 self.tape.append(event)
-            elif fills and isinstance(event, OrderFilled) and fills.pop(event.fill_id, None) is not None:
+            elif isinstance(event, OrderFilled) and position is not None:
+                if moved_ns is not None:
+                    self._note_mid(moved_ns)
                 self._on_fill(event)
-        if events:
-            now = events[-1].recv_ns
+        if now is not None:
             self._note_mid(now)
             self.markouts.on_time(now)
             if now >= self._next_point_ns:

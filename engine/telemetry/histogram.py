@@ -84,10 +84,6 @@ class Histogram:
         self._counts = [mine + theirs for mine, theirs in zip(self._counts, other._counts, strict=True)]
         self.max = max(self.max, other.max)
 
-    def buckets(self) -> list[tuple[int, int]]:
-        """(highest value, count) of every bucket that is not empty, rising."""
-        return [(_highest_of(index), count) for index, count in enumerate(self._counts) if count]
-
     def bins(self, most: int = 80) -> list[tuple[int, int]]:
         """(upper end, count) of neighbouring bins of a quarter octave each, rising, for a picture.
 

@@ -13,8 +13,9 @@ from engine.core.clock import Clock
 from pinnacle_tui.screens.base import Dialog
 from pinnacle_tui.widgets.rows import left
 
-HELD_NS: Final = 300_000_000
-"""A key that comes within this time after a dialog, or after its own last stroke, is still being held."""
+HELD_NS: Final = 800_000_000
+"""A key that comes within this time after a question, or after its own last stroke, is still being held:
+keyboards wait up to 660 ms before a key repeats."""
 _KEY_CELLS: Final = 7
 
 
@@ -58,8 +59,8 @@ class Answer(Widget):
 class HeldKeys:
     """Tells keys that are pressed from those that were held down before a question came up.
 
-    A held key repeats many times within `HELD_NS`; each repeat starts the time anew, so that it never
-    counts before it was let go.
+    A held key repeats for the first time within `HELD_NS`, then much faster; each repeat starts the time
+    anew, so that it never counts before it was let go.
     """
 
     def __init__(self, clock: Clock) -> None:

@@ -101,11 +101,11 @@ class ConsoleScreen(Screen[None]):
         """Draw a scene in every panel that can be seen: what cannot be seen costs nothing."""
         solo = self.maximized
         for panel in self.panels():
-            if panel.is_on_screen and (solo is None or panel is solo or panel is self.status):
+            if panel.is_on_screen and panel is not self.status and (solo is None or panel is solo):
                 panel.show(scene)
 
     def draw_blank(self, scene: Scene) -> None:
-        """Draw what has never been drawn: a screen that is opened while the drawing is stopped."""
+        """Draw what has never been drawn: a screen that is opened under a dialog."""
         for panel in self.panels():
             if panel.scene is None and panel.is_on_screen:
                 panel.show(scene)
@@ -119,7 +119,7 @@ class ConsoleScreen(Screen[None]):
             drawn.use_palette(self.console.palette)
 
     def on_screen_resume(self) -> None:
-        """What was covered has missed frames."""
+        """What was covered has missed frames; what is new has places for its panels after a refresh."""
         self.call_after_refresh(self.console.draw_anew)
 
 

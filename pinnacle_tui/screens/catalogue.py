@@ -33,11 +33,20 @@ def screen_class(name: str) -> type[SideScreen]:
 def open_screen(app: ConsoleApp, name: str) -> None:
     """Open a screen over the main one, in place of another that is open; asked for again, go back."""
     made, top = screen_class(name), app.screen
-    if isinstance(top, Dialog):
-        return  # a question is open: it is answered first
     if isinstance(top, made):
         top.action_back()
-        return
-    if isinstance(top, SideScreen):
-        top.action_back()
-    app.push_screen(made(id=name))
+    elif not isinstance(top, Dialog):  # a question that is open is answered first
+        _put_on(app, made(id=name))
+
+
+def explain_slot(app: ConsoleApp, slot: str) -> None:
+    """Open the explanation of what the strategy does in a slot."""
+    from pinnacle_tui.screens.explain import ExplainScreen
+
+    _put_on(app, ExplainScreen(slot, id="explain"))
+
+
+def _put_on(app: ConsoleApp, screen: SideScreen) -> None:
+    if isinstance(app.screen, SideScreen):
+        app.screen.action_back()
+    app.push_screen(screen)

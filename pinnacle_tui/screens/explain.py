@@ -18,6 +18,13 @@ class ExplainScreen(SideScreen):
         "with its number. The terms add up to the price exactly."
     )
 
+    def __init__(self, slot: str = "", *, id: str | None = None) -> None:
+        """`slot` is the one that is explained first; without one it is the first bid."""
+        super().__init__(id=id)
+        self._slot = slot
+
     def compose_body(self) -> ComposeResult:
         """The quotes panel."""
-        yield QuotesPanel(self.console.palette, id="quotes")
+        panel = QuotesPanel(self.console.palette, id="quotes")
+        panel.slot = self._slot
+        yield panel

@@ -11,11 +11,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.dom import DOMNode
-from textual.keys import format_key
 from textual.screen import Screen
 from textual.widgets import Static
 
-from pinnacle_tui.bound_keys import BoundKey, bindings_of
+from pinnacle_tui.bound_keys import BoundKey, bindings_of, key_of, keys_in, written_key
 from pinnacle_tui.screens.base import ConsoleScreen, Dialog
 from pinnacle_tui.widgets.panel import Panel
 from pinnacle_tui.widgets.rows import left
@@ -33,7 +32,7 @@ class HelpScreen(Dialog):
     CSS_PATH = ["dialog.tcss", "help.tcss"]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "escape,question_mark,f1,q",
+            "escape,question_mark,q",
             "close",
             "close",
             key_display="esc",
@@ -46,7 +45,10 @@ class HelpScreen(Dialog):
         """`screen_below` is the screen that help is wanted for."""
         super().__init__()
         self._below = screen_below
+        app = screen_below.app
         self._valid = {active.binding.id for active in screen_below.active_bindings.values()}
+        # What comes before everything is valid over a question too.
+        self._valid |= {bound.id for bound in bindings_of(app) if bound.is_priority and key_of(app, bound.id)}
 
     def compose(self) -> ComposeResult:
         """The panel, the screen, everywhere."""
@@ -59,9 +61,10 @@ class HelpScreen(Dialog):
             elif isinstance(below, Dialog):
                 yield from self._part("This question", "", below)
             yield from self._part("Everywhere", "", self.app)
-            yield Static(
-                "escape closes this; the kill key works here too", classes="words muted", markup=False
-            )
+            kill = key_of(self.app, "app.kill")
+            end = f"{key_of(self, 'help.close')} closes this"
+            end += f"; {kill} is the kill switch, here too" if kill else ""
+            yield Static(end, classes="words muted", markup=False)
 
     def on_mount(self) -> None:
         """The text can be scrolled at once."""
@@ -82,9 +85,7 @@ class HelpScreen(Dialog):
             yield Static(Content("\n").join(lines), classes="words keys", markup=False)
 
     def _line(self, bound: BoundKey) -> Content:
-        moved = self.console.keymap_file.keys.get(bound.id)
-        keys = moved.split(",") if moved is not None else bound.keys
-        shown = left("  ".join(format_key(key) for key in keys), _KEY_CELLS)
+        shown = left("  ".join(map(written_key, keys_in(self.app, bound))), _KEY_CELLS)
         colour = "$text" if bound.id in self._valid else "$muted"
         return Content.assemble(
             (shown, "$accent" if bound.id in self._valid else "$muted"), (bound.tooltip, colour)

@@ -12,7 +12,9 @@ from textual.widgets import Static
 
 from engine.link.messages import Verdict
 from engine.link.mirror import Pending
+from pinnacle_tui.bound_keys import key_of
 from pinnacle_tui.numbers import age
+from pinnacle_tui.operations import Unsent
 from pinnacle_tui.screens.answers import Answer
 from pinnacle_tui.screens.base import Dialog
 from pinnacle_tui.screens.order_list import orders_text, working_orders
@@ -34,22 +36,17 @@ class KillReport(Dialog):
 
     def __init__(self) -> None:
         super().__init__(classes="-grave")
-        self._pending: Pending | None = None
+        self._sent: Pending | Unsent | None = None
 
-    @property
-    def pending(self) -> Pending | None:
-        """The command; None when there was no link and a signal was sent instead."""
-        return self._pending
-
-    @pending.setter
-    def pending(self, pending: Pending | None) -> None:
-        self._pending = pending
+    def show(self, sent: Pending | Unsent) -> None:
+        """Tell what became of the kill that was sent last."""
+        self._sent = sent
         self._tell()
 
     def told(self, pending: Pending) -> None:
         """The engine has answered, or has not in time. Of a kill that was repeated only the last counts."""
-        if self._pending is None or pending is self._pending:
-            self.pending = pending
+        if self._sent is None or pending is self._sent:
+            self.show(pending)
 
     def compose(self) -> ComposeResult:
         """The steps, then what they mean."""
@@ -70,7 +67,7 @@ class KillReport(Dialog):
         self.dismiss(None)
 
     def _count(self) -> None:
-        if self._pending is not None and not self._pending.is_final:
+        if isinstance(self._sent, Pending) and not self._sent.is_final:
             self._tell()
 
     def _tell(self) -> None:
@@ -79,16 +76,20 @@ class KillReport(Dialog):
             self.query_one("#meaning", Static).update(self._meaning())
 
     def _steps(self) -> list[Content]:
-        pending = self._pending
-        if pending is None:
-            host = self.console.session.host
-            how = "a signal was sent to the engine instead" if host.is_owned else "and no signal reaches it"
+        sent = self._sent
+        if sent is None:
+            return []
+        if isinstance(sent, Unsent):
+            if not sent.is_signalled:
+                return [_step("!", "$error", "not sent", f"nothing could be sent: {sent.reason}")]
             return [
-                _step("!", "$error", "not sent", "there is no link to the engine"),
-                _step(" ", "", "", how),
+                _step("!", "$error", "not sent", sent.reason),
+                _step(
+                    "·", "$muted", "signalled", "a signal was sent to the engine instead; it gives no answer"
+                ),
             ]
-        ack = pending.ack
-        waited = age(self.console.session.clock.monotonic_ns() - pending.sent_ns)
+        ack = sent.ack
+        waited = age(self.console.session.clock.monotonic_ns() - sent.sent_ns)
         steps = [_step("✓", "$success", "sent", "")]
         if ack is None:
             steps.append(_step("·", "$muted", "acknowledged", f"waiting, {waited}"))
@@ -108,17 +109,19 @@ class KillReport(Dialog):
         return steps
 
     def _meaning(self) -> Content:
-        pending = self._pending
-        verdict = pending.ack.verdict if pending is not None and pending.ack is not None else None
+        sent = self._sent
+        if sent is None:
+            return Content("")
+        ack = sent.ack if isinstance(sent, Pending) else None
+        verdict = ack.verdict if ack is not None else None
         if verdict is Verdict.DONE:
             return Content(
                 "No order is open and none will be sent. The position stays as it is. "
                 "Trading starts again only after somebody rearms the engine."
             )
-        if pending is not None and verdict in (None, Verdict.ACCEPTED):
+        if isinstance(sent, Pending) and verdict in (None, Verdict.ACCEPTED):
             return Content("Every order is being cancelled; nothing new is sent.")
-        ids = pending.ack.open_orders if pending is not None and pending.ack is not None else ()
-        return self._what_now(ids)
+        return self._what_now(ack.open_orders if ack is not None else ())
 
     def _what_now(self, ids: tuple[str, ...]) -> Content:
         """What may still trade, and what to do about it."""
@@ -134,14 +137,17 @@ class KillReport(Dialog):
             parts.append(Content(f"Also possibly open: {', '.join(sorted(unseen))}"))
         if not parts:
             parts.append(Content("Nobody has proven that no order is open."))
-        parts.append(Content(""))
-        parts.append(
-            Content(
-                "Press the kill key again, and look at your orders at the venue itself; cancel there what is "
-                "left. From another terminal: pinnacle-tui ctl kill"
-            )
-        )
+        parts += [Content(""), Content(self._advice())]
         return Content("\n").join(parts)
+
+    def _advice(self) -> str:
+        app = self.console
+        advice = "Look at your orders at the venue itself, and cancel there what is left."
+        if app.session.ending is not None:
+            return advice
+        key = key_of(app, "app.kill") or key_of(app, "app.kill_now")
+        again = f"Press {key} again. " if key else ""
+        return f"{again}{advice} From another terminal: pinnacle-tui ctl kill"
 
 
 def _step(mark: str, colour: str, name: str, words: str) -> Content:

@@ -9,13 +9,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from engine.link.settings import PANELS
+from engine.link.settings import ALONE, PANELS
+from engine.link.view import WorkingOrder
 from pinnacle_tui.remembered import Remembered
 from pinnacle_tui.screens.base import ConsoleScreen
+from pinnacle_tui.screens.catalogue import explain_slot
 from pinnacle_tui.widgets.blotter import BlotterPanel
 from pinnacle_tui.widgets.depth_chart import DepthChart
 from pinnacle_tui.widgets.inventory import InventoryPanel
-from pinnacle_tui.widgets.ladder import DepthLadder
+from pinnacle_tui.widgets.ladder import DepthLadder, OrderSelected
 from pinnacle_tui.widgets.latency import LatencyPanel
 from pinnacle_tui.widgets.log import LogPanel
 from pinnacle_tui.widgets.panel import Panel
@@ -24,6 +26,7 @@ from pinnacle_tui.widgets.quotes import QuotesPanel
 from pinnacle_tui.widgets.too_small import TooSmall
 from pinnacle_tui.widgets.trades import TradesPanel
 
+_FOCUS, _ALONE = "main.focus", "main.alone"
 _NUMBER = {name: number for number, name in enumerate(PANELS, start=1)}
 
 
@@ -53,6 +56,9 @@ class MainScreen(ConsoleScreen):
             "z", "solo", "whole screen", show=False, tooltip="This panel alone, or all again", id="main.solo"
         ),
         Binding("0,escape", "all", "all panels", key_display="0", tooltip="All panels again", id="main.all"),
+        Binding(
+            "h", "hide_log", "log", show=False, tooltip="Hide the log, or show it again", id="main.hide_log"
+        ),
     ]
 
     def compose_body(self) -> ComposeResult:
@@ -83,11 +89,22 @@ class MainScreen(ConsoleScreen):
                 panel.restore(kept)
         ladder = self.query_one(DepthLadder)
         ladder.marks_changes = self.console.settings.mark_changes
+        self.set_class(self.console.remembered.get("log_hidden") is True, "-without-log")
         wanted = self.console.settings.panel
-        if wanted is not None:
-            self.action_go(wanted)
-        else:
-            ladder.focus()
+        if wanted is None:
+            self._go_where_it_was_left(ladder)
+            return
+        self.action_go(wanted.removesuffix(ALONE))
+        if wanted.endswith(ALONE) and self.maximized is None:
+            self.action_solo()
+
+    def _go_where_it_was_left(self, first: Panel) -> None:
+        """To the panel that had the focus, alone if it was; where it has no place now, to the `first`."""
+        kept = self.console.remembered.get(_FOCUS)
+        panel = self.query_one(f"#{kept}", Panel) if kept in PANELS else first
+        if panel.id == self.console.remembered.get(_ALONE):
+            self.maximize(panel)
+        (panel if self._has_place(panel) or self.maximized is panel else first).focus()
 
     def on_resize(self, event: events.Resize) -> None:
         """Where there is no room for the panels, say so; the state and the keys stay in view."""
@@ -100,7 +117,10 @@ class MainScreen(ConsoleScreen):
         self.console.draw_anew()
 
     def remember(self, remembered: Remembered) -> None:
-        """Keep what is worth keeping of each panel."""
+        """Keep what is worth keeping of each panel, where the focus is and which panel is alone."""
+        focused, alone = self.focused, self.maximized
+        remembered.keep(_FOCUS, focused.id if isinstance(focused, Panel) else None)
+        remembered.keep(_ALONE, alone.id if alone is not None else None)
         for panel in self.panels():
             kept = panel.state()
             if kept:
@@ -132,6 +152,45 @@ class MainScreen(ConsoleScreen):
         """All panels again."""
         self.minimize()
         self.call_after_refresh(self.console.draw_anew)
+
+    def action_hide_log(self) -> None:
+        """Hide the log, or show it again, now and in later runs."""
+        self.toggle_class("-without-log")
+        is_hidden = self.has_class("-without-log")
+        self.console.remembered.keep("log_hidden", is_hidden)
+        if is_hidden and isinstance(self.focused, LogPanel):
+            self.query_one(DepthLadder).focus()
+        self.call_after_refresh(self.console.draw_anew)
+
+    # -- one order, several panels ---------------------------------------------------------------
+
+    def on_blotter_panel_order_selected(self, event: BlotterPanel.OrderSelected) -> None:
+        """Select it everywhere."""
+        self._select(event.client_id)
+
+    def on_order_selected(self, event: OrderSelected) -> None:
+        """Select it everywhere; it was pointed at in the ladder."""
+        self._select(event.client_id)
+
+    def on_quotes_panel_slot_selected(self, event: QuotesPanel.SlotSelected) -> None:
+        """Select the order that works in the slot."""
+        found = (order for order in self._orders() if order.slot == event.slot)
+        self._select(next((order.client_id for order in found), None))
+
+    def on_blotter_panel_explain_requested(self, event: BlotterPanel.ExplainRequested) -> None:
+        """Explain the quote that an order is."""
+        explain_slot(self.console, event.slot)
+
+    def _orders(self) -> tuple[WorkingOrder, ...]:
+        scene = self.console.scene()
+        return scene.book.orders if scene is not None else ()
+
+    def _select(self, client_id: str | None) -> None:
+        self.query_one(DepthLadder).select(client_id)
+        for order in self._orders():
+            if order.client_id == client_id:
+                self.query_one(BlotterPanel).select(order)
+                self.query_one(QuotesPanel).select(order.slot)
 
     def _has_place(self, panel: Panel) -> bool:
         """True where the layout for this size shows the panel."""

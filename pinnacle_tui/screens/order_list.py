@@ -35,7 +35,7 @@ def working_orders(app: SteeringApp) -> list[OpenOrder]:
         product = mirror.product(book.symbol)
         if product is None or view is None:
             continue
-        numbers = Numbers(product, book.bids[0][0] if book.bids else None)
+        numbers = Numbers.of(product, book)
         made += [
             OpenOrder(book.symbol, order, numbers, view.time_ns - order.sent_ns)
             for order in sorted(book.orders, key=lambda order: -order.price)

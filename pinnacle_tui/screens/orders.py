@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 
+from pinnacle_tui.screens.catalogue import explain_slot
 from pinnacle_tui.screens.side import SideScreen
 from pinnacle_tui.widgets.blotter import BlotterPanel
 
@@ -21,3 +22,7 @@ class OrdersScreen(SideScreen):
     def compose_body(self) -> ComposeResult:
         """The blotter."""
         yield BlotterPanel(self.console.palette, id="orders")
+
+    def on_blotter_panel_explain_requested(self, event: BlotterPanel.ExplainRequested) -> None:
+        """Explain the quote that an order is."""
+        explain_slot(self.console, event.slot)

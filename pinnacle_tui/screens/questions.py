@@ -56,9 +56,8 @@ def rearm(app: SteeringApp) -> TypedWord:
         lines += [
             f"{held.code} holds trading {held.state}: {held.reason}" for held in scene.book.restrictions
         ]
-        lines.append(
-            f"Profit since the start: {scene.numbers.money(scene.book.pnl.total).strip()} {scene.product.quote}."
-        )
+        profit = scene.numbers.money(scene.book.pnl.total).strip()
+        lines.append(f"Profit since the start: {profit} {scene.product.quote}.")
     lines.append(
         "Quoting starts again as soon as nothing else restricts it, and drawdown is measured anew from the "
         "present equity. Look at why it stopped first."
@@ -78,13 +77,9 @@ def _books(app: SteeringApp) -> list[tuple[ProductView, Product]]:
     return [(book, known) for book in books if (known := mirror.product(book.symbol)) is not None]
 
 
-def _numbers(book: ProductView, product: Product) -> Numbers:
-    return Numbers(product, book.bids[0][0] if book.bids else None)
-
-
 def _orders(book: ProductView, product: Product) -> str:
     """`BTC-USD: 2 bids and 2 asks, 0.0360 BTC, worth 2,343.19 USD`."""
-    numbers = _numbers(book, product)
+    numbers = Numbers.of(product, book)
     lots = value = 0
     for order in book.orders:
         rest = order.size - order.filled
@@ -99,7 +94,7 @@ def _orders(book: ProductView, product: Product) -> str:
 
 def _closing(app: SteeringApp, book: ProductView, product: Product) -> str:
     """What closing a position would trade, at about which price and cost, by the book that is shown."""
-    numbers, position = _numbers(book, product), book.pnl.position
+    numbers, position = Numbers.of(product, book), book.pnl.position
     verb = "Sell" if position > 0 else "Buy"
     words = f"{verb} {numbers.size(abs(position))} {product.base} in {book.symbol}"
     lots, value = _swept(product, book.bids if position > 0 else book.asks, abs(position))

@@ -24,29 +24,34 @@ _REFRESH_S: Final = 0.2
 
 
 def ask_to_quit(app: ConsoleApp) -> None:
-    """Leave at once where nothing of ours can be left behind; else ask, or tell what is waited for.
-
-    While the engine is stopping, asking once more in the dialog that says so kills it.
-    """
+    """Leave at once where nothing of ours can be left behind; else ask, or tell what is waited for."""
     session = app.session
     if session.ending is not None or not session.host.is_owned:
         app.leave(0)
-    elif isinstance(app.screen, StoppingDialog):
-        app.screen.action_insist()
-    elif session.is_stopping:
-        app.push_screen(StoppingDialog())
-    elif isinstance(app.screen, QuitDialog):
-        return  # asked already; a key that is held down is no answer
-    elif working_orders(app):
+    elif isinstance(app.screen, QuitDialog | StoppingDialog):
+        return  # asked already; to ask again is no answer
+    elif working_orders(app) and not session.is_stopping:
         app.push_screen(QuitDialog())
     else:
         stop(app)
 
 
 def stop(app: ConsoleApp) -> None:
-    """Ask the engine to end, and show what is waited for."""
-    app.session.stop()
+    """See that the engine is asked to end, and show what is waited for; leave where it has ended."""
+    session = app.session
+    if session.ending is not None:
+        app.leave(0)
+        return
+    if not session.is_stopping:  # asked again, it would be killed
+        session.stop()
     app.push_screen(StoppingDialog())
+
+
+def close_question(app: ConsoleApp) -> None:
+    """The engine has ended: there is nothing to decide about it any more, nor to wait for."""
+    for screen in app.screen_stack[-1:]:
+        if isinstance(screen, QuitDialog | StoppingDialog):
+            screen.dismiss(None)
 
 
 class QuitDialog(Question):
@@ -151,7 +156,7 @@ class StoppingDialog(Question):
             id="stopping.back",
         ),
         Binding(
-            "q",
+            "X",  # none of the keys that lead here
             "insist",
             "kill it",
             tooltip="Kill the engine now; nobody proves then that no order is open",

@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 from engine.config_schema import NOT_SET, Key, value_text
 from engine.link.messages import CommandName, Verdict
 from engine.link.mirror import Pending
+from pinnacle_tui.bound_keys import key_of
 from pinnacle_tui.screens.answers import Answer, Question
 from pinnacle_tui.widgets.settings_table import Setting, bounds
 
@@ -137,7 +138,9 @@ class SettingEditor(Question):
             self.console.say(said, "error" if refused else "information")
         elif ack.verdict is Verdict.DONE:
             self._go(Step.DONE)
-            self._tell(Content.assemble(("done", "$success"), f" in {ack.ms:.0f} ms{text}; u takes it back"))
+            undo = key_of(self.app, "app.undo", now=False)
+            said = f" in {ack.ms:.0f} ms{text}; {undo} takes it back"
+            self._tell(Content.assemble(("done", "$success"), said))
         elif ack.verdict is Verdict.REJECTED:
             self._go(Step.TYPING)
             self._tell(Content.styled(f"the engine refused{text}. Nothing has changed.", "$error"))
@@ -175,7 +178,7 @@ class SettingEditor(Question):
         new = value_text(self.key.from_text(self.typed))
         unit = f" {self.key.meta.unit}" if self.key.meta.unit else ""
         return Content.assemble(
-            (self.setting.value, "$down"), ("  →  ", "$muted"), (new, "bold $up"), (unit, "$muted")
+            (self.setting.value, "$muted"), ("  →  ", "$muted"), (new, "bold $accent"), (unit, "$muted")
         )
 
     def _tell(self, content: Content) -> None:

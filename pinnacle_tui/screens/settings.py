@@ -6,6 +6,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
+from pinnacle_tui.bound_keys import key_of
 from pinnacle_tui.screens.side import SideScreen
 from pinnacle_tui.widgets.settings_table import Setting, SettingsPanel, bounds
 
@@ -17,8 +18,8 @@ class SettingsScreen(SideScreen):
     HELP_TITLE = "Settings"
     HELP_TEXT = (
         "Enter changes the highlighted setting, after the change was shown and confirmed; the engine "
-        "checks it together with all others and may refuse. Every change stands in the journal; u takes "
-        "the last one back.\n"
+        "checks it together with all others and may refuse. Every change stands in the journal; your last "
+        "one can be taken back for a minute.\n"
         "A fixed setting holds for the run: start again with --set, or write it into the configuration file."
     )
 
@@ -41,22 +42,30 @@ class SettingsScreen(SideScreen):
 
         app, setting = self.console, event.setting
         if not setting.is_live:
-            app.say(how_to_change(setting), "warning")
+            app.say(_how_to_set(setting), "warning")
         elif not app.mirror.is_controller:
-            app.say("this console only watches: take control first (T)", "warning")
+            take = key_of(app, "app.take_control")
+            first = f": take control first ({take})" if take else ""
+            app.say(f"this console only watches{first}", "warning")
         else:
             app.push_screen(SettingEditor(setting))
 
     def _tell(self, setting: Setting | None) -> None:
-        self.query_one("#meaning", Static).update(meaning(setting))
+        self.query_one("#meaning", Static).update(self._meaning(setting))
 
-
-def meaning(setting: Setting | None) -> Content:
-    """A setting in words: what it is, what it may be, how it is changed."""
-    if setting is None:
+    def _meaning(self, setting: Setting | None) -> Content:
+        panel = self.query_one(SettingsPanel)
+        enter = key_of(panel, "settings.edit", now=False) if self.console.can_steer else ""
+        if setting is not None:
+            return _described(setting, enter)
+        words = f"Arrows highlight a setting, {key_of(panel, 'settings.type', now=False)} filters"
         return Content.styled(
-            "Arrows highlight a setting, / filters, enter changes the highlighted one.", "$muted"
+            f"{words}, {enter} changes the highlighted one." if enter else f"{words}.", "$muted"
         )
+
+
+def _described(setting: Setting, enter: str) -> Content:
+    """A setting in words: what it is, what it may be, how it is changed; `enter` is the key for that, if any."""
     key = setting.key
     if key is None:
         return Content.styled(f"Section {setting.name}", "$muted")
@@ -67,13 +76,16 @@ def meaning(setting: Setting | None) -> Content:
             Content.styled(setting.name, "bold $title"),
             Content(key.meta.help),
             Content.styled(value, "$muted"),
-            Content.styled(how_to_change(setting), "$muted"),
+            Content.styled(_how_to_change(setting, enter), "$muted"),
         ]
     )
 
 
-def how_to_change(setting: Setting) -> str:
-    """One sentence."""
-    if setting.is_live:
-        return "enter changes it while the engine runs"
+def _how_to_change(setting: Setting, enter: str) -> str:
+    if not setting.is_live:
+        return _how_to_set(setting)
+    return f"{enter} changes it while the engine runs" if enter else "it may change while the engine runs"
+
+
+def _how_to_set(setting: Setting) -> str:
     return f"{setting.name} is fixed for this run: restart with --set {setting.name}=VALUE"

@@ -30,10 +30,6 @@ class SideScreen(ConsoleScreen):
         if focusable is not None:
             focusable.focus()
 
-    def on_screen_resume(self) -> None:
-        """Draw once every panel has its place: no news may come for a long time."""
-        self.call_after_refresh(self.console.draw_anew)
-
     def remember(self, remembered: Remembered) -> None:
         """Keep what is worth keeping of each panel, apart from the same panel of the main screen."""
         for panel in self.panels():

@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from pinnacle_tui.bound_keys import key_of
 from pinnacle_tui.screens.base import Dialog
 from pinnacle_tui.widgets.rows import left
 
@@ -51,9 +52,8 @@ class ThemePicker(Dialog):
                     for name in app.themes.themes
                 )
             )
-            yield Static(
-                "enter keeps it, escape restores the one before", classes="words muted", markup=False
-            )
+            back = f"enter keeps it, {key_of(self, 'theme.restore')} restores the one before"
+            yield Static(back, classes="words muted", markup=False)
 
     def on_mount(self) -> None:
         """Start at the theme that is on."""

@@ -32,33 +32,36 @@ class BlotterPanel(TablePanel[Listed]):
 
     TITLE = "ORDERS"
     HELP = (
-        "Our orders of this product in three lists: working, fills, ended. [ and ] change the list.\n"
+        "Our orders of this product in three lists: working, fills, ended.\n"
         "ahead is what stands before the order in its queue; to mid is its distance to the middle of the\n"
-        "touch, below zero where the market has gone through it (u: basis points or ticks).\n"
+        "touch, below zero where the market has gone through it, in basis points or ticks.\n"
         "An UNCERTAIN order was not answered: only the venue knows whether it is open, and it may trade.\n"
-        "Enter explains the selected working order. Copies (y, Y) hold exact, unrounded numbers."
+        "Copies hold exact, unrounded numbers."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         *table_bindings("blotter", "order"),
         Binding(
-            "]", "tab(1)", "Next list", id="blotter.tab_next", tooltip="Working orders, fills, ended orders"
+            "]", "tab(1)", "next list", id="blotter.tab_next", tooltip="Working orders, fills, ended orders"
         ),
-        Binding("right", "tab(1)", "Next list", show=False, id="blotter.tab_right", tooltip="The next list"),
+        Binding("right", "tab(1)", "next list", show=False, id="blotter.tab_right", tooltip="The next list"),
         Binding(
-            "[", "tab(-1)", "List before", show=False, id="blotter.tab_previous", tooltip="The list before"
+            "[", "tab(-1)", "list before", show=False, id="blotter.tab_previous", tooltip="The list before"
         ),
         Binding(
-            "left", "tab(-1)", "List before", show=False, id="blotter.tab_left", tooltip="The list before"
+            "left", "tab(-1)", "list before", show=False, id="blotter.tab_left", tooltip="The list before"
         ),
         Binding(
             "enter",
             "explain",
-            "Explain",
+            "explain",
             id="blotter.explain",
             tooltip="Why the selected order stands where it does",
         ),
         Binding(
-            "b", "unit", "Unit", show=False, id="blotter.unit", tooltip="Distances in basis points or ticks"
+            "b", "unit", "unit", show=False, id="blotter.unit", tooltip="Distances in basis points or ticks"
+        ),
+        Binding(
+            "i", "copy_id", "copy id", show=False, id="blotter.copy_id", tooltip="Copy the order's id alone"
         ),
     ]
 
@@ -70,9 +73,9 @@ class BlotterPanel(TablePanel[Listed]):
             self.slot = slot
 
     class OrderSelected(Message):
-        """A person has selected a row that belongs to this order."""
+        """A person has selected a row that belongs to this order, or None any more."""
 
-        def __init__(self, client_id: str) -> None:
+        def __init__(self, client_id: str | None) -> None:
             super().__init__()
             self.client_id = client_id
 
@@ -159,16 +162,46 @@ class BlotterPanel(TablePanel[Listed]):
     # -- keys and mouse --------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """See `ListPanel`; only working orders have an explanation."""
+        """See `ListPanel`; only what works in a slot of the strategy has an explanation."""
         if action == "explain":
-            return not self.entry.is_open and self._tab == "orders" and self.window.index is not None
+            return not self.entry.is_open and self._is_explained
+        if action == "copy_id":
+            return not self.entry.is_open and self.window.index is not None
         if action == "unit" and self._tab != "orders":
             return False
         return super().check_action(action, parameters)
 
     def validity(self) -> tuple[Hashable, ...]:
         """See `ListPanel`."""
-        return (*super().validity(), self._tab)
+        return (*super().validity(), self._tab, self._is_explained)
+
+    @property
+    def _is_explained(self) -> bool:
+        item, quotes = self.selected_item, self.scene.book.quotes if self.scene is not None else ()
+        return isinstance(item, WorkingOrder) and any(quote.slot == item.slot for quote in quotes)
+
+    def select(self, order: WorkingOrder) -> None:
+        """Select a working order, where its list is shown and has it."""
+        if self._tab != "orders" or order.client_id == self.window.selected:
+            return
+        for index, item in enumerate(self.items):
+            if item.client_id == order.client_id:
+                self.window.select(index)
+                self._selected_slot = order.slot
+        self.redraw()
+
+    def action_clear(self) -> None:
+        """See `ListPanel`."""
+        before = self.window.index
+        super().action_clear()
+        if before is not None and self.window.index is None:
+            self.post_message(self.OrderSelected(None))
+
+    def action_copy_id(self) -> None:
+        """The id of the selected row's order to the clipboard."""
+        item = self.selected_item
+        if item is not None:
+            self.copy(item.client_id, f"the id {item.client_id}")
 
     def action_tab(self, by: int) -> None:
         """Show another list."""
@@ -207,7 +240,7 @@ class BlotterPanel(TablePanel[Listed]):
 
     def opened(self, item: Listed) -> None:
         """See `ListPanel`."""
-        if isinstance(item, WorkingOrder):
+        if isinstance(item, WorkingOrder) and self._is_explained:
             self.post_message(self.ExplainRequested(item.slot))
 
     # -- remembering -----------------------------------------------------------------------------

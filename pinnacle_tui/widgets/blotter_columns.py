@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final, Literal
 
 from engine.link.events import Filled, OrderEnded
@@ -12,6 +11,7 @@ from pinnacle_tui.widgets.plain_text import plain
 from pinnacle_tui.widgets.scene import Scene
 from pinnacle_tui.widgets.table import Table
 from pinnacle_tui.widgets.table_layout import Column
+from pinnacle_tui.widgets.words import exact_time, side_word
 
 Unit = Literal["bp", "ticks"]
 UNITS: Final[tuple[Unit, ...]] = ("bp", "ticks")
@@ -34,11 +34,6 @@ _END_STATES: Final = {
 }
 
 
-def side_word(side: int) -> str:
-    """`buy` or `sell`."""
-    return "buy" if side > 0 else "sell"
-
-
 def side_style(side: int) -> str:
     """The colour of a side."""
     return "bid" if side > 0 else "ask"
@@ -47,12 +42,6 @@ def side_style(side: int) -> str:
 def words(text: str) -> str:
     """A name of the engine's (`queue_cleared`) as a person reads it."""
     return plain(text).replace("_", " ")
-
-
-def exact_time(wall_ns: int) -> str:
-    """A moment for machines: ISO 8601, UTC, to the nanosecond."""
-    seconds, ns = divmod(wall_ns, 1_000_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ns:09}Z"
 
 
 def exact_seconds(ns: int) -> str:

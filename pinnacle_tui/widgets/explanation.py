@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import Final
+from typing import Final, NamedTuple
 
 from rich.cells import cell_len
 
@@ -21,6 +20,11 @@ _MOST_BARS: Final = 40
 _MOST_NAME: Final = 16
 _MOST_INPUTS: Final = 36
 _SHORT: Final = {"half spread": "half"}
+_OTHERS: Final = "others"
+_MOST_NAMED: Final = 3
+"""Names of joined terms that are told one by one."""
+_FEWEST_STEPS: Final = 2
+"""The first and the sum of all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +33,13 @@ class _Sum:
 
     title: str
     name: str
+    short: str
+    """What is explained, where the title has no room."""
     style: str
     terms: tuple[Term, ...]
     expected: int
+    unit: int
+    """The last digit that `write` shows."""
     write: Callable[[int], str]
     result: str
     """The expected sum as it is written elsewhere."""
@@ -40,11 +48,34 @@ class _Sum:
     def total(self) -> int:
         return sum(term.value for term in self.terms)
 
+    def steps(self) -> list[_Step]:
+        """The terms as they are shown."""
+        made, exact, before = list[_Step](), 0, 0
+        for term in self.terms:
+            exact += term.value
+            total = (2 * abs(exact) + self.unit) // (2 * self.unit) * (self.unit if exact > 0 else -self.unit)
+            made.append(_Step(term.name, total - before, total, term.inputs, not term.value))
+            before = total
+        return made
+
+
+class _Step(NamedTuple):
+    """A term, or several: what it adds to the rounded sum before it, so that what is seen adds up."""
+
+    name: str
+    value: int
+    total: int
+    """The rounded sum up to it."""
+    inputs: str
+    is_zero: bool
+    """Exactly."""
+
 
 def explanation_rows(scene: Scene, quote: Quote, width: int, height: int) -> list[Row]:
     """The price's terms and then the size's, in at most `height` rows.
 
-    Where room is short, terms of 0 go first, then the size, then the middle of the price's terms.
+    Where room is short, terms of 0 go first, then the size, then the title; then terms share a row, and
+    at last there is one line. Whatever is seen adds up.
     """
     if height <= 0:
         return []
@@ -54,12 +85,17 @@ def explanation_rows(scene: Scene, quote: Quote, width: int, height: int) -> lis
     size = _size_sum(scene, quote)
     rows: list[Row] = []
     for has_zeros, has_size in ((True, True), (False, True), (False, False)):
-        rows = _sum_rows(price, width, has_zeros=has_zeros)
+        rows = _sum_rows(price, width, _shown(price, has_zeros=has_zeros))
         if has_size and size is not None:
-            rows += _sum_rows(size, width, has_zeros=has_zeros)
+            rows += _sum_rows(size, width, _shown(size, has_zeros=has_zeros))
         if len(rows) <= height:
             return rows
-    return [*rows[: height - 1], rows[-1]]
+    shown = _shown(price, has_zeros=False)
+    for most in range(height, _FEWEST_STEPS - 1, -1):
+        rows = _sum_rows(price, width, _joined(shown, most), has_title=False)
+        if len(rows) <= height:
+            return rows
+    return [_why(scene, quote, width)]
 
 
 def why_rows(scene: Scene, quotes: Sequence[Quote], width: int) -> list[Row]:
@@ -67,7 +103,7 @@ def why_rows(scene: Scene, quotes: Sequence[Quote], width: int) -> list[Row]:
     return [_why(scene, quote, width) for quote in quotes]
 
 
-def _price_sum(scene: Scene, quote: Quote) -> _Sum | None:
+def _price_sum(scene: Scene, quote: Quote, extra_places: int = _EXTRA_PLACES) -> _Sum | None:
     """The price of the working order, else of the wanted quote; None where there is neither."""
     price = quote.wanted_price if quote.working_price is None else quote.working_price
     if price is None:
@@ -75,13 +111,16 @@ def _price_sum(scene: Scene, quote: Quote) -> _Sum | None:
     product, side = scene.product, "BID" if quote.side > 0 else "ASK"
     result = scene.numbers.price(price)
     what = "wanted" if quote.working_price is None else "working"
+    shown = min(product.price_places + extra_places, product.model_places)
     return _Sum(
         f"WHY {side} {result}  {quote.slot}, {what}",
         "price",
+        f"{quote.slot} {what}",
         "bid bold" if quote.side > 0 else "ask bold",
         quote.price_terms,
         price * product.tick_steps * 10 ** (product.model_places - product.price_places),
-        lambda units: _units_text(scene, units, _EXTRA_PLACES),
+        10 ** (product.model_places - shown),
+        lambda units: grouped(units, product.model_places, shown),
         result,
     )
 
@@ -94,9 +133,11 @@ def _size_sum(scene: Scene, quote: Quote) -> _Sum | None:
     return _Sum(
         f"WHY SIZE {result} {product.base}",
         "size",
+        "size",
         "text bold",
         quote.size_terms,
         quote.wanted_size,
+        1,
         lambda lots: grouped(lots * product.lot_steps, product.size_places, places),
         result,
     )
@@ -109,49 +150,55 @@ def _places(scene: Scene, lots: int) -> int:
     return len(fraction)
 
 
-def _units_text(scene: Scene, units: int, extra_places: int) -> str:
-    product = scene.product
-    shown = min(product.price_places + extra_places, product.model_places)
-    return grouped(units, product.model_places, shown)
+def _shown(one: _Sum, *, has_zeros: bool) -> list[_Step]:
+    """The steps with or without those of 0; the first is where the others start."""
+    return [step for at, step in enumerate(one.steps()) if has_zeros or not at or not step.is_zero]
 
 
-def _sum_rows(one: _Sum, width: int, *, has_zeros: bool) -> list[Row]:
-    """A heading, a row for each term, and the sum with what its check says."""
-    made: list[Row] = [((left(one.title, min(width, cell_len(one.title))), one.style),)]
-    if not one.terms:
+def _joined(steps: list[_Step], most: int) -> list[_Step]:
+    """At most so many steps: what has no row of its own is summed in the last one."""
+    if len(steps) <= most:
+        return steps
+    rest = steps[most - 1 :]
+    value, names = sum(step.value for step in rest), [step.name for step in rest]
+    told = ", ".join(names) if len(names) <= _MOST_NAMED else f"{names[0]} to {names[-1]}"
+    return [*steps[: most - 1], _Step(_OTHERS, value, rest[-1].total, told, False)]
+
+
+def _sum_rows(one: _Sum, width: int, steps: Sequence[_Step], *, has_title: bool = True) -> list[Row]:
+    """A title, a row for each step, and the sum with what its check says."""
+    made: list[Row] = [((left(one.title, min(width, cell_len(one.title))), one.style),)] if has_title else []
+    if not steps:
         return [*made, ((left("not explained", width), "warning"),)]
-    sums = list(accumulate(term.value for term in one.terms))
-    shown = [at for at, term in enumerate(one.terms) if term.value or has_zeros or not at]
-    values = {at: _value(one, at) for at in shown}
-    running = {at: one.write(sums[at]) for at in shown}
-    last = f"= {one.name}"
-    name = min(_MOST_NAME, max(cell_len(last), *(cell_len(one.terms[at].name) for at in shown)))
-    value = max(cell_len(text) for text in values.values())
-    total = max(cell_len(one.result), *(cell_len(text) for text in running.values()))
+    values = [_value(one, step, at) for at, step in enumerate(steps)]
+    running = [one.write(step.total) for step in steps]
+    last = f"= {one.name if has_title else one.short}"
+    name = min(_MOST_NAME, max(cell_len(last), *(cell_len(step.name) for step in steps)))
+    value = max(cell_len(text) for text in values)
+    total = max(cell_len(one.result), *(cell_len(text) for text in running))
     has_running = name + value + total + 4 <= width
     if not has_running:
-        value, total = max(value, cell_len(one.result)), 0
+        value, total = min(max(value, cell_len(one.result)), max(0, width - 1)), 0
         name = max(0, min(name, width - value - 1))
-    inputs = min(_MOST_INPUTS, max(cell_len(term.inputs) for term in one.terms))
+    inputs = min(_MOST_INPUTS, max(cell_len(step.inputs) for step in steps))
     room = width - name - value - total - 4
     bars = min(_MOST_BARS, room - inputs - 4)
-    has_bars = has_running and bars >= _LEAST_BARS and any(term.value for term in one.terms[1:])
-    columns = _columns(sums, bars) if has_bars else []
-    for at in shown:
-        row: Row = ((left(one.terms[at].name, name), "muted"), ("  " if has_running else " ", "text"))
-        row = (*row, (right(values[at], value), "text" if one.terms[at].value else "muted"))
+    has_bars = has_running and bars >= _LEAST_BARS and any(step.value for step in steps[1:])
+    columns = _columns([step.total for step in steps], bars) if has_bars else []
+    for at, step in enumerate(steps):
+        row: Row = ((left(step.name, name), "muted"), ("  " if has_running else " ", "text"))
+        row = (*row, (right(values[at], value), "muted" if step.is_zero else "text"))
         if has_running:
             row = (*row, ("  " + right(running[at], total), "muted"))
         if columns:
             row = (*row, ("  ", "text"), _bar(columns, at, bars))
-        said = one.terms[at].inputs
         # Whole or not at all: there are numbers in it.
-        if said and row_width(row) + 2 + cell_len(said) <= width:
-            row = (*row, (f"  {said}", "muted"))
+        if step.inputs and row_width(row) + 2 + cell_len(step.inputs) <= width:
+            row = (*row, (f"  {step.inputs}", "muted"))
         made.append(row)
     cells = value + (total + 4 if has_running else 1)
     result: Row = ((left(last, name), "text"), (right(one.result, min(width - name, cells)), "text bold"))
-    verdict, style = _check(one, len(one.terms) - len(shown))
+    verdict, style = _check(one, _zeros(one.steps()) - _zeros(steps))
     if row_width(result) + 2 + cell_len(verdict) <= width:
         return [*made, (*result, ("  " + verdict, style))]
     if one.total != one.expected:
@@ -159,16 +206,22 @@ def _sum_rows(one: _Sum, width: int, *, has_zeros: bool) -> list[Row]:
     return [*made, result]
 
 
-def _value(one: _Sum, at: int) -> str:
-    """The first term is a level, the others are steps and carry a sign."""
-    text = one.write(one.terms[at].value)
+def _zeros(steps: Sequence[_Step]) -> int:
+    """How many of them, the first left out, add exactly nothing."""
+    return sum(step.is_zero for step in steps[1:])
+
+
+def _value(one: _Sum, step: _Step, at: int) -> str:
+    """The first step is a level, the others are differences and carry a sign."""
+    text = one.write(step.value)
     return signed(text) if at else text
 
 
 def _check(one: _Sum, hidden: int) -> tuple[str, str]:
     if one.total != one.expected:
         return f"DOES NOT ADD UP: the terms give {one.write(one.total)}", "danger bold"
-    return ("adds up" + (f"; {hidden} terms of 0 not shown" if hidden else ""), "ok")
+    terms = "1 term" if hidden == 1 else f"{hidden} terms"
+    return ("adds up" + (f"; {terms} of 0 not shown" if hidden else ""), "ok")
 
 
 def _columns(sums: Sequence[int], width: int) -> list[int]:
@@ -202,29 +255,23 @@ def _why(scene: Scene, quote: Quote, width: int) -> Row:
     head: Row = ((title, style),)
     if price.total != price.expected:
         return (*head, (left("  DOES NOT ADD UP", max(0, width - row_width(head))), "danger bold"))
-    row = head
     for extra_places in (_EXTRA_PLACES, 0):
-        parts = list(_parts(scene, price, extra_places))
-        row = head + tuple(span for part in parts for span in part)
+        price = _price_sum(scene, quote, extra_places) or price
+        steps = _shown(price, has_zeros=False)
+        row = (*head, *_parts(price, steps))
         if row_width(row) <= width:
             return row
-    shown = 0
-    row = head
-    for part in parts:
-        more = f"  +{len(parts) - shown - 1} more"
-        if row_width((*row, *part)) + cell_len(more) > width:
-            break
-        row, shown = (*row, *part), shown + 1
-    more = f"  +{len(parts) - shown} more"
-    return (*row, (more, "muted")) if row_width(row) + cell_len(more) <= width else row
+    for most in range(len(steps) - 1, _FEWEST_STEPS - 1, -1):
+        row = (*head, *_parts(price, _joined(steps, most)))
+        if row_width(row) <= width:
+            return row
+    more = f"  +{len(steps)} more"
+    return (*head, (more, "muted")) if row_width(head) + cell_len(more) <= width else head
 
 
-def _parts(scene: Scene, price: _Sum, extra_places: int) -> list[Row]:
-    made: list[Row] = []
-    for at, term in enumerate(price.terms):
-        if not term.value and at:
-            continue
-        text = _units_text(scene, term.value, extra_places)
-        number = signed(text).strip() if at else text
-        made.append(((f"  {_SHORT.get(term.name, term.name)} ", "muted"), (number, "text")))
+def _parts(price: _Sum, steps: Sequence[_Step]) -> Row:
+    made: Row = ()
+    for at, step in enumerate(steps):
+        name = _SHORT.get(step.name, step.name)
+        made = (*made, (f"  {name} ", "muted"), (_value(price, step, at).strip(), "text"))
     return made

@@ -10,9 +10,10 @@ from rich.cells import cell_len
 from engine.link.view import Gauge, Markout, Restriction
 from pinnacle_tui.numbers import NOTHING, age, grouped
 from pinnacle_tui.widgets.panel import Panel
-from pinnacle_tui.widgets.pnl import per_fill_text, profit_style
+from pinnacle_tui.widgets.pnl import per_fill_text
 from pinnacle_tui.widgets.rows import Row, bar, left, right
 from pinnacle_tui.widgets.scene import Scene
+from pinnacle_tui.widgets.words import profit_style, state_style
 
 WARNING_SHARE: Final = 0.8
 _MOST_BAR: Final = 40
@@ -54,11 +55,6 @@ def gauge_style(gauge: Gauge) -> str:
     if share is None:
         return "warning"
     return "danger bold" if share >= 1 else "warning" if share > WARNING_SHARE else "text"
-
-
-def state_style(state: str) -> str:
-    """The style of a trading state other than ACTIVE."""
-    return "danger bold" if state in ("HALTED", "KILLED") else "warning bold"
 
 
 class GaugesPanel(Panel):

@@ -135,8 +135,10 @@ Arrows, page keys and the wheel look away from the spread; home or . comes back.
         if seen is None or seen.book.symbol != scene.book.symbol:
             self._watched, self._changed, self._scale = None, frozenset(), Scale()
         elif self.marks_changes and scene.now_ns - seen.now_ns < _MARKED_WITHIN_NS:
+            # In this order: the ladder of what was seen is still at hand, that of now is needed again.
+            before = self._arranged(seen)
             now = self._arranged(scene)
-            changed = changed_prices(self._arranged(seen), now)
+            changed = changed_prices(before, now)
             # At many times the speed of life everything changes, and a mark on everything marks nothing.
             is_calm = 2 * len(changed) < len(now.bids) + len(now.asks)
             self._changed = changed if is_calm else frozenset()

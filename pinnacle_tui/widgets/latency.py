@@ -63,9 +63,8 @@ def latency_rows(scene: Scene, width: int, height: int) -> list[Row]:
     stages = scene.book.stages
     if not stages or not stages[0].count:
         return [((left("no quote has followed a tick yet", width), "muted"),)]
-    if width >= _FULL_WIDTH and height >= _FULL_HEIGHT:
-        return _full(scene, width, height)
-    return _compact(scene, width, height)
+    full = _full(scene, width, height) if width >= _FULL_WIDTH and height >= _FULL_HEIGHT else []
+    return full or _compact(scene, width, height)
 
 
 def _compact(scene: Scene, width: int, height: int) -> list[Row]:
@@ -153,8 +152,13 @@ def _stage_lines(scene: Scene, width: int) -> list[Row]:
 
 
 def _full(scene: Scene, width: int, height: int) -> list[Row]:
-    """All stages with all figures, their ranges where there is room, and a large histogram."""
+    """All stages with all figures, their ranges where there is room, and a large histogram.
+
+    None where the figures do not fit.
+    """
     table = _table(scene, width)
+    if not table:
+        return []
     room = height - len(table) - 3
     bins, tick = scene.book.bins, scene.book.stages[0]
     bars = histogram(bins, width, room)
@@ -166,13 +170,15 @@ def _full(scene: Scene, width: int, height: int) -> list[Row]:
 
 
 def _table(scene: Scene, width: int) -> list[Row]:
-    """A line for each stage and one for the wake-ups."""
+    """A line for each stage and one for the wake-ups; none where they are wider than `width`."""
     stages, health = scene.book.stages, scene.view.health
     heads = ("p50", "p90", "p99", "p99.9", "max")
     counts = [f"{stage.count:,}" for stage in stages]
     count = max(cell_len("count"), *map(cell_len, counts))
     name = max(_STAGE_NAME, *(cell_len(stage.name) for stage in stages))
     used = name + len(heads) * (_NUMBER + _BETWEEN) + count + _BETWEEN
+    if used > width:
+        return []
     room = width - used - 2 * _BETWEEN
     scale = _common_scale(stages, health, room) if room >= _LEAST_RANGE else None
     heading = left("stage", name) + "".join(right(head, _NUMBER + _BETWEEN) for head in heads)

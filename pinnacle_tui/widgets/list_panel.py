@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 from textual import events
 from textual.binding import Binding
 
+from pinnacle_tui.bound_keys import bindings_of, key_of
 from pinnacle_tui.palette import Palette
 from pinnacle_tui.widgets.entry import Entry
 from pinnacle_tui.widgets.list_window import ListWindow
@@ -33,24 +34,24 @@ class Copier(Protocol):
 def list_bindings(prefix: str, noun: str, typed: str, tooltip: str) -> list[Binding]:
     """The keys of every list. `noun` is one row's name, `typed` the verb of what is typed after `/`."""
     return [
-        Binding("up", "move(-1)", "Up", show=False, id=f"{prefix}.up", tooltip=f"The {noun} above"),
-        Binding("down", "move(1)", "Down", show=False, id=f"{prefix}.down", tooltip=f"The {noun} below"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id=f"{prefix}.page_up", tooltip="A window up"),
+        Binding("up", "move(-1)", "up", show=False, id=f"{prefix}.up", tooltip=f"The {noun} above"),
+        Binding("down", "move(1)", "down", show=False, id=f"{prefix}.down", tooltip=f"The {noun} below"),
+        Binding("pageup", "page(-1)", "page up", show=False, id=f"{prefix}.page_up", tooltip="A window up"),
         Binding(
-            "pagedown", "page(1)", "Page down", show=False, id=f"{prefix}.page_down", tooltip="A window down"
+            "pagedown", "page(1)", "page down", show=False, id=f"{prefix}.page_down", tooltip="A window down"
         ),
-        Binding("home", "first", "First", show=False, id=f"{prefix}.first", tooltip="To the first row"),
-        Binding("end", "last", "Last", show=False, id=f"{prefix}.last", tooltip="To the last row"),
+        Binding("home", "first", "first", show=False, id=f"{prefix}.first", tooltip="To the first row"),
+        Binding("end", "last", "last", show=False, id=f"{prefix}.last", tooltip="To the last row"),
         Binding("/", "type", typed, id=f"{prefix}.type", tooltip=tooltip),
-        Binding("enter", "keep_text", "Keep", id=f"{prefix}.keep", tooltip="End typing and keep the text"),
-        Binding("escape", "clear", "Clear", id=f"{prefix}.clear", tooltip="No text, then no selection"),
+        Binding("enter", "keep_text", "keep", id=f"{prefix}.keep", tooltip="End typing and keep the text"),
+        Binding("escape", "clear", "clear", id=f"{prefix}.clear", tooltip="No text, then no selection"),
         Binding(
-            "y", "copy_row", "Copy", id=f"{prefix}.copy", tooltip=f"Copy the selected {noun}, tab separated"
+            "y", "copy_row", "copy", id=f"{prefix}.copy", tooltip=f"Copy the selected {noun}, tab separated"
         ),
         Binding(
             "Y",
             "copy_all",
-            "Copy all",
+            "copy all",
             show=False,
             id=f"{prefix}.copy_all",
             tooltip="Copy all rows and a head",
@@ -104,9 +105,18 @@ class ListPanel(Panel, Generic[ItemT]):
         """Rows below the list: the typed text where there is any."""
         if not ListPanel.foot_height(self, width, height):
             return []
-        hint = "   enter keeps it, escape clears it" if self.entry.is_open else ""
-        shown: Row = (*self._typed(), (self.found(scene), "muted"), (hint, "muted"))
+        shown: Row = (*self._typed(), (self.found(scene), "muted"), (self._ways_out(), "muted"))
         return [shown if row_width(shown) <= width else shown[:-1]]
+
+    def _ways_out(self) -> str:
+        if not self.entry.is_open:
+            return ""
+        keep, clear = (self._key_of(action) for action in ("keep_text", "clear"))
+        return f"   {keep} keeps it, {clear} clears it"
+
+    def _key_of(self, action: str) -> str:
+        bound = next(bound for bound in bindings_of(self) if bound.action == action)
+        return key_of(self, bound.id)
 
     def foot_height(self, width: int, height: int) -> int:
         """Rows that `foot` will give; the list must be fitted between before."""
@@ -318,13 +328,13 @@ class ListPanel(Panel, Generic[ItemT]):
         if item is not None and self.scene is not None:
             lines = self.tsv(self.scene, [item])
             if lines:
-                self._copy(lines[0], 1)
+                self.copy(lines[0], self.what(1))
 
     def action_copy_all(self) -> None:
         """All rows to the clipboard, those outside the window too."""
         if self._items and self.scene is not None:
             lines = self.tsv(self.scene, self._items)
-            self._copy("\n".join([self.tsv_head(self.scene), *lines]), len(lines))
+            self.copy("\n".join([self.tsv_head(self.scene), *lines]), self.what(len(lines)))
 
     # -- mouse -----------------------------------------------------------------------------------
 
@@ -371,8 +381,9 @@ class ListPanel(Panel, Generic[ItemT]):
         self.text_changed()
         self.redraw()
 
-    def _copy(self, text: str, count: int) -> None:
-        cast(Copier, self.app).copy(text, self.what(count))
+    def copy(self, text: str, what: str) -> None:
+        """Put `text` on the clipboard and say that it was `what`."""
+        cast(Copier, self.app).copy(text, what)
 
 
 def focused(words: str) -> str:

@@ -12,11 +12,11 @@ from textual.binding import Binding, BindingType
 from engine.link.mirror import KEPT
 from pinnacle_tui.numbers import Numbers, clock
 from pinnacle_tui.palette import Palette
-from pinnacle_tui.widgets.blotter_columns import exact_time
 from pinnacle_tui.widgets.list_panel import ListPanel, list_bindings
 from pinnacle_tui.widgets.log_lines import Level, Line, line_of, lost_line
 from pinnacle_tui.widgets.rows import Row, Span, left
 from pinnacle_tui.widgets.scene import Scene
+from pinnacle_tui.widgets.words import exact_time
 
 _LEVEL_WORDS: Final = {Level.INFO: "all", Level.WARNING: "warning+", Level.ERROR: "error+"}
 _WORD_CELLS: Final = 8
@@ -39,14 +39,13 @@ class LogPanel(ListPanel[Line]):
     HELP = (
         "What happened: notices, our fills, commands, changed settings; the newest last.\n"
         "It follows the news until you select a line or scroll up; then it stays and counts what is new.\n"
-        "end goes back to the news. v shows all lines, warnings and errors, or errors alone.\n"
-        "/ searches; n goes to the next match, N to the one before. y copies the selected line."
+        "It shows all lines, warnings and errors, or errors alone."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        *list_bindings("log", "line", "Search", "Find lines that have this text"),
-        Binding("n", "match(1)", "Next match", id="log.match_next", tooltip="To the next line that matches"),
-        Binding("N", "match(-1)", "Match before", id="log.match_previous", tooltip="To the match before"),
-        Binding("v", "level", "Level", id="log.level", tooltip="All lines, warnings and errors, errors"),
+        *list_bindings("log", "line", "search", "Find lines that have this text"),
+        Binding("n", "match(1)", "next match", id="log.match_next", tooltip="To the next line that matches"),
+        Binding("N", "match(-1)", "match before", id="log.match_previous", tooltip="To the match before"),
+        Binding("v", "level", "level", id="log.level", tooltip="All lines, warnings and errors, errors"),
     ]
 
     def __init__(self, palette: Palette, *, id: str, number: int | None = None) -> None:
@@ -168,8 +167,7 @@ class LogPanel(ListPanel[Line]):
             product = scene.mirror.product(symbol)
             if product is None or symbol == scene.product.symbol:
                 return scene.numbers if product is not None else None
-            view = scene.mirror.product_view(symbol)
-            return Numbers(product, view.bids[0][0] if view is not None and view.bids else None)
+            return Numbers.of(product, scene.mirror.product_view(symbol))
 
         for event in scene.mirror.log:
             line = known.get(event.eseq)

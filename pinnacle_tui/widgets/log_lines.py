@@ -9,8 +9,9 @@ from typing import Final
 
 from engine.link.events import AnyEngineEvent, Filled, Notice, Operated, OrderEnded, SettingChanged
 from pinnacle_tui.numbers import Numbers
-from pinnacle_tui.widgets.blotter_columns import fee_text, side_word, words
+from pinnacle_tui.widgets.blotter_columns import fee_text, words
 from pinnacle_tui.widgets.plain_text import plain
+from pinnacle_tui.widgets.words import side_word
 
 
 class Level(enum.IntEnum):

@@ -60,15 +60,17 @@ class Panel(Drawn, can_focus=True):
         self._draw()
 
     def redraw(self) -> None:
-        """Draw the same scene again: a choice of the panel has changed."""
-        if self.scene is not None:
-            self._draw()
+        """Draw the same scene again: a choice of the panel has changed. Before the first, the heading alone."""
+        self._draw()
 
     # -- drawing ---------------------------------------------------------------------------------
 
     def _draw(self) -> None:
         scene, (width, height) = self.scene, self.size
-        if scene is None or not width or not height:
+        if not width or not height:
+            return
+        if scene is None:
+            self.put([self._titled("", "muted", width)] if self.HAS_HEADING else [])
             return
         # The heading comes last: it may tell of what the rows have found (a place in a list).
         rows = list(self.rows(scene, width, height - self.HAS_HEADING))
@@ -77,8 +79,10 @@ class Panel(Drawn, can_focus=True):
         self.put(rows, is_grey=scene.is_stale)
 
     def _heading(self, scene: Scene, width: int) -> Row:
+        return self._titled(self.remark(scene), self.remark_style(scene), width)
+
+    def _titled(self, remark: str, style: str, width: int) -> Row:
         number = f"{self.number} " if self.number is not None else ""
-        remark, style = self.remark(scene), self.remark_style(scene)
         room = max(0, width - cell_len(remark) - 1)
         title = left(f"{number}{self.TITLE}", room) + " "
         if self.has_focus:

@@ -16,6 +16,7 @@ from pinnacle_tui.widgets.panel import Panel
 from pinnacle_tui.widgets.row_cache import RowCache
 from pinnacle_tui.widgets.rows import Row, centred, left, right, row_width
 from pinnacle_tui.widgets.scene import Scene
+from pinnacle_tui.widgets.words import profit_style
 
 LEAST_FOR_CHART: Final = 9
 """Rows below the heading from which on the chart is shown."""
@@ -37,13 +38,6 @@ class _Line(NamedTuple):
 
     def name(self, is_long: bool) -> str:
         return self.label if is_long else self.short
-
-
-def profit_style(value: int | None) -> str:
-    """The colour of a gain or loss; its sign says the same."""
-    if value is None:
-        return "muted"
-    return "up" if value > 0 else "down" if value < 0 else "text"
 
 
 def per_fill_text(product: Product, total: int, fills: int) -> str:

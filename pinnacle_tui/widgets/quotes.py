@@ -17,6 +17,7 @@ from pinnacle_tui.widgets.gauges import denied_row
 from pinnacle_tui.widgets.panel import Panel
 from pinnacle_tui.widgets.rows import Row, left, right
 from pinnacle_tui.widgets.scene import Scene
+from pinnacle_tui.widgets.words import working_per_side
 
 MOST_FOR_ONE_LINE: Final = 3
 """Rows below the heading up to which only the reasons are told, one line each."""
@@ -27,7 +28,8 @@ _STATES: Final = {
     "pending_cancel": "cancelling",
     "uncertain": "UNCERTAIN",
 }
-_LEAST_EXPLAINED: Final = 7
+_LEAST_EXPLAINED: Final = 8
+"""Rows that the reasons get before the table gets a second slot: six terms and the ends."""
 
 
 class QuotesPanel(Panel):
@@ -38,18 +40,18 @@ class QuotesPanel(Panel):
         "Each slot of the strategy: the quote it wants, the order that works there, and the difference\n"
         "(working − target). Below, why the selected quote stands where it stands: every term with its\n"
         "running sum and its inputs. The terms add up to the price exactly, and it is checked here; a term\n"
-        "is rounded to what is shown. The size is explained in the same way. Up and down select a slot."
+        "is rounded to what is shown. The size is explained in the same way."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "up,k",
+            "up",
             "select(-1)",
             "slot above",
             id="quotes.slot_above",
             tooltip="Explain the quote of the slot above",
         ),
         Binding(
-            "down,j",
+            "down",
             "select(1)",
             "slot below",
             id="quotes.slot_below",
@@ -116,22 +118,20 @@ class QuotesPanel(Panel):
         if 0 <= line < len(self._slots):
             self._select(self._slots[line])
 
+    def select(self, slot: str) -> None:
+        """Explain a slot."""
+        self.slot = slot
+        self.redraw()
+
     def _select(self, slot: str) -> None:
         if slot != self.slot:
-            self.slot = slot
-            self.redraw()
+            self.select(slot)
             self.post_message(self.SlotSelected(self, slot))
 
     def _chosen(self, quotes: list[Quote]) -> Quote:
         by_slot = {quote.slot: quote for quote in quotes}
         first_bid = next((quote for quote in quotes if quote.side > 0), quotes[-1])
         return by_slot.get(self.slot, first_bid)
-
-
-def working_per_side(quotes: tuple[Quote, ...]) -> tuple[int, int]:
-    """Slots with a working order: bids, asks."""
-    sides = [quote.side for quote in quotes if quote.working_price is not None]
-    return sides.count(1), sides.count(-1)
 
 
 def in_order(quotes: tuple[Quote, ...]) -> list[Quote]:

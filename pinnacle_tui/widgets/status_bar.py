@@ -5,21 +5,24 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 from typing import ClassVar, Final, NamedTuple
 
+from rich.cells import cell_len
+
 from engine.link.messages import Role
 from engine.link.mirror import LinkState
 from pinnacle_tui.numbers import NOTHING, age, clock
 from pinnacle_tui.palette import Palette
 from pinnacle_tui.widgets.book_trust import GREY_AFTER_NS, STALE_AFTER_NS, book_age_ns
-from pinnacle_tui.widgets.gauges import state_style
 from pinnacle_tui.widgets.panel import Panel
-from pinnacle_tui.widgets.pnl import profit_style
-from pinnacle_tui.widgets.quotes import working_per_side
-from pinnacle_tui.widgets.rows import Row, left, row_width
+from pinnacle_tui.widgets.plain_text import plain
+from pinnacle_tui.widgets.rows import Row, Span, left, row_width
 from pinnacle_tui.widgets.scene import Scene
+from pinnacle_tui.widgets.words import profit_style, state_style, working_per_side
 
 _SAME_CLOCK_NS: Final = 2_000_000_000
 _GAP: Final = "  "
 _MODES: Final = ("sim", "paper", "live", "replay")
+_LEAST_NOTE: Final = 12
+"""Cells below which a sentence that is cut says nothing."""
 
 
 class _Item(NamedTuple):
@@ -37,11 +40,12 @@ class StatusBar(Panel, can_focus=False):
     TITLE: ClassVar[str] = "STATUS"
     HAS_HEADING: ClassVar[bool] = False
     HELP: ClassVar[str] = (
-        "The mode, the product, how old its market data is, the trading state, what is quoted (bids x asks\n"
-        "that work), the total P&L. To the right the market's time in UTC, your own where it differs, the\n"
-        "speed where it is not 1, how long the engine is up, and what a frame costs to draw.\n"
-        "Data older than 2 s is marked STALE, in alarm from 5 s on. Where the row is short, the least\n"
-        "important goes; numbers are never cut."
+        "The mode and the product in the mode's colour, the trading state, how old the market data is, what\n"
+        "is quoted (bids x asks that work), the total P&L. To the right the market's time in UTC, your own\n"
+        "where it differs, the speed where it is not 1, and how long the engine is up.\n"
+        "Data older than 2 s is marked STALE, in alarm from 5 s on. An engine that has ended is told with\n"
+        "its exit code and how it ended, a link that is down with the reason. Where the row is short, the\n"
+        "least important goes; numbers are never cut."
     )
 
     def __init__(
@@ -51,10 +55,6 @@ class StatusBar(Panel, can_focus=False):
         super().__init__(palette, id=id, number=number)
         self.frozen_since_ns: int | None = None
         """Since when the screen stands still, on the console's monotonic clock; None while it moves."""
-        self.frame_ms: float | None = None
-        """What a frame costs."""
-        self.notice = ""
-        """A few words from the screen, such as a lowered frame rate."""
         self._zone = zone
         self._waiting = ""
 
@@ -64,13 +64,9 @@ class StatusBar(Panel, can_focus=False):
         self._waiting = text
         self._draw()
 
-    def redraw(self) -> None:
-        """Draw again, also while nothing but the waiting can be shown."""
-        self._draw()
-
     def rows(self, scene: Scene, width: int, height: int) -> list[Row]:
         """The one row."""
-        return [fitted(self._items(scene), width)]
+        return [fitted(self._items(scene), width, _trouble(scene))]
 
     def _draw(self) -> None:
         if self.scene is not None or not self._waiting:
@@ -86,16 +82,14 @@ class StatusBar(Panel, can_focus=False):
         """Everything there is to say, in the order it stands in the row."""
         hello = scene.mirror.hello
         mode = hello.mode if hello is not None else ""
-        made = [
-            _item(12, (" pinnacle", "title bold")),
-            _item(0, (f" {mode.upper()} ", f"{mode if mode in _MODES else 'text'} bold reverse")),
-            _item(1, (scene.book.symbol, "text bold")),
-            _Item(2, False, (_state(scene), ())),
-            _Item(3, False, (*_feed(scene), ())),
-            *_quoting(scene),
-        ]
-        if self.notice:
-            made.append(_item(9, (self.notice, "warning")))
+        made = [_mode(mode, scene.book.symbol)]
+        state, feed = _Item(2, False, (_state(scene), ())), _Item(3, False, (*_feed(scene), ()))
+        if scene.link is LinkState.ENDED:
+            made.append(feed)
+        elif scene.is_stale:
+            made += [state, *_quoting(scene), feed]  # why comes behind it
+        else:
+            made = [_item(12, (" pinnacle", "title bold")), *made, state, feed, *_quoting(scene)]
         if self.frozen_since_ns is not None:
             frozen = f" FROZEN {age(scene.now_ns - self.frozen_since_ns)} "
             made.append(_item(4, (frozen, "warning bold reverse"), is_right=True))
@@ -105,9 +99,11 @@ class StatusBar(Panel, can_focus=False):
         return [*made, _profit(scene), *self._clocks(scene)]
 
     def _clocks(self, scene: Scene) -> list[_Item]:
-        hello, view, quiet = scene.mirror.hello, scene.view, _data_style(scene, "muted")
+        hello, view = scene.mirror.hello, scene.view
         market = (f"{clock(view.market_wall_ns)}Z", _data_style(scene, "text"))
         made = [_item(6, market, is_right=True)]
+        if scene.is_stale:
+            return made
         local = self._local(scene)
         if local:
             made.append(_item(11, (local, "muted"), is_right=True))
@@ -116,9 +112,7 @@ class StatusBar(Panel, can_focus=False):
             made.append(_item(8, (speed, "accent"), is_right=True))
         if hello is not None:
             up = age(view.wall_ns - hello.started_wall_ns)
-            made.append(_item(10, (f"up {up}", quiet), is_right=True))
-        if self.frame_ms is not None:
-            made.append(_item(13, (f"{self.frame_ms:.1f} ms/frame", "muted"), is_right=True))
+            made.append(_item(10, (f"up {up}", "muted"), is_right=True))
         return made
 
     def _local(self, scene: Scene) -> str:
@@ -130,8 +124,11 @@ class StatusBar(Panel, can_focus=False):
         return f"{here:%H:%M} local"
 
 
-def fitted(items: list[_Item], width: int) -> Row:
-    """As much as fits, the right part at the right end; never a part of a word group."""
+def fitted(items: list[_Item], width: int, note: Span = ("", "text")) -> Row:
+    """As much as fits, the right part at the right end; never a part of a word group.
+
+    `note` is cut to the room that is left between both parts.
+    """
     forms = [0] * len(items)
 
     def chosen(is_right: bool) -> Row:
@@ -148,6 +145,10 @@ def fitted(items: list[_Item], width: int) -> Row:
             break
         able = [at for at, item in enumerate(items) if forms[at] < len(item.forms) - 1]
         forms[max(able, key=lambda at: items[at].rank)] += 1
+    room = width - row_width(before) - row_width(after) - len(_GAP) * (1 + bool(after))
+    text = plain(note[0])
+    if text and before and room >= min(_LEAST_NOTE, cell_len(text)):
+        before = (*before, (_GAP, "text"), (left(text, min(room, cell_len(text))), note[1]))
     rest = width - row_width(before) - row_width(after)
     return (*before, (" " * rest, "text"), *after) if after else before
 
@@ -160,15 +161,28 @@ def _data_style(scene: Scene, style: str) -> str:
     return "stale" if scene.is_stale else style
 
 
+def _mode(mode: str, symbol: str) -> _Item:
+    """Mode and product as one block in the colour of the mode: no glance may take one for another."""
+    words = f"{mode if mode in _MODES else 'text'} bold reverse"
+    return _Item(1, False, (((f" {mode.upper()}  {symbol} ", words),), ((f" {mode.upper()} ", words),), ()))
+
+
+def _trouble(scene: Scene) -> Span:
+    """Why what is shown is not the present any more."""
+    if not scene.is_stale:
+        return "", "text"
+    return scene.trouble, "warning" if scene.exit_code == 0 else "danger"
+
+
 def _feed(scene: Scene) -> tuple[Row, ...]:
     """How far the link and the market data may be believed, the worse of both first."""
     silent = age(scene.mirror.silent_ns(scene.now_ns))
-    bye, book = scene.mirror.bye, scene.book
+    book = scene.book
     match scene.link:
         case LinkState.ENDED:
-            code = bye.exit_code if bye is not None else None
-            long: Row = ((f" ENGINE ENDED, exit code {code} ", "danger bold reverse"),)
-            return (long, ((" ENGINE ENDED ", "danger bold reverse"),))
+            words = f"{'danger' if scene.exit_code != 0 else 'warning'} bold reverse"
+            short: Row = ((" ENGINE ENDED ", words),)
+            return (((f" ENGINE ENDED {scene.exit_code} ", words),), short) if scene.exit_code else (short,)
         case LinkState.DOWN:
             return (((f" LINK DOWN {silent} ", "danger bold reverse"),),)
         case LinkState.CONNECTING:
@@ -193,7 +207,7 @@ def _state(scene: Scene) -> Row:
     """The trading state: calm while it is ACTIVE, loud otherwise."""
     state = scene.book.state
     if scene.is_stale:
-        return ((state, "stale"),)
+        return ((f"was {state}", "stale"),)
     if state == "ACTIVE":
         return ((state, "ok"),)
     return ((f" {state} ", f"{state_style(state)} reverse"),)

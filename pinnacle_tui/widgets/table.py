@@ -54,11 +54,11 @@ class Table(Generic[ItemT]):
 def table_bindings(prefix: str, noun: str) -> list[Binding]:
     """The keys of every table."""
     return [
-        *list_bindings(prefix, noun, "Filter", "Show rows that have these words, in any column"),
+        *list_bindings(prefix, noun, "filter", "Show rows that have these words, in any column"),
         Binding(
             "<",
             "sort_by(-1)",
-            "Sort",
+            "sort",
             show=False,
             id=f"{prefix}.sort_previous",
             tooltip="Sort by the column before",
@@ -66,11 +66,11 @@ def table_bindings(prefix: str, noun: str) -> list[Binding]:
         Binding(
             ">",
             "sort_by(1)",
-            "Sort",
+            "sort",
             id=f"{prefix}.sort_next",
-            tooltip="Sort by the next column; < goes back",
+            tooltip="Sort by the next column",
         ),
-        Binding("!", "turn", "Turn", show=False, id=f"{prefix}.sort_turn", tooltip="Turn the order round"),
+        Binding("!", "turn", "turn", show=False, id=f"{prefix}.sort_turn", tooltip="Turn the order round"),
     ]
 
 

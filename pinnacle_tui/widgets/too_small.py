@@ -22,7 +22,6 @@ class TooSmall(Static):
         is_too_small = size.width < LEAST.width or size.height < LEAST.height
         if is_too_small:
             self.update(
-                f"{LEAST.width}x{LEAST.height} needed, {size.width}x{size.height} here\n"
-                "1 to 9 show one panel"
+                f"{LEAST.width}x{LEAST.height} needed, {size.width}x{size.height} here\n1 to 9 show one panel"
             )
         return is_too_small

@@ -10,12 +10,12 @@ from textual.binding import BindingType
 from engine.link.view import Trade
 from pinnacle_tui.numbers import clock
 from pinnacle_tui.palette import Palette
-from pinnacle_tui.widgets.blotter_columns import exact_time
 from pinnacle_tui.widgets.rows import Row
 from pinnacle_tui.widgets.scene import Scene
 from pinnacle_tui.widgets.table import Table, TablePanel, remembered_sorts, table_bindings
 from pinnacle_tui.widgets.table_layout import Column
 from pinnacle_tui.widgets.tape import Missed, Print, Tape
+from pinnacle_tui.widgets.words import exact_time
 
 Listed = Print | Missed
 

@@ -27,11 +27,14 @@ class FakeHost:
     """An engine's process that nobody started."""
 
     def __init__(self, *, is_owned: bool = True) -> None:
-        self.is_owned = is_owned
+        self.is_owned = self.takes_signals = is_owned
+        self.is_in_process = False
+        self.words: list[str] = []
         self.signals: list[signal.Signals] = []
 
-    def insist(self, number: signal.Signals) -> None:
+    def insist(self, number: signal.Signals) -> bool:
         self.signals.append(number)
+        return self.takes_signals
 
     def terminate(self) -> bool:
         self.signals.append(signal.SIGTERM)
@@ -41,7 +44,7 @@ class FakeHost:
         """Nothing is connected to again."""
 
     def last_words(self) -> list[str]:
-        return []
+        return self.words
 
 
 class FakeSession:
@@ -59,6 +62,7 @@ class FakeSession:
         self.mirror = mirror or views.mirror()
         self.host = FakeHost(is_owned=is_owned)
         self.ending: Ending | None = None
+        self.name = "console pid 1"
         self.trouble = ""
         self.may_kill = may_kill
         self.is_stopping = False
@@ -118,9 +122,11 @@ class FakeSession:
 
     async def detach(self) -> None:
         self.is_closed = True
+        self.mirror.is_connected = False
+        self.on_change()  # as the real one, when its connection closes
 
     async def close(self) -> None:
-        self.is_closed = True
+        await self.detach()
 
     # -- what the test's engine does -------------------------------------------------------------
 

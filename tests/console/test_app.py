@@ -15,14 +15,17 @@ from textual.pilot import Pilot
 from engine.core.events import Severity
 from engine.link.events import SettingChanged
 from engine.link.messages import CommandName, Role
+from engine.link.mirror import EngineMirror
 from engine.link.settings import PANELS, ConsoleSettings
 from pinnacle_tui.app import ConsoleApp
 from pinnacle_tui.engine_host import Ending
 from pinnacle_tui.remembered import Remembered
 from pinnacle_tui.screens.main import MainScreen
 from pinnacle_tui.themed_app import ThemedApp
+from pinnacle_tui.widgets.blotter import BlotterPanel
 from pinnacle_tui.widgets.ladder import DepthLadder
 from pinnacle_tui.widgets.panel import Panel
+from pinnacle_tui.widgets.quotes import QuotesPanel
 
 TWO = views.hello(views.BTC, views.ETH)
 
@@ -162,13 +165,152 @@ async def test_a_frozen_screen_keeps_its_picture_and_says_since_when() -> None:
         assert "FROZEN" not in status(app)
 
 
-async def test_a_screen_that_is_opened_while_the_drawing_is_stopped_is_not_blank() -> None:
-    app = console_app()
+async def test_a_screen_that_is_opened_while_the_drawing_is_stopped_shows_the_same_moment() -> None:
+    session = FakeSession()
+    app = console_app(session)
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
-        await pilot.press("f", "o")
+        await pilot.press("f")
+        order = views.working("B0", 6_500_000, client_id="later")
+        session.show(views.view(views.product_view(orders=(order,)), seq=7_513))
+        session.tell(views.notice(41, "info", "NEWS", "after the freeze"))
+        await pilot.press("o")
         await settle(pilot)
-        assert any("65,088.00" in line for line in shown(app.screen.query_one("BlotterPanel", Panel)))
+        text = "".join(shown(app.screen.query_one("BlotterPanel", Panel)))
+        assert "65,088.00" in text
+        assert "65,000.00" not in text
+        await pilot.press("escape", "8")
+        await settle(pilot)
+        assert "after the freeze" not in "".join(shown(panel(app, "log")))
+        await pilot.press("f")
+        await settle(pilot)
+        assert "after the freeze" in "".join(shown(panel(app, "log")))
+
+
+async def test_a_panel_that_was_hidden_shows_the_moment_of_the_freeze() -> None:
+    session = FakeSession()
+    app = console_app(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("7")  # drawn, then hidden again
+        await settle(pilot)
+        await pilot.press("0")
+        quiet = views.product_view(trades=(), trade_count=4_800)
+        session.show(views.view(quiet, seq=7_513))
+        await pilot.press("f")
+        before = shown(panel(app, "depth"))
+        later = views.product_view(bids=views.levels(1, mid=views.MID + 900), pnl=quiet.pnl)
+        session.show(views.view(later, seq=7_514))
+        await pilot.resize_terminal(40, 10)
+        await settle(pilot)
+        await pilot.resize_terminal(80, 24)
+        await settle(pilot)
+        assert shown(panel(app, "depth")) == before
+        await pilot.press("7")
+        await settle(pilot)
+        drawn = panel(app, "trades").scene
+        assert drawn is not None
+        assert drawn.view.seq == 7_513
+
+
+async def test_while_the_drawing_is_stopped_there_is_no_other_product() -> None:
+    eth = views.product_view(views.ETH)
+    session = FakeSession(views.mirror(greeting=TWO, shown=views.view(views.product_view(), eth)))
+    app = console_app(session)
+    async with app.run_test(size=(200, 40)) as pilot:
+        await settle(pilot)
+        assert "n next product" in keys_line(app)
+        await pilot.press("f")
+        await settle(pilot)
+        assert "next product" not in keys_line(app)
+        await pilot.press("n")
+        assert "BTC-USD" in status(app)
+
+
+async def test_before_there_is_anything_to_see_nothing_can_be_frozen() -> None:
+    app = console_app(FakeSession(EngineMirror()))
+    async with app.run_test(size=(200, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("f")
+        assert app.frozen is None
+        assert shown(panel(app, "depth"))[0] == "1 DEPTH"
+        assert not any(shown(panel(app, "depth"))[1:])
+
+
+async def test_what_is_waited_for_is_true() -> None:
+    session = FakeSession(EngineMirror())
+    app = console_app(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert status(app) == " pinnacle  connecting to the engine"
+        session.mirror.is_connected = True
+        session.mirror.apply(views.hello(), 0)
+        await settle(pilot)
+        assert status(app) == " pinnacle  connected; waiting for the first view"
+        session.show(views.view(views.product_view(views.ETH)))
+        await settle(pilot)
+        assert status(app) == " pinnacle  connected; the engine shows no product that it has told of"
+
+
+async def test_keys_follow_the_state_without_any_event() -> None:
+    session = FakeSession()
+    app = console_app(session)
+    async with app.run_test(size=(200, 40)) as pilot:
+        await settle(pilot)
+        assert "space pause" in keys_line(app)
+        session.show(views.view(views.product_view(state="PAUSED"), seq=7_513))
+        app._frame()
+        await pilot.pause()
+        assert "space resume" in keys_line(app)
+        session.clock.advance(6 * views.S)  # the link falls silent, and nobody says so
+        app._frame()
+        await pilot.pause()
+        assert "resume" not in keys_line(app)
+        assert "cancel all" not in keys_line(app)
+
+
+async def test_an_event_does_not_ask_all_keys_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = FakeSession()
+    app = console_app(session)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        asked: list[int] = []
+        monkeypatch.setattr(app, "refresh_bindings", lambda: asked.append(1))
+        session.tell(*(views.notice(n, "info", "NOTE", "said") for n in range(41, 80)))
+        assert asked == []
+
+
+async def test_what_happened_before_the_console_came_is_no_news() -> None:
+    session = FakeSession(views.mirror(greeting=views.hello(role=Role.CONTROL, last_event=42)))
+    app = console_app(session)
+    async with app.run_test(size=(160, 40)) as pilot:
+        await settle(pilot)
+        session.tell(
+            views.notice(41, "critical", "HALT", "long ago"),
+            SettingChanged(42, views.WALL, views.TIME, "", "strategy.levels", "3", "2", session.name),
+        )
+        await settle(pilot)
+        assert said(app) == []
+        assert app.undoable is None
+        assert any("long ago" in line for line in shown(panel(app, "log")))
+        # A hello of the same engine, as after a change of the role, makes nothing old that is new.
+        session.mirror.apply(views.hello(role=Role.VIEW, last_event=60), session.clock.monotonic_ns())
+        session.on_change()
+        session.tell(views.notice(43, "critical", "HALT", "just now"))
+        await settle(pilot)
+        assert said(app) == ["just now"]
+
+
+async def test_ages_go_on_while_nothing_comes() -> None:
+    session = FakeSession()
+    app = console_app(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        session.lose()
+        for seconds in (7, 8):
+            session.clock.advance(seconds * views.S - session.clock.monotonic_ns())
+            app._frame()
+            assert f"STALE {seconds}." in shown(panel(app, "depth"))[0]
 
 
 async def test_n_shows_the_next_product_where_there_is_one() -> None:
@@ -212,9 +354,38 @@ async def test_undoing_back_to_unset_gives_empty_text() -> None:
     app = console_app(session)
     async with app.run_test() as pilot:
         await settle(pilot)
-        session.tell(SettingChanged(41, 0, 0, "", "risk.max_position_base", "-", "2", "ctl"))
+        session.tell(SettingChanged(41, 0, 0, "", "risk.max_position_base", "-", "2", session.name))
         await pilot.press("u")
         assert session.sent[-1].command.arguments == {"key": "risk.max_position_base", "value": ""}
+
+
+def levels_changed(eseq: int, who: str) -> SettingChanged:
+    return SettingChanged(eseq, views.WALL, views.TIME, "", "strategy.levels", "3", "2", who)
+
+
+@pytest.mark.parametrize("why", ["somebody else's", "too old", "link lost", "not the last"])
+async def test_only_ones_own_last_change_of_the_last_minute_is_taken_back(why: str) -> None:
+    session = FakeSession()
+    app = console_app(session)
+    async with app.run_test(size=(160, 40)) as pilot:
+        await settle(pilot)
+        session.tell(levels_changed(41, "ctl pid 9" if why == "somebody else's" else session.name))
+        match why:
+            case "too old":
+                session.clock.advance(60 * views.S)
+                session.mirror.heard_ns = session.clock.monotonic_ns()
+            case "link lost":
+                session.lose()
+                session.mirror.is_connected = True
+                session.on_change()
+            case "not the last":
+                session.tell(levels_changed(42, "ctl pid 9"))
+        app.refresh_bindings()
+        await settle(pilot)
+        assert "undo" not in keys_line(app)
+        assert ("takes it back" in said(app)[0]) is (why != "somebody else's")
+        await pilot.press("u")
+        assert session.sent == []
 
 
 @pytest.mark.parametrize("severity", list(Severity))
@@ -314,6 +485,9 @@ async def test_drawing_that_is_too_dear_halves_the_rate_and_says_so(monkeypatch:
         assert app.hz == 5
         await pilot.pause()
         assert said(app) == ["drawing took too much of the processor: 5 redraws a second now"]
+        session.host.is_in_process = True  # whose work is in the same sum
+        app._frame()
+        assert app.hz == 5
 
 
 async def test_a_display_that_stood_still_says_for_how_long() -> None:
@@ -325,7 +499,7 @@ async def test_a_display_that_stood_still_says_for_how_long() -> None:
         session.clock.advance(int(6.9 * views.S))
         app._frame()
         await pilot.pause()
-        assert said(app) == ["the display was frozen for 6.9s; the engine was not"]
+        assert said(app) == ["the display was frozen for 6.9s"]
 
 
 async def test_what_drawing_costs_is_shown_in_detail_on_request() -> None:
@@ -364,6 +538,52 @@ async def test_what_the_screen_looked_like_is_remembered(tmp_path: Path) -> None
         assert panel(again, "depth").state()["multiple"] == multiple
 
 
+@pytest.mark.parametrize(("keys", "alone"), [(("6",), False), (("3", "z"), True)])
+async def test_the_focus_and_a_panel_alone_are_remembered(
+    tmp_path: Path, keys: tuple[str, ...], alone: bool
+) -> None:
+    path = tmp_path / "console.json"
+    app = console_app(remembered=Remembered(path))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press(*keys)
+        await settle(pilot)
+        name = PANELS[int(keys[0]) - 1]
+        assert app.focused is panel(app, name)
+        app.leave(0)
+    again = console_app(remembered=Remembered(path))
+    async with again.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert again.focused is panel(again, name)
+        assert again.screen.maximized is (panel(again, name) if alone else None)
+    # Where the settings or the size say otherwise, they count.
+    chosen = console_app(remembered=Remembered(path), settings=ConsoleSettings(panel="log"))
+    async with chosen.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert chosen.focused is panel(chosen, "log")
+        assert chosen.screen.maximized is None
+
+
+async def test_a_remembered_focus_without_a_place_is_none() -> None:
+    remembered = Remembered(None)
+    remembered.keep("main.focus", "trades")
+    remembered.keep("main.alone", "no such panel")
+    app = console_app(remembered=remembered)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert app.focused is panel(app, "depth")
+        assert app.screen.maximized is None
+
+
+async def test_what_could_not_be_remembered_is_kept_for_the_last_words(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    app = console_app(remembered=Remembered(tmp_path / "file" / "console.json"))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        app.leave(0)
+    assert "could not be kept" in app.unsaved
+
+
 async def test_a_theme_named_for_this_run_beats_the_remembered_one(tmp_path: Path) -> None:
     remembered = Remembered(tmp_path / "console.json")
     remembered.keep("theme", "nord")
@@ -381,6 +601,89 @@ async def test_settings_choose_the_panel_and_the_marks() -> None:
         assert app.hz == 5
 
 
+async def test_a_panel_with_a_plus_fills_the_screen_from_the_start() -> None:
+    app = console_app(settings=ConsoleSettings(panel="pnl+"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert app.focused is panel(app, "pnl")
+        assert app.screen.maximized is panel(app, "pnl")
+
+
+async def test_nothing_is_animated() -> None:
+    app = console_app()
+    async with app.run_test():
+        assert app.animation_level == "none"
+
+
+async def test_the_log_is_hidden_and_shown_and_remembered(tmp_path: Path) -> None:
+    path = tmp_path / "console.json"
+    app = console_app(remembered=Remembered(path))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        height = panel(app, "orders").size.height
+        await pilot.press("9", "8", "h")
+        await settle(pilot)
+        assert not panel(app, "log").is_on_screen
+        assert panel(app, "orders").size.height > height
+        assert app.focused is panel(app, "depth")
+        await pilot.press("8")
+        await settle(pilot)
+        assert app.screen.maximized is panel(app, "log")
+        await pilot.press("0")
+        app.leave(0)
+    again = console_app(remembered=Remembered(path))
+    async with again.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert not panel(again, "log").is_on_screen
+        await pilot.press("h")
+        await settle(pilot)
+        assert panel(again, "log").is_on_screen
+        assert panel(again, "orders").size.height == height
+
+
+# -- one order, several panels -------------------------------------------------------------------------
+
+
+async def test_enter_on_a_working_order_explains_its_slot() -> None:
+    app = console_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        for open_list in ("6", "o"):
+            await pilot.press(open_list)
+            await settle(pilot)
+            await pilot.press("home", "enter")
+            await settle(pilot)
+            assert app.screen.id == "explain"
+            lines = shown(app.screen.query_one("#quotes", Panel))
+            assert any(line.startswith("▸ A1") for line in lines)
+            assert any(line.startswith("WHY ASK 65,090.67") for line in lines)
+            await pilot.press("escape")
+            await settle(pilot)
+            assert isinstance(app.screen, MainScreen)
+
+
+async def test_an_order_that_is_selected_somewhere_is_selected_everywhere() -> None:
+    app = console_app()
+    async with app.run_test(size=(160, 60)) as pilot:
+        await settle(pilot)
+        ladder = app.screen.query_one(DepthLadder)
+        blotter, quotes = app.screen.query_one(BlotterPanel), app.screen.query_one(QuotesPanel)
+
+        def selected() -> tuple[str | None, object, str]:
+            return ladder.selected, blotter.window.selected, quotes.slot
+
+        await pilot.press("6", "home")
+        assert selected() == ("pt-7-a1", "pt-7-a1", "A1")
+        await pilot.press("5", "down")
+        assert selected() == ("pt-7-a0", "pt-7-a0", "A0")
+        row = next(y for y, line in enumerate(shown(ladder)) if line.lstrip().startswith("65,088.00"))
+        await pilot.click(ladder, offset=(4, row))
+        await pilot.pause()
+        assert selected() == ("pt-7-b0", "pt-7-b0", "B0")
+        await pilot.press("6", "escape")
+        assert ladder.selected is None
+
+
 async def test_an_engine_that_dies_is_loud_and_leaves_its_figures() -> None:
     session = FakeSession()
     app = console_app(session)
@@ -388,9 +691,16 @@ async def test_an_engine_that_dies_is_loud_and_leaves_its_figures() -> None:
         await settle(pilot)
         session.end(Ending(75, "the engine was killed by SIGKILL; nobody proved that no order is open"))
         await settle(pilot)
-        assert "ENGINE ENDED" in status(app)
-        assert any("65,088.00" in line for line in shown(panel(app, "depth")))
-        assert said(app)[-1].startswith("the engine was killed by SIGKILL")
+        main = app.screen_stack[0]
+        assert " ENGINE ENDED 75   the engine was killed" in shown(main.query_one("#status", Panel))[0]
+        assert "ACTIVE" not in shown(main.query_one("#status", Panel))[0]
+        assert any("65,088.00" in line for line in shown(main.query_one("#depth", Panel)))
+        app._once_a_second()
+        assert app.sub_title == "! SIM BTC-USD ENDED +12.48"
+        session.clock.advance(views.S)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert app.screen is main
         await pilot.press("q")
         await pilot.pause()
     assert app.return_code == 75
@@ -406,6 +716,9 @@ async def test_the_terminal_title_tells_state_and_profit() -> None:
         session.show(views.view(views.product_view(state="HALTED"), seq=7_513))
         app._once_a_second()
         assert app.sub_title == "! SIM BTC-USD HALTED +12.48"
+        session.lose()
+        app._once_a_second()
+        assert app.sub_title == "! SIM BTC-USD LINK DOWN +12.48"
 
 
 async def test_a_signal_stops_the_engine_and_its_number_is_the_exit_code() -> None:

@@ -250,6 +250,34 @@ async def test_copies_hold_exact_numbers() -> None:
         )
 
 
+async def test_the_id_of_the_selected_order_is_copied_alone() -> None:
+    panel = blotter()
+    app = BlotterApp(panel)
+    async with app.run_test(size=(110, 12)) as pilot:
+        panel.show(scene())
+        panel.focus()
+        await pilot.press("i")
+        assert app.copied == []
+        await pilot.press("down", "i")
+        assert app.copied == [("pt-7-a1", "the id pt-7-a1")]
+        await pilot.press("right", "down", "i", "slash", "i")
+        assert len(app.copied) == 2
+        assert panel.entry.text == "i"
+
+
+async def test_what_no_slot_explains_is_not_offered_to_be_explained() -> None:
+    hedge = msgspec.structs.replace(working("B0", 6_508_800), slot="", purpose="hedge")
+    panel = blotter()
+    app = BlotterApp(panel)
+    async with app.run_test(size=(110, 12)) as pilot:
+        panel.show(with_orders(hedge, working("A0", 6_508_900)))
+        panel.focus()
+        await pilot.press("end", "enter")
+        assert app.take() == ["selected pt-7-b0"]
+        await pilot.press("up", "enter", "escape")
+        assert app.take() == ["selected pt-7-a0", "explain A0", "selected None"]
+
+
 async def test_a_full_memory_is_said() -> None:
     panel = blotter()
     known = mirror(events=tuple(filled(n) for n in range(1, KEPT + 2)))

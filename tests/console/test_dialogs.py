@@ -239,18 +239,36 @@ async def test_a_refused_kill_says_so():
         assert "at the venue itself" in words(console.app)
 
 
-@pytest.mark.parametrize("is_owned", [True, False])
-async def test_without_a_link_a_signal_kills_where_the_engine_is_ours(is_owned: bool):
-    session = FakeSession(is_owned=is_owned)
+@pytest.mark.parametrize("takes_signals", [True, False])
+async def test_without_a_link_the_report_says_whether_a_signal_reached_the_engine(takes_signals: bool):
+    session = FakeSession()
+    session.host.takes_signals = takes_signals
     async with Running(session) as console:
-        session.lose()
+        session.lose("the connection to the engine is gone")
         await console.pilot.press("K")
         await console.settle()
         assert isinstance(console.app.screen, KillReport)
-        assert console.app.screen.pending is None
         assert session.host.signals == [signal.SIGUSR1]
-        assert ("a signal was sent" in words(console.app)) is is_owned
-        assert ("no signal reaches it" in words(console.app)) is not is_owned
+        said = words(console.app)
+        assert "the connection to the engine is gone" in said
+        assert ("a signal was sent to the engine instead" in said) is takes_signals
+        assert ("nothing could be sent" in said) is not takes_signals
+        assert "pinnacle-tui ctl kill" in said
+        assert "Press K again" in said
+
+
+async def test_a_kill_after_the_engines_end_says_that_there_is_nothing_to_kill():
+    session = FakeSession()
+    session.host.takes_signals = False
+    async with Running(session) as console:
+        session.end(Ending(75, "the engine was killed by SIGKILL; nobody proved that no order is open"))
+        await console.pilot.press("K")
+        await console.settle()
+        said = words(console.app)
+        assert "the engine was killed by SIGKILL" in said
+        assert "nothing could be sent" in said
+        assert "at the venue itself" in said
+        assert "ctl kill" not in said
 
 
 async def test_an_answer_after_the_report_was_closed_harms_nothing():
@@ -313,16 +331,65 @@ async def test_cancel_and_quit_stops_the_engine_and_tells_what_is_waited_for():
         assert app.return_code == 0
 
 
-async def test_asked_again_while_stopping_the_engine_is_killed_but_not_by_a_held_key():
+async def test_while_stopping_only_the_key_that_says_so_kills_the_engine():
     async with Running() as console:
         await console.press("q", "y")
         await console.settle()
+        await console.press("q", "ctrl+c", "ctrl+q", "y", "q", "q")
+        assert isinstance(console.app.screen, StoppingDialog)
+        assert console.session.stops == 1
+        assert "X" in [answer.key for answer in console.app.screen.query(Answer)]
         for _ in range(3):
             console.session.clock.advance(30 * MS)
-            await console.pilot.press("ctrl+c")
+            await console.pilot.press("X")
         assert console.session.stops == 1
-        await console.press("q")
+        await console.press("X")
         assert console.session.stops == 2
+
+
+@pytest.mark.parametrize("first_ms", [250, 500, 660])
+async def test_the_key_that_opened_a_question_says_nothing_while_it_is_held(first_ms: int):
+    """Keyboards wait this long before a key repeats."""
+    async with Running() as console:
+        await console.press("c")
+        console.session.clock.advance(first_ms * MS)
+        await console.pilot.press("y")
+        for _ in range(40):
+            console.session.clock.advance(30 * MS)
+            await console.pilot.press("y")
+        assert isinstance(console.app.screen, Confirm)
+        assert console.session.names == []
+
+
+async def test_a_question_about_quitting_is_over_when_the_engine_ends():
+    async with Running() as console:
+        await console.press("q")
+        assert isinstance(console.app.screen, QuitDialog)
+        console.session.end(Ending(75, "the engine was killed by SIGKILL"))
+        await console.settle()
+        assert isinstance(console.app.screen, MainScreen)
+        assert console.app.return_code is None
+
+
+async def test_stopping_an_engine_that_has_ended_leaves_at_once():
+    async with Running() as console:
+        await console.press("q", "question_mark", "f1")  # help over the question keeps it open
+        assert not isinstance(console.app.screen, QuitDialog)
+        console.session.end(Ending(75, "the engine was killed by SIGKILL"))
+        await console.press("escape", "y")
+        await console.settle()
+        assert console.app.return_code == 75
+        assert console.session.stops == 0
+
+
+async def test_an_engine_that_was_told_to_stop_meanwhile_is_not_killed_by_the_answer():
+    async with Running() as console:
+        await console.press("q")
+        console.session.is_stopping = True  # by a signal
+        await console.press("y")
+        await console.settle()
+        assert console.session.stops == 0
+        assert isinstance(console.app.screen, StoppingDialog)
 
 
 async def test_the_screen_can_be_looked_at_while_the_engine_stops():
@@ -334,7 +401,7 @@ async def test_the_screen_can_be_looked_at_while_the_engine_stops():
         assert isinstance(console.app.screen, StoppingDialog)
         assert console.session.stops == 1
         console.session.trouble = "the engine has not ended within 20 s: sent SIGTERM"
-        await console.press("q")
+        await console.press("X")
         assert console.session.stops == 2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from console.fakes import FakeSession
 from console.running import Running, words
 
 from pinnacle_tui.bindings import APP_BINDINGS
@@ -39,6 +40,46 @@ async def test_help_over_a_side_screen_is_about_that_screen():
         assert "This screen: settings" in said
         assert "Change the highlighted setting" in said
         assert "Back to the main screen" in said
+
+
+@pytest.mark.parametrize("below", ["c", "q", "t"])
+async def test_f1_explains_a_question_and_leaves_it_open(below: str):
+    async with Running(size=(120, 40)) as console:
+        await console.press(below)
+        question = console.app.screen
+        await console.press("f1")
+        assert isinstance(console.app.screen, HelpScreen)
+        said = words(console.app)
+        assert "This question" in said
+        for bound in bindings_of(question):
+            assert bound.tooltip in said
+        valid = console.app.screen._valid
+        assert {bound.id for bound in bindings_of(question)} <= valid
+        assert "app.kill" in valid
+        assert "app.pause" not in valid
+        await console.press("f1")
+        assert console.app.screen is question
+        assert console.session.names == []
+
+
+async def test_f1_works_while_text_is_typed_and_not_over_the_palette():
+    async with Running(size=(120, 40)) as console:
+        await console.press("6", "slash", "a", "f1")
+        assert isinstance(console.app.screen, HelpScreen)
+        await console.press("escape", "ctrl+p")
+        palette = console.app.screen
+        await console.press("f1")
+        assert console.app.screen is palette
+
+
+async def test_help_says_which_keys_close_it_and_kill_by_their_real_names():
+    keys = {bound.id: ",".join(bound.keys) for bound in all_bindings()}
+    async with Running(keymap=Keymap(keys | {"help.close": "x", "app.kill": "Z"}, [])) as console:
+        await console.press("question_mark")
+        assert "x closes this; Z is the kill switch, here too" in words(console.app)
+    async with Running(FakeSession(may_kill=False)) as console:
+        await console.press("question_mark")
+        assert "kill switch, here too" not in words(console.app)
 
 
 @pytest.mark.parametrize("key", ["escape", "question_mark", "f1", "q"])

@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.link.messages import CommandName
-from pinnacle_tui.bound_keys import BoundKey, Place, all_bindings, is_character, parse_key
+from pinnacle_tui.bound_keys import (
+    BoundKey,
+    Place,
+    all_bindings,
+    is_character,
+    key_of,
+    parse_key,
+    written_key,
+)
 from pinnacle_tui.keymap import PRESETS, Keymap
 
 BINDINGS = all_bindings()
@@ -76,6 +84,16 @@ def test_kill_is_over_everything_and_on_no_other_key():
     assert [bound.id for bound in BINDINGS if kill.keys[0] in bound.keys] == ["app.kill"]
 
 
+@pytest.mark.parametrize("grave", ["app.kill", "app.flatten", "app.cancel_all", "stopping.insist"])
+def test_no_other_key_is_the_one_of_a_grave_deed_without_shift(grave: str):
+    twins = {key.swapcase() for key in BY_ID[grave].keys if is_character(key)}
+    assert [bound.id for bound in BINDINGS if twins & set(bound.keys)] == []
+
+
+def test_words_of_keys_are_small():
+    assert [bound.id for bound in BINDINGS if bound.words != bound.words.lower()] == []
+
+
 # -- keys as people write them ---------------------------------------------------------------------
 
 
@@ -117,6 +135,7 @@ def test_a_key_that_was_read_reads_as_itself(text: str):
 @given(st.characters(exclude_categories=("C", "Z"), exclude_characters=","))
 def test_every_character_is_a_key_and_text(character: str):
     key = parse_key(character)
+    assert parse_key(written_key(key)) == key
     assert is_character(key)
     assert not is_character(f"ctrl+{key}")
 
@@ -261,6 +280,27 @@ async def test_the_whole_map_of_usual_keys_is_no_change():
             await settle(pilot)
             active.append({key: one.binding.id for key, one in app.screen.active_bindings.items()})
     assert active[0] == active[1]
+
+
+def test_every_usual_key_is_written_as_it_can_be_read():
+    for bound in BINDINGS:
+        for key in bound.keys:
+            assert parse_key(written_key(key)) == key
+    assert [written_key(key) for key in ("enter", "escape", "space", "ctrl+k", "less_than_sign")] == [
+        "enter", "escape", "space", "ctrl+k", "<",
+    ]  # fmt: skip
+
+
+async def test_the_key_of_a_binding_is_the_moved_one_and_none_where_it_does_nothing(tmp_path: Path):
+    app = console_app(keymap=load(tmp_path, '[keys]\n"app.pause" = ["?", "p"]\n"app.help" = "h"\n'))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        assert key_of(app, "app.pause") == "?"
+        assert key_of(app, "app.resume") == ""
+        assert key_of(app, "app.resume", now=False) == "space"
+        assert key_of(app.screen, "main.solo") == "z"
+        with pytest.raises(KeyError):
+            key_of(app.screen, "app.pause")
 
 
 async def test_a_moved_key_works_and_the_old_one_does_not(tmp_path: Path):

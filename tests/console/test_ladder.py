@@ -14,8 +14,9 @@ from console.views import MS, WALL, S, hello, mirror, palette, product_view, sce
 from textual import events
 from textual.pilot import Pilot
 
-from engine.link.view import Trade, WorkingOrder
+from engine.link.view import ProductView, Trade, WorkingOrder
 from pinnacle_tui.widgets.ladder import DepthLadder, OrderSelected
+from pinnacle_tui.widgets.ladder_levels import Ladder
 from pinnacle_tui.widgets.rows import row_text, row_width
 from pinnacle_tui.widgets.scene import Scene
 
@@ -403,7 +404,7 @@ async def test_keys_before_the_first_scene_do_nothing() -> None:
         panel.focus()
         await pilot.press("up", "pagedown", "home", "minus", "plus")
         await pilot.click(panel, offset=(20, 5))
-        assert panel.shown_rows == []
+        assert not any(shown(panel)[1:])
         assert panel.multiple == 1
 
 
@@ -461,3 +462,23 @@ async def test_it_reads_without_colours() -> None:
     async with PanelApp(panel).run_test(size=(52, 30)):
         panel.show(of(product_view()))
         assert len({panel._palette.style(style) for row in panel.shown_rows for _, style in row}) > 3
+
+
+# -- what it costs -------------------------------------------------------------------------------
+
+
+async def test_each_book_is_arranged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    arranged: list[ProductView] = []
+    arrange = Ladder.of
+
+    def counted(shown_book: ProductView, multiple: int) -> Ladder:
+        arranged.append(shown_book)
+        return arrange(shown_book, multiple)
+
+    monkeypatch.setattr(Ladder, "of", counted)
+    books = [book(bids=((BIDS[0][0], n * LOT), *BIDS[1:])) for n in range(1, 5)]
+    async with PanelApp(ladder()).run_test(size=(52, 30)) as pilot:
+        panel = await started(pilot, of(books[0]))
+        for n, following in enumerate(books[1:], start=1):
+            panel.show(of(following, now_ns=(40 + 100 * n) * MS))
+        assert arranged == books

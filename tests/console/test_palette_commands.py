@@ -57,6 +57,35 @@ async def test_the_kill_switch_works_from_the_palette():
         assert isinstance(console.app.screen, KillReport)
 
 
+async def test_enter_in_a_palette_where_nothing_was_typed_sends_nothing():
+    async with Running() as console:
+        await console.press("ctrl+p")
+        await console.app.workers.wait_for_complete()
+        await console.settle()
+        await console.press("enter")
+        await console.settle()
+        assert console.session.names == []
+        assert isinstance(console.app.screen, screen_class("orders"))
+
+
+async def test_before_anything_is_typed_kill_is_the_last_command():
+    async with Running() as console:
+        found = [hit.text async for hit in ConsoleCommands(console.app.screen).discover()]
+        assert found[0] == "screen: orders"
+        assert found[-1] == "kill (K)"
+
+
+@pytest.mark.parametrize("key", ["c", "q", "t"])
+async def test_over_a_question_only_what_works_there_is_offered(key: str):
+    async with Running() as console:
+        await console.press(key)
+        named = commands(console)
+        kinds = {name.partition(" ")[0].rstrip(":") for name in named}
+        assert kinds == {"kill", "help", "theme", "refresh", "screenshot"}
+        await run(console, "kill (K)")
+        assert console.session.names == [CommandName.KILL]
+
+
 async def test_a_console_that_may_not_kill_is_not_offered_it():
     async with Running(FakeSession(may_kill=False)) as console:
         assert "kill (K)" not in commands(console)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -14,9 +15,11 @@ from textual.binding import Binding
 from textual.message import Message
 
 from engine.link.view import Quote, Restriction, Term
-from pinnacle_tui.widgets.quotes import QuotesPanel, in_order, working_per_side
+from pinnacle_tui.widgets.explanation import explanation_rows, why_rows
+from pinnacle_tui.widgets.quotes import QuotesPanel, in_order
 from pinnacle_tui.widgets.rows import Row, row_text, row_width
 from pinnacle_tui.widgets.scene import Scene
+from pinnacle_tui.widgets.words import working_per_side
 
 FAIR = Term("fair", 65_088_550_000_000, "mid of 65088 and 65089.1")
 
@@ -88,7 +91,8 @@ def test_a_wide_panel_draws_the_steps_with_their_direction() -> None:
     [
         (90, "WHY BID 65,088.00  fair 65,088.5500  skew −0.1200  half −0.4700  tick +0.0400"),
         (70, "WHY BID 65,088.00  fair 65,088.55  skew −0.12  half −0.47  tick +0.04"),
-        (60, "WHY BID 65,088.00  fair 65,088.55  skew −0.12  +2 more"),
+        (60, "WHY BID 65,088.00  fair 65,088.55  skew −0.12  others −0.43"),
+        (50, "WHY BID 65,088.00  fair 65,088.55  others −0.55"),
         (28, "WHY BID 65,088.00  +4 more"),
         (9, "65,088.00"),
         (8, "########"),
@@ -108,21 +112,140 @@ def test_terms_that_do_not_add_up_are_loud_in_every_form() -> None:
     said = "DOES NOT ADD UP: the terms give 65,088.5500"
     row = next(row for row in rows(80, 22, quotes=wrong) if "DOES NOT" in row_text(row))
     assert row[-1] == (f"  {said}", "danger bold")
-    assert "DOES NOT ADD UP" in lines(28, 14, quotes=wrong)[-1]
+    assert "DOES NOT ADD UP" in lines(28, 14, quotes=wrong)
+    assert lines(28, 6, quotes=wrong)[-1] == "DOES NOT ADD UP"
     assert lines(90, 1, quotes=wrong)[0].endswith("DOES NOT ADD UP")
     size = replaced("B0", size_terms=(Term("base", 1, ""),))
     assert "DOES NOT ADD UP: the terms give 0.00000001" in lines(80, 22, quotes=size)[-1]
 
 
 def test_terms_of_zero_give_way_first_and_are_counted() -> None:
-    bid = next(quote for quote in views.product_view().quotes if quote.slot == "B0")
-    zeros = tuple(Term(name, 0, "calm") for name in ("imbalance", "stress", "clamp"))
-    quotes = (msgspec.structs.replace(bid, price_terms=(*bid.price_terms, *zeros), size_terms=()),)
+    zeros = [Term(name, 0, "calm") for name in ("imbalance", "stress", "clamp")]
+    quotes = bid_of(*SCRIPTED, *zeros)
     assert (
         sum(line.startswith(("imbalance", "stress", "clamp")) for line in lines(80, 22, quotes=quotes)) == 3
     )
     short = lines(80, 9, quotes=quotes)
     assert short[-1] == "= price                     65,088.00  adds up; 3 terms of 0 not shown"
+
+
+SCRIPTED = next(quote for quote in views.product_view().quotes if quote.slot == "B0").price_terms
+AN_EVENING = (
+    Term("fair", 64_879_345_000_000, "mid of 64879.34 and 64879.35"),
+    Term("skew", -62_000_000, "−0.5·0.19109009/10·1 bp"),
+    Term("half spread", -32_439_700_000, "5 bp"),
+    Term("imbalance", -17_531_700_000, "×1.54044, |-0.5404| > 0.3"),
+    Term("stress", 0, "calm"),
+    Term("clamp", 0, "2.5 to 25 bp"),
+    Term("level", -13_044_400_000, "1·0.1·10 bp"),
+    Term("tick", -7_200_000, "down to 0.01"),
+    Term("post-only", 0, "best ask 64879.35"),
+)
+
+
+def bid_of(*terms: Term) -> tuple[Quote, ...]:
+    """One bid, working where its terms lead to and not explained in size."""
+    bid = next(quote for quote in views.product_view().quotes if quote.slot == "B0")
+    price = sum(term.value for term in terms) // 10_000_000
+    return (msgspec.structs.replace(bid, price_terms=terms, size_terms=(), working_price=price),)
+
+
+@pytest.mark.parametrize(
+    ("height", "said"),
+    [
+        (
+            9,
+            [
+                "fair         64,879.3450  64,879.3450  mid of 64879.34 and 64879.35",
+                "skew             −0.0620  64,879.2830  −0.5·0.19109009/10·1 bp",
+                "half spread     −32.4397  64,846.8433  5 bp",
+                "imbalance       −17.5317  64,829.3116  ×1.54044, |-0.5404| > 0.3",
+                "level           −13.0444  64,816.2672  1·0.1·10 bp",
+                "tick             −0.0072  64,816.2600  down to 0.01",
+                "= B0 working              64,816.26  adds up; 3 terms of 0 not shown",
+            ],
+        ),
+        (
+            8,
+            [
+                "fair         64,879.3450  64,879.3450  mid of 64879.34 and 64879.35",
+                "skew             −0.0620  64,879.2830  −0.5·0.19109009/10·1 bp",
+                "half spread     −32.4397  64,846.8433  5 bp",
+                "imbalance       −17.5317  64,829.3116  ×1.54044, |-0.5404| > 0.3",
+                "others          −13.0516  64,816.2600  level, tick",
+                "= B0 working              64,816.26  adds up; 3 terms of 0 not shown",
+            ],
+        ),
+        (
+            5,
+            [
+                "fair         64,879.3450  64,879.3450  mid of 64879.34 and 64879.35",
+                "others          −63.0850  64,816.2600  skew to tick",
+                "= B0 working              64,816.26  adds up; 3 terms of 0 not shown",
+            ],
+        ),
+    ],
+)
+def test_terms_without_a_row_of_their_own_are_summed_in_one(height: int, said: list[str]) -> None:
+    told = lines(80, height, quotes=bid_of(*AN_EVENING), denied={})
+    assert told[1].startswith("▸ B0")
+    assert [" ".join(line.split()) for line in told[2:]] == [" ".join(line.split()) for line in said]
+
+
+def test_what_has_no_room_for_three_rows_of_reasons_is_told_in_one() -> None:
+    told = lines(110, 4, quotes=bid_of(*AN_EVENING), denied={})
+    assert len(told) == 3
+    assert told[2][:62] == "WHY BID 64,816.26  fair 64,879.35  skew −0.07  half −32.44  im"
+    assert told[2].endswith("imbalance −17.53  level −13.04  tick −0.01")
+
+
+def test_steps_are_the_differences_of_the_sums_beside_them() -> None:
+    """Rounded each for itself, they would give a price that is one digit off."""
+    terms = (Term("fair", 100_000_040_000, ""), Term("skew", 40_000, ""), Term("tick", -80_000, ""))
+    told = lines(80, 22, quotes=bid_of(*terms))
+    values = [line.split()[1] for line in told if line.startswith(("fair", "skew", "tick"))]
+    assert values == ["100.0000", "+0.0001", "−0.0001"]
+
+
+NAMES = ("skew", "half spread", "imbalance", "level", "tick", "a name that is longer than most")
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    width=st.integers(1, 160),
+    height=st.integers(1, 30),
+    fair=st.integers(1, 10**15),
+    steps=st.lists(st.tuples(st.sampled_from(NAMES), st.integers(-(10**11), 10**11)), max_size=9),
+    zeros=st.lists(st.integers(0, 9), max_size=4),
+    ticks=st.integers(1, 10**8),
+)
+def test_what_is_shown_adds_up_to_the_shown_price(
+    width: int, height: int, fair: int, steps: list[tuple[str, int]], zeros: list[int], ticks: int
+) -> None:
+    terms = [Term("fair", fair, "the mid"), *(Term(name, value, "5 bp") for name, value in steps)]
+    terms.append(Term("post-only", ticks * 10_000_000 - sum(term.value for term in terms), "at the touch"))
+    for place in zeros:
+        terms.insert(1 + place % len(terms), Term("stress", 0, "calm"))
+    quote = bid_of(*terms)[0]
+    for made in (explanation_rows(scene(), quote, width, height), why_rows(scene(), [quote], width)):
+        values = [Decimal(value) for value in values_of(made)]
+        price = Decimal(ticks) / 100
+        assert sum(values) in ((0, price) if len(made) <= 2 else (price,)), made
+        if any("adds up" in row_text(row) for row in made):
+            assert sum(values) == price
+            told = len(values) - any(row_text(row).startswith("others") for row in made)
+            assert told >= min(len([term for term in terms if term.value]), 1)
+
+
+def values_of(made: list[Row]) -> list[str]:
+    """The numbers of the terms, without those of sums, headings and inputs, in figures of a machine."""
+    if len(made) == 1:
+        found = [text for text, style in made[0][1:] if style == "text"]
+    else:
+        found = [row[2][0] for row in made if len(row) > 2 and not row_text(row).startswith(("=", "WHY"))]
+        if any("#" in value for value in found):
+            return []
+    return [value.replace(",", "").replace("−", "-").strip() for value in found]
 
 
 def test_what_is_wanted_but_not_sent_and_what_works_unwanted() -> None:
@@ -203,10 +326,10 @@ async def test_keys_select_the_slot_and_the_ends_hold() -> None:
         one.show(scene())
         one.focus()
         assert any(line.startswith("▸ B0") for line in shown(one))
-        await pilot.press("up", "k", "k", "k")
+        await pilot.press("up", "up", "up", "up", "k", "j")
         assert any(line.startswith("▸ A1") for line in shown(one))
         assert any(line.startswith("WHY ASK 65,090.67") for line in shown(one))
-        await pilot.press("j", "down", "down", "down", "down")
+        await pilot.press("down", "down", "down", "down", "down")
         assert any(line.startswith("▸ B1") for line in shown(one))
         assert app.selected == ["A0", "A1", "A0", "B0", "B1"]
 

@@ -6,7 +6,8 @@ import pytest
 from console.fakes import FakeSession
 from console.running import Console, Running, words
 from console.views import TIME, WALL, hello, mirror
-from textual.widgets import Input
+from textual.content import Content
+from textual.widgets import Input, Static
 
 from engine.config import schema
 from engine.link.events import SettingChanged
@@ -131,7 +132,15 @@ async def test_a_console_that_only_watches_changes_nothing():
     async with Running(FakeSession(mirror(greeting=hello(role=Role.VIEW)))) as console:
         await console.press(*LEVELS, "enter")
         assert isinstance(console.app.screen, SettingsScreen)
-        assert "take control first" in console.told[-1]
+        assert console.told[-1] == "this console only watches: take control first (T)"
+        assert "enter changes" not in words(console.app)
+
+
+async def test_a_console_that_can_never_steer_is_not_told_to_take_control():
+    session = FakeSession(mirror(greeting=hello(role=Role.VIEW)), may_kill=False)
+    async with Running(session) as console:
+        await console.press(*LEVELS, "enter")
+        assert console.told[-1] == "this console only watches"
 
 
 async def test_a_section_is_no_setting():
@@ -153,6 +162,9 @@ async def test_a_change_is_typed_shown_confirmed_sent_and_answered():
         await console.press("7", "enter")
         assert dialog.step is Step.CONFIRMING
         assert "3  →  7" in words(console.app)
+        shown = dialog.query_one("#told", Static).content
+        assert isinstance(shown, Content)
+        assert not {"up", "down"} & {str(span.style).rpartition("$")[2] for span in shown.spans}
         assert console.app.focused is dialog.query_one("#back")
         assert console.session.names == []
         await console.press("y")

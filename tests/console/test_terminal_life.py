@@ -1,15 +1,18 @@
-"""The real program in a real terminal: how it is left, killed, stopped, cut off, and how it survives itself."""
+"""The real program in a real terminal: left, killed, stopped, cut off, and what it survives."""
 
 from __future__ import annotations
 
 import re
 import signal
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from console.terminal import AT_REST, PROGRAM, Home, Line, Process, Terminal, children, until
+from console.terminal import AT_REST, PROGRAM, Home, Line, Process, Terminal, until
+
+from pinnacle_tui.theme_file import themes_folder
 
 OpenTerminal = Callable[..., Terminal]
 SEEDED = ("--speed", "20", "--seed", "7")
@@ -43,7 +46,9 @@ def assert_cancelled(home: Home) -> None:
 # -- quitting -------------------------------------------------------------------------------------------
 
 
-def test_quitting_asks_then_cancels_proves_and_says_how_it_ended(home: Home, open_terminal: OpenTerminal) -> None:
+def test_quitting_asks_then_cancels_proves_and_says_how_it_ended(
+    home: Home, open_terminal: OpenTerminal
+) -> None:
     terminal = open_terminal()
     before = terminal.settings()
     terminal.start(*SEEDED)
@@ -67,7 +72,8 @@ def test_quitting_asks_then_cancels_proves_and_says_how_it_ended(home: Home, ope
     )
     assert told, said
     logged = re.findall(
-        r"position (\S+) BTC  P&L ([+-]\S+) .* fills (\d+) .*\nended: .*digest ([0-9a-f]{16})", home.engine_log()
+        r"position (\S+) BTC  P&L ([+-]\S+) .* fills (\d+) .*\nended: .*digest ([0-9a-f]{16})",
+        home.engine_log(),
     )[-1]
     assert float(told[2]) == float(logged[0])
     assert told[1].replace("−", "-").lstrip("+") == logged[1].lstrip("+")
@@ -116,7 +122,9 @@ def test_an_engine_that_is_left_running_is_found_again_and_ended(home: Home, ter
 # -- signals and hang-ups -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
+)
 def test_a_signal_ends_the_console_and_its_engine_in_good_order(
     home: Home, open_terminal: OpenTerminal, number: signal.Signals, code: int
 ) -> None:
@@ -133,9 +141,7 @@ def test_a_signal_ends_the_console_and_its_engine_in_good_order(
     assert terminal.settings() == before
 
 
-@pytest.mark.parametrize(
-    ("is_controlling", "ignores_hang_up"), [(True, False), (True, True), (False, False)]
-)
+@pytest.mark.parametrize(("is_controlling", "ignores_hang_up"), [(True, False), (True, True), (False, False)])
 def test_a_terminal_that_goes_away_ends_console_and_engine(
     home: Home, is_controlling: bool, ignores_hang_up: bool
 ) -> None:
@@ -219,11 +225,12 @@ def test_a_console_whose_engine_was_killed_says_so_and_keeps_the_figures(
 ) -> None:
     terminal.wait_for(lambda shown: re.search(r"total +[+−]\d", shown))
     terminal.engine().signal(signal.SIGKILL)
-    shown = terminal.wait_for(" ENGINE ENDED")
     terminal.wait_for("killed by SIGKILL")
-    shown = terminal.wait_for("6 ORDERS")
+    shown = terminal.wait_for(lambda shown: " ENGINE ENDED" in shown and "6 ORDERS" in shown)
     total = re.search(r"total +([+−]\d[\d,.]*) ", shown)
     assert total
+    assert ink(terminal, " ENGINE ENDED") == colour("error")
+    assert ink(terminal, f"total +{re.escape(total[1])}") == colour("stale")
     terminal.send("e")
     terminal.wait_for("\nQUOTES")
     terminal.send("Escape")
@@ -234,6 +241,19 @@ def test_a_console_whose_engine_was_killed_says_so_and_keeps_the_figures(
     shown = " ".join(terminal.screen().split())
     assert "nobody proved that no order is open" in shown
     assert f"P&L {total[1]} USD" in shown
+
+
+def colour(name: str) -> str:
+    """A colour of the default theme, as the terminal is told it."""
+    theme = tomllib.loads((themes_folder() / "pinnacle.toml").read_text())
+    value = (theme["colors"] | theme["variables"])[name]
+    return ";".join(str(int(value[at : at + 2], 16)) for at in (1, 3, 5))
+
+
+def ink(terminal: Terminal, pattern: str) -> str:
+    """The colour in which a text stands on the screen."""
+    found = re.search(rf"38;2;(\d+;\d+;\d+)(?:(?!38;2)[^\n])*?m{pattern}", terminal.screen(colours=True))
+    return found[1] if found else ""
 
 
 # -- a screen that fails --------------------------------------------------------------------------------
@@ -260,7 +280,9 @@ def failing(home: Home) -> tuple[str, Path]:
     return f"{sys.executable} {program} {' '.join(SEEDED)}", flag
 
 
-def test_a_screen_that_fails_is_started_anew_over_the_same_engine(home: Home, open_terminal: OpenTerminal) -> None:
+def test_a_screen_that_fails_is_started_anew_over_the_same_engine(
+    home: Home, open_terminal: OpenTerminal
+) -> None:
     terminal = open_terminal()
     command, flag = failing(home)
     terminal.run(command)

@@ -1,4 +1,4 @@
-"""The real program in a real terminal: pause, cancel, kill, rearm, settings, each by its key and to its proof."""
+"""The real program in a real terminal: pause, cancel, kill, rearm, settings, by key, to the proof."""
 
 from __future__ import annotations
 

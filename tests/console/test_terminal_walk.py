@@ -1,4 +1,4 @@
-"""The real program in a real terminal, by keyboard alone: start, trade, every screen, every size, every theme."""
+"""The real program in a real terminal, by keyboard: start, every screen, size and theme."""
 
 from __future__ import annotations
 
@@ -182,9 +182,7 @@ def test_a_command_of_the_palette_is_run_by_its_name_and_none_is_offered_that_do
     terminal.wait_for(is_main((120, 40)))
 
 
-def test_frozen_means_frozen_and_says_so_while_data_goes_on(
-    home: Home, open_terminal: OpenTerminal
-) -> None:
+def test_frozen_means_frozen_and_says_so_while_data_goes_on(home: Home, open_terminal: OpenTerminal) -> None:
     terminal = open_terminal()
     terminal.start(*SEEDED)
     terminal.wait_for(is_main((120, 40)))

@@ -113,14 +113,14 @@ async def test_the_last_events_reach_whoever_reads_and_the_others_hear_how_many_
     for number in range(3_000):
         served.service.log.publish(Notice, 0, 0, "", "info", "MANY", f"number {number}")
     stopping = asyncio.create_task(served.stop())
-    await asyncio.sleep(0.7)
+    await asyncio.sleep(1.1)  # proof, then half a second for the last events; a second for the last words
     assert len(client.texts("MANY")) == 3_000
     last = served.service.log.last
     assert (client.mirror.last_event, client.mirror.missed_events) == (last, 0)
-    *_, resync, bye = await frozen.drain()
+    told = await frozen.drain()
     await stopping
-    assert isinstance(resync, Resync)
-    assert isinstance(bye, Bye)
+    (resync,) = [message for message in told if isinstance(message, Resync)]
+    assert isinstance(told[-1], Bye)
     assert (resync.upto, resync.missed > 2_000) == (last, True)
 
 
@@ -371,9 +371,30 @@ def test_the_policy_can_change_until_the_grace_time_is_over(is_already_gone: boo
 
 
 @in_virtual_time
+async def test_whoever_took_control_keeps_an_engine_without_its_owner_until_it_leaves():
+    served = await ServedEngine(is_owned=True).start()
+    client = await served.client()
+    await client.client.ask(N.TAKE_CONTROL)
+    assert served.owner is not None
+    served.owner.close()
+    await asyncio.sleep(20)
+    assert served.outcome is None
+    assert [text for text in client.texts("OWNER") if "steers in the owner's place" in text] == [
+        "a control client steers in the owner's place; when it leaves, the engine cancels all and ends"
+    ]
+    client.client.close()
+    await asyncio.sleep(7)
+    assert served.outcome is not None
+    assert (served.outcome.exit_code, served.outcome.open_orders) == (0, ())
+
+
+@in_virtual_time
 async def test_an_owner_that_is_back_in_time_hears_what_it_missed_once_and_in_order():
-    served = await ServedEngine(console__owner_grace_s=D(5), simulator__taker_rate_per_min=600.0).start()
-    owner = await served.client(Role.OWNER)
+    served = ServedEngine(is_owned=True, simulator__taker_rate_per_min=600.0)
+    await served.start(is_greeted=False)
+    owner = Watching(Role.OWNER)
+    assert served.owner is not None
+    await owner.client.adopt(served.owner.sock)
     await asyncio.sleep(20)
     before = len(owner.events)
     owner.client._connection.close()  # type: ignore[union-attr]

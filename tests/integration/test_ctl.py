@@ -195,13 +195,15 @@ def test_set_changes_a_setting_and_refuses_nonsense(served: tuple[Machine, Engin
     for nonsense, words in [
         ("strategy.levels=0", "strategy.levels"),
         ("strategy.levls=2", "strategy.levels"),
-        ("strategy.levels", "strategy.levels"),
         ("engine.mode=live", "cannot change while the engine runs"),
     ]:
         code, answer = here.ctl("set", nonsense)
         assert (code, answer["verdict"]) == (1, "rejected")
         assert words in answer["text"]
     assert here.ctl("set", "strategy.levels=3")[0] == 0
+    code, out, err = here.run("ctl", "set", "strategy.levels")
+    assert (code, out) == (2, "")
+    assert "must be KEY=VALUE" in err
 
 
 @pytest.mark.parametrize("arguments", [["set"], ["pause", "strategy.levels=2"], ["explode"], []])

@@ -43,6 +43,7 @@ from engine.runtime.engine import Engine, Outcome, WakeUp
 S = 1_000_000_000
 A = OperatorAction
 Y = Instrument.create("Y-USD", tick="0.01", lot="0.001")
+Z = Instrument.create("Z-USD", tick="0.01", lot="0.001")
 ACTS_AFTER, ANSWERS_AFTER = 30 * MS, 50 * MS
 """What the paper venue takes from a command to its effect, and to our knowing of it."""
 
@@ -297,6 +298,27 @@ async def test_a_trader_that_fails_over_a_command_ends_the_run_and_the_others_ar
     assert paced.outcome.exit_code == 1
     assert "a defect" in paced.outcome.reason
     assert engine.possibly_open() == {"X-USD": (), "Y-USD": ()}
+
+
+async def test_one_kill_that_fails_at_every_desk_is_one_end_and_waits_for_the_proof(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    paced = Paced(X, Y, Z)
+    for desk in paced.desks:
+
+        def fail(event: AnyEvent, on_event: Any = desk.trader.on_event) -> Sequence[AnyCommand]:
+            if isinstance(event, OperatorCommand) and event.action is A.KILL:
+                raise RuntimeError(f"a defect of {event.product}")
+            return on_event(event)  # type: ignore[no-any-return]
+
+        monkeypatch.setattr(desk.trader, "on_event", fail)
+    async with paced.running() as engine:
+        answers = engine.tell(None, A.KILL, "")
+        assert not any(answer.is_taken for answer in answers.values())
+        await settle()
+    assert paced.outcome.exit_code == 1, "every order is proven gone"
+    assert "a defect of X-USD" in paced.outcome.reason
+    assert engine.possibly_open() == {"X-USD": (), "Y-USD": (), "Z-USD": ()}
 
 
 async def test_a_venue_that_fails_over_a_command_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,10 +10,10 @@ import pytest
 from trader_bench import D, configured
 
 from engine.core.clock import SystemClock
-from engine.core.events import Alert, AnyCommand, CancelOrder, OrderEvent
+from engine.core.events import Alert, AnyCommand, AnyEvent, CancelOrder, OrderEvent, OrderFilled
 from engine.runtime.builder import Market, build_engine, build_market
 from engine.runtime.desk import Desk
-from engine.runtime.engine import Engine, Outcome, WakeUp
+from engine.runtime.engine import Engine, ListingError, Outcome, WakeUp
 
 S = 1_000_000_000
 
@@ -24,12 +24,16 @@ class Watcher:
     def __init__(self) -> None:
         self.alerts: list[Alert] = []
         self.commands: list[AnyCommand] = []
+        self.events: list[AnyEvent] = []
+        self.fills: list[str] = []
         self.statuses: list[int] = []
         self.on_wake: Callable[[], None] = lambda: None
         self.is_done = False
 
     def on_wake_up(self, desk: Desk, wake: WakeUp) -> None:
         self.commands += wake.commands
+        self.events += wake.events
+        self.fills += [fill.fill_id for fill, _ in wake.fills]
         self.on_wake()
 
     def on_alerts(self, desk: Desk, alerts: Sequence[Alert]) -> None:
@@ -157,7 +161,7 @@ async def test_monitoring_that_fails_does_not_stop_the_trading(monkeypatch):
     outcome = await engine.run()
     assert outcome.exit_code == 0
     assert market.desks[0].trader.quote_count > 6
-    assert codes(watcher).count("STAGE_FAILED") == 4, "told at each restart and at the end of them"
+    assert codes(watcher).count("STAGE_FAILED") == 2, "told at first and when it is left out"
 
 
 @pytest.mark.parametrize(("signals", "at_most_ns"), [(2, 3 * S), (3, 2 * S)])
@@ -192,6 +196,135 @@ async def test_two_interrupts_at_once_still_wait_for_the_proof():
     watcher.on_wake = interrupt_twice
     assert (await engine.run()).exit_code == 130
     assert market.desks[0].venue.open_orders() == []
+
+
+async def test_ends_that_no_person_asked_for_shorten_nothing():
+    engine, market, watcher = simulated(engine__duration_s=D(60))
+    desk = market.desks[0]
+    desk.venue = DeafToCancels(desk.venue)
+
+    def end() -> None:
+        if engine.clock.monotonic_ns() > S:
+            engine.end("the owner is gone", 0)
+
+    watcher.on_wake = end
+    outcome = await engine.run()
+    assert outcome.exit_code == 75
+    assert outcome.reason.startswith("the owner is gone")
+    assert engine.clock.monotonic_ns() > 5.9 * S
+    assert engine.end_asked.is_set()
+
+
+async def test_an_end_that_came_by_itself_was_asked_for_by_nobody():
+    engine, _, _ = simulated()
+    assert (await engine.run()).exit_code == 0
+    engine.end("too late", 1)
+    assert not engine.end_asked.is_set()
+
+
+# -- a venue that cannot list its orders ---------------------------------------------------------
+
+
+def unlisted(monkeypatch: pytest.MonkeyPatch, engine: Engine, desk: Desk, until_ns: int) -> None:
+    """The venue's list of orders cannot be had between 1 s and `until_ns`."""
+    listed = desk.venue.open_orders
+
+    def open_orders() -> list[str]:
+        if S < engine.clock.monotonic_ns() < until_ns:
+            raise OSError("no route to the venue")
+        return listed()
+
+    monkeypatch.setattr(desk.venue, "open_orders", open_orders)
+
+
+async def test_a_venue_that_cannot_list_its_orders_at_the_end_is_no_proof(monkeypatch):
+    engine, market, _ = simulated()
+    desk = market.desks[0]
+    unlisted(monkeypatch, engine, desk, 3_600 * S)
+    outcome = await engine.run()
+    assert outcome == Outcome(
+        "the duration has passed; no proof that every order is gone: simulator's list of orders in BTC-USD "
+        "cannot be had (OSError: no route to the venue)",
+        75,
+    )
+    assert not outcome.is_proven
+    assert desk.trader.orders.open_orders() == [], "the Trader was answered all the same"
+    assert 9 * S < engine.clock.monotonic_ns() < 11 * S, "the list was asked for until the deadline"
+
+
+async def test_without_the_list_what_we_know_of_is_told(monkeypatch):
+    engine, market, _ = simulated()
+    desk = market.desks[0]
+    desk.venue = DeafToCancels(desk.venue)
+    unlisted(monkeypatch, engine, desk, 3_600 * S)
+    outcome = await engine.run()
+    known = sorted(order.client_id for order in desk.trader.orders.open_orders())
+    assert len(known) >= 6
+    assert (outcome.exit_code, list(outcome.open_orders)) == (75, known)
+    assert "cannot be had" in outcome.reason
+    with pytest.raises(ListingError, match="simulator's list of orders in BTC-USD cannot be had") as failure:
+        engine.possibly_open()
+    assert failure.value.known == {"BTC-USD": tuple(known)}
+
+
+async def test_a_list_that_comes_back_in_time_is_proof(monkeypatch):
+    engine, market, _ = simulated()
+    unlisted(monkeypatch, engine, market.desks[0], 7 * S)
+    assert await engine.run() == Outcome("the duration has passed", 0)
+    assert engine.clock.monotonic_ns() < 8 * S
+
+
+async def test_the_list_of_one_venue_does_not_stand_for_that_of_another(monkeypatch):
+    engine, market, _ = simulated(engine__symbols=("BTC-USD", "ETH-USD"))
+    unlisted(monkeypatch, engine, market.desks[0], 3_600 * S)
+    outcome = await engine.run()
+    assert outcome.exit_code == 75
+    assert "BTC-USD" in outcome.reason
+    assert "ETH-USD" not in outcome.reason
+
+
+# -- what happened in a wake-up that failed -----------------------------------------------------
+
+BUSY = {
+    "strategy__base_spread_bps": D(2),
+    "strategy__min_spread_bps": D(1),
+    "simulator__taker_rate_per_min": 240.0,
+    "engine__duration_s": D(30),
+}
+
+
+@pytest.mark.parametrize("part", ["decide", "on_event", "on_event for good"])
+async def test_fills_of_a_wake_up_that_fails_are_shown(monkeypatch, part):
+    engine, market, watcher = simulated(**BUSY)
+    trader = market.desks[0].trader
+    target, name = (trader.strategy, "decide") if part == "decide" else (trader, "on_event")
+    work, is_broken = getattr(target, name), False
+
+    def fail_after_a_fill(given: Any) -> Any:
+        nonlocal is_broken
+        worked = work(given)
+        is_due = len(watcher.fills) < trader.ledger.fill_count and not is_broken
+        if is_due or (is_broken and part == "on_event for good"):
+            is_broken = True
+            raise RuntimeError("a defect")
+        return worked
+
+    monkeypatch.setattr(target, name, fail_after_a_fill)
+    outcome = await engine.run()
+    assert is_broken
+    assert "a defect" in outcome.reason
+    shown = [event.fill_id for event in watcher.events if isinstance(event, OrderFilled)]
+    assert watcher.fills == shown
+    assert len(shown) == trader.ledger.fill_count > 0
+
+
+async def test_a_fill_that_breaks_the_accounts_is_shown(monkeypatch):
+    engine, market, watcher = simulated(**BUSY)
+    trader = market.desks[0].trader
+    monkeypatch.setattr(type(trader.ledger), "residual", property(lambda self: self.fill_count))
+    outcome = await engine.run()
+    assert "the accounts are off" in outcome.reason
+    assert len(watcher.fills) == trader.ledger.fill_count > 0
 
 
 @pytest.mark.parametrize("part", ["feed", "venue", "due"])

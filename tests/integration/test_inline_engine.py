@@ -1,4 +1,4 @@
-"""The engine on the console's own loop: the same session, the same frames, the same trading."""
+"""The engine on the console's own loop: same session, frames and trading; and what starts which engine."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pytest
 from engine_process import Machine, machine
 
 from engine.commands.headless import serve
-from engine.config import Resolved, load_config
+from engine.config import FLAGS, Resolved, load_config
 from engine.core.errors import UsageError
-from engine.link.messages import CommandName, Verdict
+from engine.link.messages import CommandName, Role, Verdict
 from engine.link.mirror import Pending
 from pinnacle_tui import cli, launch
-from pinnacle_tui.engine_host import EXIT_WITHOUT_PROOF, Ending
+from pinnacle_tui.engine_host import EXIT_WITHOUT_PROOF, AttachedEngine, Ending
 from pinnacle_tui.session import EngineSession
 
 
@@ -31,8 +31,9 @@ def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
 
 
 def resolved(**flags: Any) -> Resolved:
-    given = {name.replace("__", "."): value for name, value in flags.items()}
-    return load_config(None, {}, (), {"simulator.seed": "7", **given})
+    given = {"simulator.seed": "7", **{name.replace("__", "."): value for name, value in flags.items()}}
+    overrides = [f"{key}={value}" for key, value in given.items() if key not in FLAGS]
+    return load_config(None, {}, overrides, {key: given[key] for key in given if key in FLAGS})
 
 
 def session(**flags: Any) -> EngineSession:
@@ -60,7 +61,11 @@ async def ask(made: EngineSession, name: CommandName) -> Pending:
 
 
 async def test_a_whole_session_trades_what_a_headless_run_trades(here: Machine):
-    flags = {"engine__duration_s": "300", "engine__speed": "max"}
+    flags = {
+        "engine__duration_s": "30",
+        "engine__speed": "max",
+        "simulator__taker_rate_per_min": "600",
+    }
     made, seen = session(**flags), list[int]()
     made.mirror.on_event = lambda event: seen.append(event.eseq)
     await made.start()
@@ -72,7 +77,8 @@ async def test_a_whole_session_trades_what_a_headless_run_trades(here: Machine):
     bye = made.mirror.bye
     assert bye is not None
     await made.close()
-    arguments = ["--no-ui", "--json", "--seed", "7", "--duration", "300", "--speed", "max"]
+    arguments = ["--no-ui", "--json", "--seed", "7", "--duration", "30", "--speed", "max"]
+    arguments += ["--set", "simulator.taker_rate_per_min=600"]
     code, out, _ = await asyncio.to_thread(here.run, *arguments)
     summary = json.loads(out.splitlines()[-1])
     assert (code, bye.digests) == (0, {"BTC-USD": summary["digest"]})
@@ -140,3 +146,41 @@ def test_what_does_not_go_together_is_refused_before_anything_starts(
         monkeypatch.setattr(launch, name, refuse)
     assert cli.main(arguments) == 2
     assert why in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+def test_an_engine_that_cannot_be_started_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], here: Machine
+):
+    monkeypatch.setattr(cli, "_require_terminal", lambda: None)
+    monkeypatch.setattr("sys.executable", str(here.folder / "no python"))
+    assert cli.main([]) == 1
+    said = "pinnacle-tui: the engine cannot be started: No such file or directory; nothing was traded\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "role", "may_kill"),
+    [([], Role.CONTROL, True), (["--read-only"], Role.VIEW, False)],
+)
+def test_attach_asks_for_what_it_may(
+    monkeypatch: pytest.MonkeyPatch, here: Machine, arguments: list[str], role: Role, may_kill: bool
+):
+    asked: list[tuple[object, ...]] = []
+
+    def run(host: AttachedEngine, resolved: Resolved, role: Role, *, may_kill: bool) -> int:
+        asked.append((host.path.name, role, may_kill))
+        return 0
+
+    monkeypatch.setattr(cli, "_require_terminal", lambda: None)
+    monkeypatch.setattr(launch, "_run", run)
+    here.engine()
+    assert cli.main(["attach", "sim-btc-usd", *arguments]) == 0
+    assert asked == [("sim-btc-usd.sock", role, may_kill)]
+
+
+def test_attach_without_such_an_engine_is_wrong_usage(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], here: Machine
+):
+    monkeypatch.setattr(cli, "_require_terminal", lambda: None)
+    assert cli.main(["attach", "sim-btc-usd"]) == 2
+    assert "no engine named sim-btc-usd runs" in capsys.readouterr().err

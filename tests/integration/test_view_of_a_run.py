@@ -58,9 +58,7 @@ class Looking(Silent):
 
     def on_wake_up(self, desk: Desk, wake: WakeUp) -> None:
         self.sent += [each.client_id for each in wake.commands if isinstance(each, SubmitOrder)]
-        for event in wake.events:
-            if isinstance(event, OrderFilled):
-                self.fills.append((event.fill_id, wake.positions[event.fill_id]))
+        self.fills += [(fill.fill_id, position) for fill, position in wake.fills]
         self.look(desk)
 
     def on_alerts(self, desk: Desk, alerts: Sequence[Alert]) -> None:

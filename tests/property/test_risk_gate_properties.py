@@ -137,16 +137,13 @@ class Session:
 
     def offer(self, order: SubmitOrder) -> None:
         broken = self.broken_rules(order)
-        everything = [denial.code for denial in self.gate.check_all(order, self.context)]
         denial = self.gate.check(order, self.context)
         self.counts["intents"] += 1
         if denial is not None:
             self.counts[denial.code] += 1
             assert denial.code in broken
-            assert everything[0] == denial.code
             return
         assert broken == set()
-        assert everything == []
         self.counts["accepted"] += 1
         price = order.price
         assert price is not None

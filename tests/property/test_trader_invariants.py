@@ -317,6 +317,11 @@ class TraderMachine(RuleBasedStateMachine):
     def person_acts(self, action: OperatorAction) -> None:
         state, was_latched = self.trader.risk, self.trader.risk.latched is not None
         before = state.effective
+        unproven = [
+            order
+            for order in self.trader.orders.open_orders()
+            if order.state is OrderState.UNCERTAIN or order.cancel_asked_ns is not None
+        ]
         if action is OperatorAction.FLATTEN:
             self.flatten_asked = self.must_not_quote = True
         elif action is OperatorAction.RESUME:
@@ -329,8 +334,8 @@ class TraderMachine(RuleBasedStateMachine):
         if action is OperatorAction.FLATTEN:
             assert state.effective is max(before, TradingState.PAUSED)
         elif action is OperatorAction.REARM:
-            assert self.trader.answer.is_taken is was_latched
-            assert state.latched is None
+            assert self.trader.answer.is_taken is (was_latched and not unproven)
+            assert (state.latched is None) is (self.trader.answer.is_taken or not was_latched)
         SEEN[f"{action} taken" if self.trader.answer.is_taken else f"{action} refused"] += 1
 
     @precondition(lambda self: self.position)
@@ -349,6 +354,7 @@ class TraderMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.trader.risk.latched)
     @rule()
     def person_rearms_and_resumes(self) -> None:
+        self.venue_keeps_up(2)
         self.person_acts(OperatorAction.REARM)
         self.person_acts(OperatorAction.RESUME)
 

@@ -227,9 +227,9 @@ async def test_a_command_is_answered_and_forgotten():
     pending = client.command(
         CommandName.SET, {"key": "a", "value": "1"}, on_change=lambda p: told.append(p.ack)
     )
-    other = client.command(CommandName.STATUS)
+    other = client.command(CommandName.PAUSE)
     await settle()
-    assert [c.name for _, c in desk.commands] == ["set", "status"]
+    assert [c.name for _, c in desk.commands] == ["set", "pause"]
     assert pending.command.id != other.command.id
     assert desk.commands[0][1] == pending.command
     desk.server.answer(pending.command.id, Verdict.ACCEPTED)

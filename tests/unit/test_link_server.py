@@ -94,6 +94,33 @@ async def test_the_ninth_client_is_refused_and_the_eighth_served():
 
 
 @in_virtual_time
+async def test_a_command_finds_a_place_beside_eight_screens():
+    desk = Desk()
+    for _ in range(8):
+        await desk.raw(hello_of())
+    asking = [await desk.raw(hello_of(hz=0, seen=-1)) for _ in range(5)]
+    asking[3].say(Command("1", "kill"))
+    await settle()
+    assert [command.name for _, command in desk.commands] == ["kill"]
+    assert "8 clients are connected already" in asking[4].only(Bye).reason
+
+
+@in_virtual_time
+async def test_a_slow_reader_gets_events_beside_views_that_fill_its_buffer():
+    desk = Desk(padding=60_000)
+    peer = await desk.raw(hello_of(hz=30))
+    views, events = 0, 0
+    for _ in range(300):
+        desk.publish()
+        await asyncio.sleep(1 / 30)
+        for message in peer.read(5_000):
+            views += isinstance(message, View)
+            events += len(message.events) if isinstance(message, EventMessage) else 0
+    assert views > 10
+    assert events > 100
+
+
+@in_virtual_time
 async def test_the_first_message_must_be_a_hello_and_come_soon():
     desk = Desk()
     hasty = await desk.raw()
@@ -305,12 +332,13 @@ async def test_closing_tells_the_last_events_and_says_bye_to_all():
     owner.read()
     desk.publish()
     await desk.server.close(Bye("done", 0, (), {"BTC-USD": "abc"}))
-    events, bye = peer.read()
+    events, view, bye = peer.read()
     assert len(events.events) == 1
+    assert isinstance(view, View), "how it ended is shown"
     assert bye == Bye("done", 0, (), {"BTC-USD": "abc"})
     assert peer.is_closed
     assert mute.read()[-1] == bye
-    assert kinds(owner.read()) == ["EventMessage", "Bye"], "it was given control of an engine that ends"
+    assert kinds(owner.read()) == ["EventMessage", "View", "Bye"], "it was given control of an engine that ends"
     assert desk.server.viewers == 0
     late = await desk.raw()
     await settle()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
+from console import views
 from console.views import BTC, MID
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,6 +68,13 @@ def test_sizes_show_what_is_worth_about_ten_units_of_the_quote_currency() -> Non
     assert NUMBERS.size_places == 4
     assert Numbers(DOGE, 16_500).size_places == 0
     assert Numbers(BTC, None).size_places == 8
+
+
+def test_the_best_bid_is_the_price_of_about_now() -> None:
+    book = views.product_view()
+    assert Numbers.of(BTC, book).reference == book.bids[0][0]
+    assert Numbers.of(BTC, views.product_view(bids=())).reference is None
+    assert Numbers.of(BTC, None).reference is None
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from engine.runtime.desk import Desk
 from engine.runtime.engine import WakeUp
 from engine.runtime.observers import Observers
 
-WAKE = WakeUp([Timer("X-USD", 5, 7)], [], {})
+WAKE = WakeUp([Timer("X-USD", 5, 7)], ())
 ALERT = Alert("X-USD", 5, 7, Severity.INFO, "TEST", "said the test")
 
 
@@ -78,11 +78,22 @@ def test_one_that_fails_is_told_of_and_left_out_and_the_others_go_on(desk: Desk,
         observers.on_status(9)
     assert (sound.calls.count("wake"), sound.calls.count("status")) == (10, 10)
     assert broken.calls.count(fails_over) == 4, "three times it is called again"
-    assert [alert.code for alert in sound.alerts] == ["STAGE_FAILED"] * 4
+    assert [alert.code for alert in sound.alerts] == ["STAGE_FAILED"] * 2
     assert (sound.alerts[0].recv_ns, sound.alerts[0].wall_ns) == (5, 7)
-    assert "it stays off; trading goes on" in sound.alerts[-1].text
+    assert "it is left out for 60 s, then tried again; trading goes on" in sound.alerts[-1].text
     other = {"wake": "status", "status": "wake"}[fails_over]
     assert broken.calls.count(other) == 10, "only what fails is left out"
+
+
+def test_one_that_failed_for_a_moment_sees_again_what_happens_a_minute_later(desk: Desk) -> None:
+    seen = Seen("wake")
+    observers = Observers(seen)
+    for _ in range(10):
+        observers.on_wake_up(desk, WAKE)
+    seen.calls, seen.fails_over = [], ""
+    observers.on_wake_up(desk, WakeUp([Timer("X-USD", 59_000_000_000, 0)], ()))
+    observers.on_wake_up(desk, WakeUp([Timer("X-USD", 60_000_000_005, 0)], ()))
+    assert seen.calls == ["wake"]
 
 
 def test_one_that_cannot_be_told_of_alerts_takes_none_from_the_others(desk: Desk) -> None:

@@ -361,9 +361,8 @@ def test_a_command_reaches_every_product_and_is_proven_for_all_of_them() -> None
     assert max(run.submits) < accepted.at_ns
 
 
-@pytest.mark.parametrize("name", [N.STATUS, N.TAKE_CONTROL])
-def test_what_is_not_for_the_engine_does_nothing(name: str) -> None:
-    run = Run()
+def test_what_is_not_for_the_engine_does_nothing() -> None:
+    run, name = Run(), N.TAKE_CONTROL
     (said,) = run.ask(name)
     assert (said.verdict, said.text) == (
         Verdict.REJECTED,

@@ -323,10 +323,24 @@ def test_rearm_lets_a_killed_trader_quote_again() -> None:
     assert len(submits(bench.step())) == 6
 
 
+def test_rearm_waits_for_the_proof_that_every_order_is_gone() -> None:
+    bench = TraderBench()
+    bench.quote()
+    cancels = bench.operator(A.KILL)
+    bench.operator(A.REARM)
+    assert not bench.trader.answer.is_taken
+    assert cancels[0].client_id in bench.trader.answer.text
+    assert "and 1 more have no proven end yet" in bench.trader.answer.text
+    assert bench.trader.risk.effective is TradingState.KILLED
+    bench.prove(cancels)
+    bench.operator(A.REARM)
+    assert bench.trader.answer.is_taken
+
+
 def test_rearm_leaves_a_pause_and_says_so() -> None:
     bench = holding(20)
-    bench.operator(A.PAUSE)
-    bench.operator(A.KILL)
+    bench.prove(bench.operator(A.PAUSE))
+    bench.prove(bench.operator(A.KILL))
     bench.operator(A.REARM)
     assert bench.trader.answer.text.endswith("; trading is PAUSED: said the test, until a person resumes")
     assert bench.trader.risk.effective is TradingState.PAUSED

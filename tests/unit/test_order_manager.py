@@ -599,7 +599,7 @@ def test_totals_follow_every_change() -> None:
 def test_10000_requotes_track_at_most_two_orders_a_level() -> None:
     """Case 42."""
     desk = Desk()
-    levels, submitted, cancelled = 3, 0, 0
+    levels, sent, cancelled = 3, list[str](), 0
     for step in range(10_000):
         now_ns = step * 100 * MS
         mid = 10_000 + step % 17
@@ -607,15 +607,16 @@ def test_10000_requotes_track_at_most_two_orders_a_level() -> None:
         quotes += [ask(mid + 5 + level, 100, level) for level in range(levels)]
         cancels, places = desk.manager.diff(quotes, now_ns, mid - 1, mid + 1)
         for quote in places:
-            desk.place(quote, now_ns)
-            submitted += 1
+            sent.append(desk.place(quote, now_ns))
         assert len(desk.manager.open_orders()) <= 2 * levels
         for cancel in cancels:
             desk.cancelled(cancel.client_id, 100, now_ns)
             cancelled += 1
-    assert submitted > 20_000
-    assert cancelled == submitted - len(desk.manager.open_orders())
-    assert len(desk.manager.ended_orders()) == ENDED_ORDERS_KEPT
+    live = len(desk.manager.open_orders())
+    assert len(sent) > 20_000
+    assert cancelled == len(sent) - live
+    known = sum(desk.manager.order(client_id) is not None for client_id in sent)
+    assert known == live + ENDED_ORDERS_KEPT
 
 
 def test_ended_orders_are_forgotten_oldest_first() -> None:

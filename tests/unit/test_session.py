@@ -42,10 +42,10 @@ class FakeHost:
             raise ConnectionRefusedError(111, "Connection refused")
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)
-        loop = asyncio.get_running_loop()
+        loop, is_inherited = asyncio.get_running_loop(), self.is_owned and self.connects == 1
         self._accepting = loop.create_task(
             loop.connect_accepted_socket(
-                lambda: Peer(self.desk.server, loop, is_inherited=False), sock=theirs
+                lambda: Peer(self.desk.server, loop, is_inherited=is_inherited), sock=theirs
             )
         )
         return ours

@@ -137,15 +137,31 @@ def test_a_fill_after_the_end_is_told_and_the_end_is_not_told_again():
     assert bench.kinds() == ["Filled"]
 
 
-def test_an_end_whose_wake_up_was_not_shown_is_told_with_the_next_one():
-    bench = Told()
-    cancelled = OrderCancelled(*bench.stamp, bench.bid.client_id, bench.bid.size, "by the venue")
-    bench.trader.on_event(cancelled)  # and then the stage failed
+def test_fills_and_ends_are_told_in_the_order_of_their_times():
+    bench = Told(strategy__levels=2)
+    (other,) = (o for o in bench.trader.orders.open_orders() if o.slot == "B1")
+    cancelled = OrderCancelled(*bench.stamp, other.client_id, other.size, "by the venue")
     bench.now += MS
-    bench.wake(Timer(*bench.stamp))
-    (ended,) = bench.news()
+    filled = bench.filling(1, 3)
+    bench.now += MS
+    bench.wake(cancelled, filled, Timer(*bench.stamp))
+    ended, fill = bench.news()
     assert isinstance(ended, OrderEnded)
-    assert (ended.state, ended.time_ns, ended.wall_ns) == ("cancelled", bench.now, bench.now + 7_000 * MS)
+    assert isinstance(fill, Filled)
+    assert (ended.time_ns, fill.time_ns) == (bench.now - 2 * MS, bench.now - MS)
+    assert ended.wall_ns - ended.time_ns == fill.wall_ns - fill.time_ns == 7_000 * MS
+
+
+def test_an_end_is_told_after_the_last_fill_though_the_fill_came_later():
+    bench = Told()
+    left = bench.bid.size
+    cancelled = OrderCancelled(*bench.stamp, bench.bid.client_id, left - 2, "by the venue")
+    bench.now += MS
+    bench.wake(cancelled, bench.filling(1, 2))
+    fill, ended = bench.news()
+    assert isinstance(fill, Filled)
+    assert isinstance(ended, OrderEnded)
+    assert (ended.filled, ended.time_ns, ended.wall_ns) == (2, bench.now, bench.now + 7_000 * MS)
 
 
 def test_an_alert_is_told_as_it_is():

@@ -12,12 +12,14 @@ from view_bench import DeskBench
 
 from engine.config import load_config
 from engine.core.clock import ManualClock
-from engine.core.events import FeedState, OperatorAction, OrderRejected, Term, TradePrint
+from engine.core.events import FeedState, OperatorAction, OrderRejected, Term, Timer, TradePrint
 from engine.core.order import BUY, SELL
 from engine.link.messages import MOST_TO_CONSOLE, Point, ToConsole
 from engine.link.view import Product, ProductView, Queue, Trade, View
 from engine.risk.gate import Denial
+from engine.risk.state import TradingState
 from engine.runtime.view import Audience, ViewBuilder, product_of, settings_of
+from engine.strategy.protocol import Decision
 from engine.telemetry.histogram import Histogram
 
 S = 1_000 * MS
@@ -125,17 +127,15 @@ def test_a_reason_is_asked_for_once_for_each_order_and_each_decision():
 
     for order in bench.trader.orders.open_orders():
         order.explain = counting(order.slot, order.explain)
-    quotes = bench.trader.decision.quotes
+    quotes = bench.trader.wanted
     sizes = {quote.side: counting(quote.side.word, quote.explain_size) for quote in quotes}
-    bench.trader.decision = msgspec.structs.replace(
-        bench.trader.decision,
-        quotes=tuple(
-            msgspec.structs.replace(
-                q, explain=counting(f"wanted {q.slot}", q.explain), explain_size=sizes[q.side]
-            )
-            for q in quotes
-        ),
+    wanted = tuple(
+        msgspec.structs.replace(
+            q, explain=counting(f"wanted {q.slot}", q.explain), explain_size=sizes[q.side]
+        )
+        for q in quotes
     )
+    bench.trader._entry.want(Decision(wanted), Timer("X-USD", bench.now, bench.now), False)
     first = bench.product()
     for _ in range(3):
         assert bench.product().quotes == first.quotes
@@ -171,6 +171,36 @@ def test_paused_quotes_are_shown_while_they_work_and_wanted_no_more():
     (restriction,) = product.restrictions
     assert (restriction.code, restriction.state) == ("OPERATOR", "PAUSED")
     assert (restriction.reason, restriction.release) == ("said the test", "a person resumes")
+
+
+@pytest.mark.parametrize("grounds", ["shutdown", "fill", "stale"])
+def test_what_was_wanted_is_not_wanted_any_more_once_its_grounds_are_gone(grounds):
+    bench = Shown(strategy__levels=1, strategy__quote_update_interval_ms=10_000)
+    bid, _ = bench.quote()
+    assert {quote.wanted_size for quote in bench.product().quotes} == {bid.size}
+    if grounds == "shutdown":
+        bench.operator(OperatorAction.SHUTDOWN)
+    elif grounds == "fill":
+        bench.fill(bid, 1)
+    else:
+        bench.feed(FeedState.STALE)
+    bench.step(1)
+    product = bench.product()
+    assert [(q.wanted_price, q.wanted_size, q.size_terms) for q in product.quotes] == [(None, 0, ())] * 2
+    assert {quote.working_size for quote in product.quotes} == {bid.size, bid.size - (grounds == "fill")}
+
+
+def test_in_reducing_the_wanted_sizes_are_those_that_may_be_sent():
+    bench = Shown(strategy__levels=2, strategy__order_quantity=D("0.01"))
+    bench.market()
+    size = bench.step() and bench.trader.wanted[0].size
+    bench.trade(BUY, "10000", size + 4)
+    bench.trader.risk.hold("TEST", TradingState.REDUCING, "said the test", "never", bench.now)
+    bench.step()
+    wanted = [quote for quote in bench.product().quotes if quote.wanted_size]
+    assert [(quote.slot, quote.wanted_size) for quote in wanted] == [("A0", size), ("A1", 4)]
+    for quote in wanted:
+        assert total(quote.size_terms) == quote.wanted_size, "what is cut off is told"
 
 
 def test_a_stale_book_is_shown_as_stale_with_its_age_and_without_money():
@@ -300,9 +330,9 @@ def test_the_largest_view_fits_into_a_frame_and_comes_through_unchanged():
     bench = Shown(strategy__levels=100, strategy__order_quantity=D("0.01"))
     bench.trader.book.apply_snapshot(*deep(5_000, size=10**12))
     bench.feed(FeedState.LIVE)
-    bench.accept(bench.step())
     for number in range(80):
         bench.trade(SELL, "10000", number + 1)
+    bench.accept(bench.step())
     view = bench.view()
     (product,) = view.products
     assert len(product.orders) == len(product.quotes) == 200
