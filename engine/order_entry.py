@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from typing import Final
+from collections.abc import Hashable, Sequence
+from typing import Final, Protocol
 
 import msgspec
 
-from engine.core.events import AnyCommand, Event, SubmitOrder, Term
+from engine.core.events import AnyCommand, Event, Severity, Term
 from engine.core.instrument import Instrument
 from engine.core.ledger import Ledger
 from engine.core.order import BUY, SELL, OrderState, Side
@@ -19,8 +19,16 @@ from engine.strategy.protocol import Decision, Quote, Take
 TAKE_LIFE_NS: Final = 1_000_000_000
 """A taking order that could not leave for this long was wanted for another market."""
 
-Tell = Callable[[Event, str, str], None]
-"""Tells a person, once in a while for each code: event, code, text."""
+_TWICE: Final = "DUPLICATE"
+"""The same order again within a moment: the first one is on its way."""
+
+
+class Tell(Protocol):
+    """Tells a person, once in a while for each code."""
+
+    def __call__(self, event: Event, code: str, text: str, severity: Severity = Severity.WARNING, /) -> None:
+        """Tell."""
+        ...
 
 
 class OrderEntry:
@@ -146,7 +154,7 @@ class OrderEntry:
         intent = self._orders.intent(quote, event.recv_ns)
         denial = self._gate.check(intent, context)
         if denial is not None:
-            self._denied(event, intent, denial.code, denial.reason)
+            self._tell(event, denial.code, f"quote in {intent.slot} was not sent: {denial.reason}")
             return []
         self.quote_count += 1
         return [self._orders.submit(intent, quote.explain)]
@@ -205,10 +213,8 @@ class OrderEntry:
         affordable = limits.max_order_notional // self._instrument.notional(price, 1)
         size = min(take.size, limits.max_order_size, affordable)
         if size <= 0:
-            text = (
-                f"{take.purpose} cannot be sent: the smallest lot is worth more than risk.max_order_notional"
-            )
-            self._tell(event, "BLOCKED", text)
+            reason = "the smallest lot is worth more than risk.max_order_notional"
+            self._not_sent(event, take.purpose, "BLOCKED", reason, is_closing=reduce_only)
             return []
         context = self._refilled(event.recv_ns)
         intent = self._orders.take_intent(
@@ -216,7 +222,7 @@ class OrderEntry:
         )
         denial = self._gate.check(intent, context)
         if denial is not None:
-            self._denied(event, intent, denial.code, denial.reason)
+            self._not_sent(event, take.purpose, denial.code, denial.reason, is_closing=reduce_only)
             return []
         self._tell(event, take.purpose.upper(), take.reason)
         return [self._orders.submit(intent)]
@@ -236,8 +242,14 @@ class OrderEntry:
         context.equity = ledger.equity
         return context
 
-    def _denied(self, event: Event, intent: SubmitOrder, code: str, reason: str) -> None:
-        self._tell(event, code, f"{intent.purpose} in {intent.slot} was not sent: {reason}")
+    def _not_sent(self, event: Event, purpose: str, code: str, reason: str, *, is_closing: bool) -> None:
+        """A taking order was kept back. What was to close the position and did not is told loudly."""
+        if is_closing and code != _TWICE:
+            lots = self._instrument.size_text(self._ledger.position)
+            text = f"{purpose}: the position of {lots} {self._instrument.base} stays open, {code}: {reason}"
+            self._tell(event, "NOT_CLOSED", text, Severity.ERROR)
+        else:
+            self._tell(event, code, f"{purpose} was not sent: {reason}")
 
 
 def _cut(quote: Quote, size: int) -> Quote:

@@ -398,11 +398,13 @@ class Trader:
 
     # -- alerts ----------------------------------------------------------------------------------
 
-    def _tell_once(self, event: Event, code: str, text: str) -> None:
+    def _tell_once(
+        self, event: Event, code: str, text: str, severity: Severity = Severity.WARNING, /
+    ) -> None:
         told = self._told_ns.get(code)
         if told is None or event.recv_ns - told >= _SAME_ALERT_EVERY_NS:
             self._told_ns[code] = event.recv_ns
-            self._alert(event, Severity.WARNING, code, text)
+            self._alert(event, severity, code, text)
 
     def _alert(self, event: Event, severity: Severity, code: str, text: str) -> None:
         self._alerts.append(Alert(event.product, event.recv_ns, event.wall_ns, severity, code, text))

@@ -9,7 +9,7 @@ link and the keys stay alive, and what is drawn afterwards is the present.
 from __future__ import annotations
 
 from contextlib import suppress
-from queue import Empty
+from queue import Empty, Full
 from typing import IO, Any, Final, cast
 
 from textual.drivers.linux_driver import LinuxDriver
@@ -67,11 +67,14 @@ class ConsoleDriver(LinuxDriver):
     def write(self, data: str) -> None:
         """Write, without ever waiting for the terminal while there is a screen on it."""
         thread = self._writer_thread
-        if not self._must_write and thread is not None and thread._queue.full():
+        if self._must_write or thread is None:
+            super().write(data)
+            return
+        try:
+            thread._queue.put_nowait(data)
+        except Full:
             self.has_missed = True
             self._title = ""
-        else:
-            super().write(data)
 
     def start_application_mode(self) -> None:
         """See `Driver`."""

@@ -110,8 +110,9 @@ async def _drive(
     loop = asyncio.get_running_loop()
 
     def output_failed(error: OSError) -> None:
+        reason, code = _output_failure(error)
         with suppress(RuntimeError):  # the loop has ended, and with it the run
-            loop.call_soon_threadsafe(engine.end, *_output_failure(error))
+            loop.call_soon_threadsafe(engine.end, reason, code)
 
     writer = LineWriter(stdout, output_failed)
     reporter = _Reporter(market, config.engine.mode, form, writer)

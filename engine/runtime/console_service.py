@@ -98,11 +98,17 @@ class ConsoleService:
         """Tell everybody how the engine ended, and leave nothing behind."""
         if self._giving_up is not None:
             self._giving_up.cancel()
-        self.operator.end(outcome)
-        digests = {product: desk.trader.digest() for product, desk in self._engine.desks.items()}
-        await self._server.close(Bye(outcome.reason, outcome.exit_code, outcome.open_orders, digests))
-        if self._claim is not None:
-            self._claim.release()
+        try:
+            self.operator.end(outcome)
+            await self._server.close(
+                Bye(outcome.reason, outcome.exit_code, outcome.open_orders, self._digests())
+            )
+        finally:
+            if self._claim is not None:
+                self._claim.release()
+
+    def _digests(self) -> dict[str, str]:
+        return {product: desk.trader.digest() for product, desk in self._engine.desks.items()}
 
     # -- for the server --------------------------------------------------------------------------
 

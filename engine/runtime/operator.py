@@ -191,7 +191,7 @@ class Operator:
     def end(self, outcome: Outcome) -> None:
         """The engine has ended: answer what its end proves, or leaves open."""
         for unproven in self._unproven:
-            if outcome.open_orders:
+            if not outcome.is_proven:
                 self.answer(unproven.id, Verdict.UNKNOWN, outcome.reason, outcome.open_orders)
             elif not self._was_given_up(unproven):
                 self._prove(unproven, _ENDED)
@@ -235,7 +235,7 @@ class Operator:
         now = self._engine.clock.monotonic_ns()
         if self._unlisted_ns is None or now - self._unlisted_ns >= _SAME_EVERY_NS:
             self._unlisted_ns = now
-            text = f"the venue's list of orders cannot be had ({error}): nothing is proven, it is asked again"
+            text = f"nothing is proven: {error}; it is asked again"
             self.tell(Severity.ERROR, "UNPROVEN", text)
 
     def _our_orders(self) -> set[str]:

@@ -92,19 +92,25 @@ class MainScreen(ConsoleScreen):
         self.set_class(self.console.remembered.get("log_hidden") is True, "-without-log")
         wanted = self.console.settings.panel
         if wanted is None:
-            self._go_where_it_was_left(ladder)
+            ladder.focus()
+            self.call_after_refresh(self._go_where_it_was_left)
             return
-        self.action_go(wanted.removesuffix(ALONE))
-        if wanted.endswith(ALONE) and self.maximized is None:
-            self.action_solo()
+        name, is_alone, _ = wanted.partition(ALONE)
+        self.action_go(name)
+        if is_alone:
+            self.maximize(self.query_one(f"#{name}", Panel))
 
-    def _go_where_it_was_left(self, first: Panel) -> None:
-        """To the panel that had the focus, alone if it was; where it has no place now, to the `first`."""
-        kept = self.console.remembered.get(_FOCUS)
-        panel = self.query_one(f"#{kept}", Panel) if kept in PANELS else first
-        if panel.id == self.console.remembered.get(_ALONE):
+    def _go_where_it_was_left(self) -> None:
+        """To the panel that had the focus, alone if it was, unless it has no place in this size."""
+        kept, alone = (self.console.remembered.get(key) for key in (_FOCUS, _ALONE))
+        if kept not in PANELS:
+            return
+        panel = self.query_one(f"#{kept}", Panel)
+        if kept == alone:
             self.maximize(panel)
-        (panel if self._has_place(panel) or self.maximized is panel else first).focus()
+        if kept == alone or self._has_place(panel):
+            panel.focus()
+            self.call_after_refresh(self.console.draw_anew)
 
     def on_resize(self, event: events.Resize) -> None:
         """Where there is no room for the panels, say so; the state and the keys stay in view."""

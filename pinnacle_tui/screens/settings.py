@@ -65,7 +65,7 @@ class SettingsScreen(SideScreen):
 
 
 def _described(setting: Setting, enter: str) -> Content:
-    """A setting in words: what it is, what it may be, how it is changed; `enter` is the key for that, if any."""
+    """A setting in words: what it is, what it may be, how it is changed: by the key `enter`, if any."""
     key = setting.key
     if key is None:
         return Content.styled(f"Section {setting.name}", "$muted")

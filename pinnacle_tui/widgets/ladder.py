@@ -24,10 +24,11 @@ from pinnacle_tui.widgets.ladder_levels import (
     typical_largest,
 )
 from pinnacle_tui.widgets.ladder_rows import PLAIN, Marks, RungWriter
+from pinnacle_tui.widgets.ladder_window import FarRows, Gap, Mark, Standing, around, around_spread
 from pinnacle_tui.widgets.panel import Panel
 from pinnacle_tui.widgets.rows import Row
 from pinnacle_tui.widgets.scene import Scene
-from pinnacle_tui.widgets.spread_row import spread_row, words_row
+from pinnacle_tui.widgets.spread_row import gap_row, spread_row, words_row
 
 _NAMES_FROM_HEIGHT: Final = 12
 """Rows below the heading from which the columns are named."""
@@ -114,6 +115,9 @@ Arrows, page keys and the wheel look away from the spread; home or . comes back.
         self._changed: frozenset[tuple[int, int]] = frozenset()
         self._scale = Scale()
         self._writer = RungWriter()
+        self._far_rows = FarRows()
+        self._standings: list[Standing] = []
+        """What stands in each row below the names of the columns."""
 
     # -- what is remembered between sessions -----------------------------------------------------
 
@@ -162,6 +166,7 @@ Arrows, page keys and the wheel look away from the spread; home or . comes back.
     def rows(self, scene: Scene, width: int, height: int) -> list[Row]:
         """See `Panel`."""
         ladder = self._arranged(scene)
+        self._standings = []
         if not ladder.asks and not ladder.bids:
             rows = [()] * ((height - 1) // 2) + [words_row(book_trouble(scene.book), width, "muted")]
         else:
@@ -173,11 +178,11 @@ Arrows, page keys and the wheel look away from the spread; home or . comes back.
     def _ladder_rows(self, scene: Scene, ladder: Ladder, width: int, height: int) -> list[Row]:
         book, writer = scene.book, self._writer
         has_names = height >= _NAMES_FROM_HEIGHT
-        first = self._first_place(ladder, height)
-        places = range(first, first + height - has_names)
-        visible = [rung for place in places if (rung := ladder.at(place)) is not None]
+        body = height - has_names
+        standings = self._standings = self._stand(scene, ladder, body)
+        visible = [each for each in standings if isinstance(each, Rung)]
         # What is near the spread makes the scale, so that it stays when a person looks elsewhere.
-        half = (len(places) + 1) // 2
+        half = (body + 1) // 2
         near = (*ladder.asks[:half], *ladder.bids[:half])
         full = self._scale.fit(typical_largest(rung.size for rung in near if rung.size))
         writer.begin(
@@ -192,17 +197,25 @@ Arrows, page keys and the wheel look away from the spread; home or . comes back.
         if has_names:
             rows.append(writer.heading(scene.product.base, scene.product.quote, _ahead_name(scene)))
         special = self._special(scene, ladder)
-        for place in places:
-            rung = ladder.at(place)
-            if rung is not None:
-                rows.append(writer.row(rung, special.get((rung.side, rung.price), PLAIN)))
-            elif place == 0:
+        for each in standings:
+            if isinstance(each, Rung):
+                rows.append(writer.row(each, special.get((each.side, each.price), PLAIN)))
+            elif isinstance(each, Gap):
+                rows.append(gap_row(scene, each, width))
+            elif each is Mark.SPREAD:
                 rows.append(spread_row(scene, width))
-            elif ladder.is_end(place):
+            elif each is Mark.END:
                 rows.append(words_row("deeper levels are not shown", width, "muted"))
             else:
                 rows.append(())
         return rows
+
+    def _stand(self, scene: Scene, ladder: Ladder, body: int) -> list[Standing]:
+        """Our far orders are seen while the spread is followed; who looks elsewhere sees the book alone."""
+        if self._watched is not None:
+            return around(ladder, self._centre(ladder, body), body)
+        self._far_rows.begin((scene.book.symbol, self.multiple, body), scene.now_ns)
+        return around_spread(ladder, body, self._far_rows)
 
     def _special(self, scene: Scene, ladder: Ladder) -> dict[tuple[int, int], Marks]:
         """The marks of every rung that has any."""
@@ -237,10 +250,6 @@ Arrows, page keys and the wheel look away from the spread; home or . comes back.
         if self._ladder is None or self._ladder_of is not scene.book:
             self._ladder, self._ladder_of = Ladder.of(scene.book, self.multiple), scene.book
         return self._ladder
-
-    def _first_place(self, ladder: Ladder, height: int) -> int:
-        body = height - (height >= _NAMES_FROM_HEIGHT)
-        return self._centre(ladder, body) - body // 2
 
     def _centre(self, ladder: Ladder, body: int) -> int:
         if self._watched is None:
@@ -320,11 +329,9 @@ Arrows, page keys and the wheel look away from the spread; home or . comes back.
         self.post_message(OrderSelected(ids[following % len(ids)]))
 
     def _rung_in_row(self, row: int) -> Rung | None:
-        if self.scene is None:
-            return None
-        ladder, height = self._arranged(self.scene), self.size.height - self.HAS_HEADING
-        row -= height >= _NAMES_FROM_HEIGHT
-        return ladder.at(self._first_place(ladder, height) + row) if row >= 0 else None
+        row -= self.size.height - self.HAS_HEADING >= _NAMES_FROM_HEIGHT
+        standing = self._standings[row] if 0 <= row < len(self._standings) else None
+        return standing if isinstance(standing, Rung) else None
 
     def _body_height(self) -> int:
         height = self.size.height - self.HAS_HEADING

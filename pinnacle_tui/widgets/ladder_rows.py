@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from pinnacle_tui.numbers import NOTHING, Numbers
+from rich.cells import cell_len
+
+from pinnacle_tui.numbers import NOTHING, Numbers, grouped
 from pinnacle_tui.widgets.ladder_levels import BID, OwnOrders, Rung
 from pinnacle_tui.widgets.rows import Row, Span, bar, right
 
@@ -27,7 +29,8 @@ _ALONE: Final = "alone"
 """In place of what is ahead, where nobody but us stands."""
 _FIRST: Final = "first"
 """In place of what is ahead, where nothing is."""
-_AHEAD: Final = "ahead"
+_AHEAD_WIDTH: Final = 7
+"""Room for its name, for words and for a number that keeps its decimals; others give up some."""
 _BEYOND: Final = "▸"
 """At the end of a bar that is too short for its size."""
 _REMEMBERED: Final = 8_192
@@ -45,7 +48,13 @@ class Widths(NamedTuple):
     price: int = 5
     size: int = 4
     own: int = 3
-    ahead: int = len(_AHEAD)
+    ahead: int = _AHEAD_WIDTH
+
+    @classmethod
+    def least(cls, numbers: Numbers) -> Widths:
+        """Room for usual sizes from the start, so that the first of them moves nothing."""
+        usual = cell_len(numbers.size(0))
+        return cls(size=max(4, usual), own=max(3, usual))
 
     def widened(self, other: Widths) -> Widths:
         """Room for both."""
@@ -128,11 +137,11 @@ class RungWriter:
             price=max((len(self._price(rung.price)) for rung in rungs), default=0),
             size=max((len(self._size(rung.size)) for rung in rungs), default=0),
             own=max((len(self._size(rung.own.lots)) for rung in rungs if rung.own), default=0),
-            ahead=max((len(self._size(rung.own.ahead)) for rung in rungs if rung.own), default=0),
+            ahead=max((len(self._ahead(rung.own.ahead)) for rung in rungs if rung.own), default=0),
         )
         layout = (numbers, width, grouping)
         if layout != self._layout:
-            self._layout, self._widths = layout, Widths()
+            self._layout, self._widths = layout, Widths.least(numbers)
         self._widths = self._widths.widened(needed)
         self._columns, self._full, self._shows_own = columns(width, self._widths), full, shows_own
         context = (numbers, self._columns, full, shows_own)
@@ -146,7 +155,8 @@ class RungWriter:
         price = f"price {quote}" if len(quote) + 6 <= cells.price else "price"
         # The marks between price and size have no name, so that a unit has room there.
         size = f"size {base}" if len(base) + 5 <= cells.size + 1 else "size"
-        return ((lead + right(price, cells.price) + right(size, cells.size + 2), "muted"),)
+        room = cells.size + 2
+        return ((lead + right(price, cells.price) + right(size[:room], room), "muted"),)
 
     def row(self, rung: Rung, marks: Marks = PLAIN) -> Row:
         """One rung."""
@@ -194,7 +204,7 @@ class RungWriter:
             return [(mark, mark_style + ground)]
         spans: list[Span] = []
         if cells.ahead:
-            ahead = _ALONE if is_alone else _FIRST if own.ahead == 0 else self._size(own.ahead)
+            ahead = _ALONE if is_alone else _FIRST if own.ahead == 0 else self._ahead(own.ahead)
             spans.append((right(ahead, cells.ahead) + "  ", "muted"))
         if cells.own_count:
             count = "" if own.orders == 1 else f"{own.orders}×" if own.orders < 100 else "99+"
@@ -245,6 +255,15 @@ class RungWriter:
             assert self._numbers is not None
             text = self._prices[ticks] = self._numbers.price(ticks)
         return text
+
+    def _ahead(self, lots: int | None) -> str:
+        """A size in the cells that are kept for it, if it fits with fewer decimals."""
+        text = self._size(lots)
+        if lots is None or len(text) <= _AHEAD_WIDTH or "." not in text:
+            return text
+        assert self._numbers is not None
+        product, shown = self._numbers.product, max(0, _AHEAD_WIDTH - 1 - text.index("."))
+        return grouped(lots * product.lot_steps, product.size_places, shown)
 
     def _size(self, lots: int | None) -> str:
         if lots is None:

@@ -1,13 +1,16 @@
-"""The row between asks and bids: spread, mid and last trade, or why there is none."""
+"""The rows between rungs: spread, mid and last trade, or why there is none; and what a gap leaves out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
+
 from pinnacle_tui.numbers import NOTHING, Numbers, grouped
 from pinnacle_tui.widgets.book_trust import book_trouble
 from pinnacle_tui.widgets.ladder_rows import DOWN, UP
-from pinnacle_tui.widgets.rows import Row, Span, centred, row_width
+from pinnacle_tui.widgets.ladder_window import Gap
+from pinnacle_tui.widgets.rows import Row, Span, centred, left, row_width
 from pinnacle_tui.widgets.scene import Scene
 
 
@@ -53,6 +56,27 @@ def _last_trade(scene: Scene) -> list[Span]:
     trade = scene.book.trades[-1]
     arrow, style = (UP, "up bold") if trade.side > 0 else (DOWN, "down bold")
     return [("last ", "muted"), (scene.numbers.price(trade.price), "text bold"), (f" {arrow}", style)]
+
+
+def gap_row(scene: Scene, gap: Gap, width: int) -> Row:
+    """How far away our orders beyond the visible levels are."""
+    numbers = scene.numbers
+    if not gap.has_pins:
+        words = f" {UP if gap.side < 0 else DOWN} {gap.more} own from {numbers.price(gap.price)}"
+        return ((left(words, width), "own"),)
+    count = f"{gap.levels}{'+' if gap.is_least else ''} {'level' if gap.levels == 1 else 'levels'}"
+    levels, away = ([f"⋮ {count}"] if gap.levels else []), numbers.price(gap.away)
+    choices = (
+        [*levels, f"{away} {scene.product.quote} away", f"{gap.more} more own"],
+        [*levels, f"{away} away", f"{gap.more} more"],
+        [*levels, away, f"+{gap.more}"],
+        [f"⋮ {away}", f"+{gap.more}"],
+    )
+    for choice in choices:
+        words = " " + " · ".join(choice if gap.more else choice[:-1])
+        if cell_len(words) <= width:
+            break
+    return ((left(words, width), "muted"),)
 
 
 def words_row(words: str, width: int, style: str) -> Row:

@@ -30,12 +30,13 @@ from engine.commands.sessions import look
 from engine.link.messages import EngineHello
 from engine.link.runtime_folder import resolve
 from engine.link.view import View
+from pinnacle_tui.screens.answers import HELD_NS
 
 PROGRAM: Final = Path(sys.executable).with_name("pinnacle-tui")
 WITHIN_S: Final = 20.0
 """How long anything may take before a test gives it up; what is asserted to be quick says so itself."""
 _POLL_S: Final = 0.02
-_READ_S: Final = 0.35
+_READ_S: Final = HELD_NS / 1e9 + 0.05
 """After which a key is no longer one that was held down before the question came."""
 _PROMPT: Final = re.compile(r"^(\d+)\[(\d+)\]>$")
 _TMUX_SETTINGS: Final = """

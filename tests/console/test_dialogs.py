@@ -18,6 +18,7 @@ from engine.link.view import Restriction
 from pinnacle_tui.engine_host import Ending
 from pinnacle_tui.screens.answers import HELD_NS, Answer
 from pinnacle_tui.screens.confirm import Confirm
+from pinnacle_tui.screens.ended import EndedDialog
 from pinnacle_tui.screens.kill_report import KillReport
 from pinnacle_tui.screens.main import MainScreen
 from pinnacle_tui.screens.quit import QuitDialog, StoppingDialog
@@ -335,14 +336,13 @@ async def test_while_stopping_only_the_key_that_says_so_kills_the_engine():
     async with Running() as console:
         await console.press("q", "y")
         await console.settle()
+        for _ in range(3):
+            console.session.clock.advance(30 * MS)
+            await console.pilot.press("X")
         await console.press("q", "ctrl+c", "ctrl+q", "y", "q", "q")
         assert isinstance(console.app.screen, StoppingDialog)
         assert console.session.stops == 1
         assert "X" in [answer.key for answer in console.app.screen.query(Answer)]
-        for _ in range(3):
-            console.session.clock.advance(30 * MS)
-            await console.pilot.press("X")
-        assert console.session.stops == 1
         await console.press("X")
         assert console.session.stops == 2
 
@@ -361,13 +361,15 @@ async def test_the_key_that_opened_a_question_says_nothing_while_it_is_held(firs
         assert console.session.names == []
 
 
-async def test_a_question_about_quitting_is_over_when_the_engine_ends():
+@pytest.mark.parametrize("code", [0, 75])
+async def test_a_question_about_quitting_is_over_when_the_engine_ends(code: int):
     async with Running() as console:
         await console.press("q")
         assert isinstance(console.app.screen, QuitDialog)
-        console.session.end(Ending(75, "the engine was killed by SIGKILL"))
+        console.session.end(Ending(code, "the engine has ended"))
         await console.settle()
-        assert isinstance(console.app.screen, MainScreen)
+        assert not any(isinstance(screen, QuitDialog) for screen in console.app.screen_stack)
+        assert isinstance(console.app.screen, EndedDialog if code else MainScreen)
         assert console.app.return_code is None
 
 
@@ -376,7 +378,8 @@ async def test_stopping_an_engine_that_has_ended_leaves_at_once():
         await console.press("q", "question_mark", "f1")  # help over the question keeps it open
         assert not isinstance(console.app.screen, QuitDialog)
         console.session.end(Ending(75, "the engine was killed by SIGKILL"))
-        await console.press("escape", "y")
+        await console.settle()
+        await console.press("escape", "escape", "y")
         await console.settle()
         assert console.app.return_code == 75
         assert console.session.stops == 0
@@ -467,7 +470,8 @@ async def test_where_nothing_of_ours_is_left_behind_quit_leaves_at_once(kind: st
     async with Running(session) as console:
         if kind == "ended":
             session.end(Ending(75, "the engine was killed by SIGKILL"))
-        await console.pilot.press("q")
+            await console.settle()
+        await console.press("q")
         await console.settle()
         assert console.app.return_code == (0 if kind == "attached" else 75)
         assert session.stops == 0
@@ -493,6 +497,16 @@ async def test_a_theme_is_seen_while_it_is_highlighted_and_kept_by_enter():
         await console.press("t", "up", "enter")
         assert isinstance(app.screen, MainScreen)
         assert app.theme == names[before - 1]
+
+
+async def test_the_picker_names_the_key_that_restores_as_a_keymap_has_it():
+    from pinnacle_tui.bound_keys import all_bindings
+    from pinnacle_tui.keymap import Keymap
+
+    keys = {bound.id: ",".join(bound.keys) for bound in all_bindings()} | {"theme.restore": "x"}
+    async with Running(keymap=Keymap(keys, [])) as console:
+        await console.press("t")
+        assert "enter keeps it, x restores the one before" in words(console.app)
 
 
 # -- everything ----------------------------------------------------------------------------------------

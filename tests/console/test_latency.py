@@ -150,6 +150,14 @@ def test_round_durations(ns: int, text: str) -> None:
     assert round_duration(ns) == text
 
 
+@pytest.mark.parametrize("width", [66, 67, 68, 80])
+def test_large_counts_leave_the_wide_form_to_wider_panels(width: int) -> None:
+    stages = tuple(Stage(name, 1, 2, 3, 4, 5, 1_204_300) for name in ("tick_to_quote", "feed"))
+    rows = latency_rows(scene(stages=stages), width, 20)
+    assert all(row_width(row) <= width for row in rows)
+    assert "1,204,300" in "".join(map(row_text, rows)) or width < 70
+
+
 NS = st.integers(0, 10**13)
 STAGES = st.lists(st.builds(Stage, st.just("decode"), NS, NS, NS, NS, NS, NS), max_size=9)
 BINS = st.lists(st.tuples(NS, st.integers(0, 10**9)), max_size=80)

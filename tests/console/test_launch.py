@@ -42,12 +42,14 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     for name in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(name, str(tmp_path))
 
-    def start(runs: Runs, *overrides: str) -> int:
+    def start(runs: Runs, *overrides: str, is_in_process: bool = False, unsaved: str = "") -> int:
         def stand_in(app: ConsoleApp, *, mouse: bool) -> None:
             runs(app, mouse=mouse)
+            app.unsaved = unsaved
 
         monkeypatch.setattr(ConsoleApp, "run", stand_in)
         host: Any = FakeHost()
+        host.is_in_process = is_in_process
         return launch._run(host, load_config(None, {}, overrides), Role.OWNER)
 
     return start
@@ -73,6 +75,19 @@ def test_a_screen_that_failed_is_started_anew_and_says_so(run: Any, tmp_path: Pa
     (report,) = (tmp_path / "pinnacle-tui" / "logs").glob("screen-*.txt")
     assert "a widget failed" in report.read_text()
     assert str(report) in notice
+
+
+def test_a_screen_that_fails_takes_an_inline_engine_with_it(run: Any, tmp_path: Path) -> None:
+    with pytest.raises(ConsoleError, match="the engine with it, which ran in the same process") as failed:
+        run(Runs(ValueError("a widget failed"), 0), is_in_process=True)
+    assert failed.value.exit_code == 1
+    (report,) = (tmp_path / "pinnacle-tui" / "logs").glob("screen-*.txt")
+    assert str(report) in str(failed.value)
+
+
+def test_what_could_not_be_kept_is_said_at_the_end(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(Runs(0), unsaved="console.json could not be kept: disk full") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "console.json could not be kept: disk full"
 
 
 def test_a_screen_that_fails_three_times_in_a_minute_stays_off(run: Any) -> None:

@@ -113,7 +113,7 @@ def test_terms_that_do_not_add_up_are_loud_in_every_form() -> None:
     row = next(row for row in rows(80, 22, quotes=wrong) if "DOES NOT" in row_text(row))
     assert row[-1] == (f"  {said}", "danger bold")
     assert "DOES NOT ADD UP" in lines(28, 14, quotes=wrong)
-    assert lines(28, 6, quotes=wrong)[-1] == "DOES NOT ADD UP"
+    assert lines(28, 7, quotes=wrong)[-1] == "DOES NOT ADD UP"
     assert lines(90, 1, quotes=wrong)[0].endswith("DOES NOT ADD UP")
     size = replaced("B0", size_terms=(Term("base", 1, ""),))
     assert "DOES NOT ADD UP: the terms give 0.00000001" in lines(80, 22, quotes=size)[-1]
@@ -229,12 +229,10 @@ def test_what_is_shown_adds_up_to_the_shown_price(
     quote = bid_of(*terms)[0]
     for made in (explanation_rows(scene(), quote, width, height), why_rows(scene(), [quote], width)):
         values = [Decimal(value) for value in values_of(made)]
-        price = Decimal(ticks) / 100
-        assert sum(values) in ((0, price) if len(made) <= 2 else (price,)), made
-        if any("adds up" in row_text(row) for row in made):
-            assert sum(values) == price
-            told = len(values) - any(row_text(row).startswith("others") for row in made)
-            assert told >= min(len([term for term in terms if term.value]), 1)
+        assert not values or sum(values) == Decimal(ticks) / 100
+        assert values or not any("adds up" in row_text(row) for row in made)
+        # Rows that have room for every number have them.
+        assert values or width < 60
 
 
 def values_of(made: list[Row]) -> list[str]:
@@ -243,7 +241,7 @@ def values_of(made: list[Row]) -> list[str]:
         found = [text for text, style in made[0][1:] if style == "text"]
     else:
         found = [row[2][0] for row in made if len(row) > 2 and not row_text(row).startswith(("=", "WHY"))]
-        if any("#" in value for value in found):
+        if any("#" in value or not value for value in found):
             return []
     return [value.replace(",", "").replace("−", "-").strip() for value in found]
 

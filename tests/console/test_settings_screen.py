@@ -12,6 +12,9 @@ from textual.widgets import Input, Static
 from engine.config import schema
 from engine.link.events import SettingChanged
 from engine.link.messages import CommandName, Role, Verdict
+from pinnacle_tui.bound_keys import all_bindings
+from pinnacle_tui.engine_host import Ending
+from pinnacle_tui.keymap import Keymap
 from pinnacle_tui.screens.setting_editor import SettingEditor, Step
 from pinnacle_tui.screens.settings import SettingsScreen
 from pinnacle_tui.widgets.rows import row_text
@@ -22,7 +25,7 @@ LEVELS = ("s", "slash", *"levels", "enter", "down")
 
 
 def changed(key: str, old: str, new: str, eseq: int = 900) -> SettingChanged:
-    return SettingChanged(eseq, WALL, TIME, "", key, old, new, "console pid 4711")
+    return SettingChanged(eseq, WALL, TIME, "", key, old, new, "console pid 1")
 
 
 def rows(console: Console) -> list[str]:
@@ -177,6 +180,27 @@ async def test_a_change_is_typed_shown_confirmed_sent_and_answered():
         assert "done in 2 ms: from now on strategy.levels = 7; u takes it back" in words(console.app)
         await console.press("enter")
         assert isinstance(console.app.screen, SettingsScreen)
+
+
+async def test_moved_keys_are_told_as_they_are():
+    keys = {bound.id: ",".join(bound.keys) for bound in all_bindings()}
+    moved = {"app.undo": "Z", "settings.edit": "w", "settings.keep": "ctrl+s", "app.quit": "Q"}
+    async with Running(keymap=Keymap(keys | moved, [])) as console:
+        await console.press("s", "slash", *"strategy.levels")
+        await console.settle()
+        panel = console.app.screen.query_one(SettingsPanel)
+        assert "ctrl+s keeps it, escape clears it" in row_text(panel.shown_rows[-1])
+        await console.press("ctrl+s", "end")
+        await console.settle()
+        assert "w changes it while the engine runs" in words(console.app)
+        await console.press("w", "7", "enter", "y")
+        console.session.answer(Verdict.DONE)
+        console.session.tell(changed("strategy.levels", "3", "7"))
+        await console.settle()
+        assert "Z takes it back" in words(console.app)
+        assert console.told[-1].endswith("; Z takes it back")
+        console.session.end(Ending(0, "the engine has ended"))
+        assert console.app._waiting_for() == "the engine has ended. Q quits"
 
 
 async def test_a_change_can_be_taken_back():

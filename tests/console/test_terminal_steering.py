@@ -99,7 +99,7 @@ def test_the_kill_switch_works_over_a_question(home: Home, terminal: Terminal) -
 
 def test_while_typing_a_filter_k_is_a_letter_and_control_k_the_switch(home: Home, terminal: Terminal) -> None:
     terminal.send("o")
-    terminal.wait_for("/ Filter")
+    terminal.wait_for("/ filter")
     terminal.send("/")
     terminal.wait_for("^k kill")
     terminal.send("K")
@@ -112,7 +112,7 @@ def test_while_typing_a_filter_k_is_a_letter_and_control_k_the_switch(home: Home
 
 def test_a_setting_is_changed_while_trading_goes_on_and_taken_back(home: Home, terminal: Terminal) -> None:
     terminal.send("s")
-    terminal.wait_for("/ Filter")
+    terminal.wait_for("/ filter")
     terminal.send("/")
     terminal.wait_for("enter keeps it, escape clears it")
     terminal.type("strategy.levels")

@@ -245,6 +245,8 @@ def test_an_engine_that_dies_over_a_command_leaves_it_unknown_at_once(
 ):
     here.runtime.mkdir(mode=0o700)
     with claim(here.runtime, NAME) as claimed:
+        claimed.socket.setblocking(True)
+        claimed.socket.listen()
         dying = threading.Thread(target=greet_and_die, args=[claimed.socket])
         dying.start()
         # As another process, whose lock it is.
@@ -259,8 +261,6 @@ def test_an_engine_that_dies_over_a_command_leaves_it_unknown_at_once(
 
 def greet_and_die(bound: socket.socket) -> None:
     """An engine that says hello, reads a command, and is gone."""
-    bound.setblocking(True)
-    bound.listen()
     link, _ = bound.accept()
     decoder = of_client()
     with link:

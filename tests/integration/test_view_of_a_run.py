@@ -11,7 +11,7 @@ from tape import write_tape
 from trader_bench import D, configured
 
 from engine.core.clock import ManualClock
-from engine.core.events import Alert, OrderFilled, SubmitOrder
+from engine.core.events import Alert, SubmitOrder
 from engine.core.instrument import scaled_text
 from engine.core.order import Side
 from engine.exchange.simulator.order_desk import OWNER

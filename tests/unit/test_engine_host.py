@@ -117,11 +117,11 @@ async def test_only_a_kill_ends_a_child_that_ignores_signals(start: Start):
     with child.connect() as link:
         assert await asyncio.to_thread(link.recv, 10) == b"deaf"
         assert child.terminate()
-        child.insist(signal.SIGTERM)
+        assert child.insist(signal.SIGTERM)
         assert not child.wait(0.2)
         ending = await ending_of(child, lambda: child.insist(signal.SIGKILL))
     assert ending.code == EXIT_WITHOUT_PROOF
-    child.insist(signal.SIGTERM)  # there is nothing left to signal: no error
+    assert not child.insist(signal.SIGTERM)  # there is nothing left to signal: no error
 
 
 def test_a_program_that_is_not_there_is_an_error_that_leaves_nothing_behind(tmp_path: Path):
@@ -184,10 +184,11 @@ async def test_an_inline_engine_starts_with_its_first_connection_and_has_one():
 
 async def test_an_inline_engine_that_is_killed_has_proven_nothing():
     host = InlineEngine(serve_until_closed)
-    host.insist(signal.SIGKILL)  # before it was started: nothing
+    assert not host.insist(signal.SIGKILL)  # before it was started: nothing
     with host.connect():
         await asyncio.sleep(0)
-        host.insist(signal.SIGTERM)
+        assert not host.insist(signal.SIGTERM)
+        assert not host.insist(signal.SIGUSR1)
         await asyncio.sleep(0)
         ending = await ending_of(host, lambda: host.insist(signal.SIGKILL))
     assert ending == Ending(EXIT_WITHOUT_PROOF, "the engine was stopped before it could prove its end")
@@ -216,7 +217,7 @@ def test_an_engine_elsewhere_is_connected_to_and_never_signalled():
         host = AttachedEngine(path)
         for _ in range(2):
             host.connect().close()
-        host.insist(signal.SIGKILL)
+        assert not host.insist(signal.SIGKILL)
         assert (host.is_owned, host.terminate(), host.last_words()) == (False, False, [])
 
 

@@ -14,6 +14,7 @@ from engine.core.events import (
     OperatorAction,
     OrderExpired,
     OrderFilled,
+    Severity,
     SubmitOrder,
 )
 from engine.core.instrument import Instrument
@@ -224,15 +225,18 @@ def test_dust_ends_a_flatten_by_what_its_order_would_be_worth() -> None:
             )
 
 
-def test_an_order_limit_that_no_lot_fits_is_told() -> None:
+def test_a_position_that_cannot_be_closed_is_told_loudly() -> None:
     bench = holding(10)
     bench.prove(bench.operator(A.FLATTEN))
     limits = bench.trader.gate.limits
     bench.trader.gate.limits = type(limits)(
         **{name: getattr(limits, name) for name in limits.__slots__} | {"max_order_notional": X.atoms(5)}
     )
-    assert not flattened(bench)
-    assert "BLOCKED" in codes(bench)
+    bench.trader.drain_alerts()
+    assert not submits(bench.step())
+    (told,) = bench.trader.drain_alerts()
+    assert (told.code, told.severity) == ("NOT_CLOSED", Severity.ERROR)
+    assert told.text.startswith(f"flatten: the position of {X.size_text(10)} X stays open, BLOCKED: ")
 
 
 def test_flatten_takes_precedence_over_a_stop_loss() -> None:
