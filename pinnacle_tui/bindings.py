@@ -112,7 +112,7 @@ APP_BINDINGS: Final[list[BindingType]] = [
         "suspend_process",
         "suspend",
         "suspend",
-        "Back to the shell; an engine of this console counts it as gone after console.owner_silent_s (60 s) "
+        "Back to the shell; after console.owner_silent_s (60 s) the engine takes its console for gone "
         "and cancels all",
         show=False,
     ),

@@ -47,7 +47,9 @@ def _setting_options(command: _Command) -> _Command:
             "--mode", metavar="sim|paper|live|replay", help="Where the market comes from. Default: sim."
         ),
         click.option("--exchange", metavar="coinbase|coinbase-exchange", help="The venue."),
-        click.option("--symbol", "symbols", multiple=True, metavar="PRODUCT", help="A product, as BTC-USD."),
+        click.option(
+            "--symbol", "symbols", multiple=True, metavar="PRODUCT", help="A product, as BTC-USD; repeatable."
+        ),
         click.option("--strategy", metavar="basic", help="The quoting model."),
         click.option("--config", "path", type=Path, metavar="FILE", help="The configuration file."),
         click.option(
@@ -239,7 +241,17 @@ def sessions(as_json: bool) -> int:
 def ctl(
     deed: str, setting: str | None, session: str | None, take: bool, confirm: str | None, as_json: bool
 ) -> int:
-    """Steer an engine without a screen: a frozen display never means no kill switch."""
+    """Steer an engine without a screen: a frozen display never means no kill switch.
+
+    \b
+    status       what every running engine does, or the named one
+    pause        pull all quotes and quote no more       resume   quote again
+    cancel-all   cancel every order; quoting goes on
+    flatten      cancel all and close the position by orders that take; then paused
+    kill         cancel all and send nothing more        rearm    take that back
+    set          change a setting while the engine runs
+    shutdown     cancel all, prove it, end
+    """
     if (setting is None) == (deed == "set"):
         raise click.UsageError("set takes one KEY=VALUE, and nothing else does")
     from engine.commands import ctl as control

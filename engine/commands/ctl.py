@@ -14,7 +14,7 @@ from engine.link.client import LinkChange, LinkClient
 from engine.link.errors import LinkError
 from engine.link.messages import Ack, CommandName, EngineHello, Role, Verdict
 from engine.link.mirror import EngineMirror
-from engine.link.runtime_folder import default_folder, resolve
+from engine.link.runtime_folder import default_folder, resolve, running
 
 _PROOF_S: Final = 10.0
 _EXIT_CODES: Final = {Verdict.DONE: 0, Verdict.REJECTED: 1, Verdict.UNKNOWN: 75}
@@ -39,17 +39,37 @@ def ctl(
     """
     if setting is not None and "=" not in setting:
         raise UsageError(f"set {setting}: must be KEY=VALUE, for example strategy.levels=2; nothing was done")
-    path = resolve(folder or default_folder(), session)
+    place = folder or default_folder()
+    if deed == "status" and session is None:
+        return _every_status(place)
+    path = resolve(place, session)
+    if deed == "status":
+        return _one_status(path)
     try:
-        if deed == "status":
-            return asyncio.run(_status(path))
         return asyncio.run(_ask(path, CommandName(deed.replace("-", "_")), setting, take, confirmed))
+    except LinkError as error:
+        raise ControlError(str(error)) from None
+
+
+def _every_status(folder: Path) -> dict[str, Any]:
+    """Of the one engine that runs, or of all: to look at several is no mistake."""
+    names = running(folder)
+    if len(names) < 2:
+        return _one_status(resolve(folder, None))
+    return {"v": 1, "exit_code": 0, "engines": [_one_status(resolve(folder, name)) for name in names]}
+
+
+def _one_status(path: Path) -> dict[str, Any]:
+    try:
+        return asyncio.run(_status(path))
     except LinkError as error:
         raise ControlError(str(error)) from None
 
 
 def ctl_text(answer: Mapping[str, Any]) -> str:
     """The answer for people."""
+    if "engines" in answer:
+        return "\n".join(ctl_text(engine) for engine in answer["engines"])
     if "products" in answer:
         lines = [f"{answer['session']}: {answer['mode']} at {answer['venue']}, pid {answer['pid']}"]
         lines += [

@@ -65,15 +65,15 @@ def gap_row(scene: Scene, gap: Gap, width: int) -> Row:
         words = f" {UP if gap.side < 0 else DOWN} {gap.more} own from {numbers.price(gap.price)}"
         return ((left(words, width), "own"),)
     count = f"{gap.levels}{'+' if gap.is_least else ''} {'level' if gap.levels == 1 else 'levels'}"
-    levels, away = ([f"⋮ {count}"] if gap.levels else []), numbers.price(gap.away)
+    levels, away = ([count] if gap.levels else []), numbers.price(gap.away)
     choices = (
         [*levels, f"{away} {scene.product.quote} away", f"{gap.more} more own"],
         [*levels, f"{away} away", f"{gap.more} more"],
         [*levels, away, f"+{gap.more}"],
-        [f"⋮ {away}", f"+{gap.more}"],
+        [away, f"+{gap.more}"],
     )
     for choice in choices:
-        words = " " + " · ".join(choice if gap.more else choice[:-1])
+        words = " ⋮ " + " · ".join(choice if gap.more else choice[:-1])
         if cell_len(words) <= width:
             break
     return ((left(words, width), "muted"),)

@@ -110,6 +110,8 @@ def test_with_two_engines_a_name_is_needed(here: Machine):
     code, out, _ = here.run("sessions", "--json")
     states = {each["name"]: each["products"][0]["state"] for each in json.loads(out)["sessions"]}
     assert states == {NAME: "ACTIVE", f"{NAME}-2": "KILLED"}
+    engines = here.ctl("status")[1]["engines"]
+    assert {each["session"]: each["products"][0]["state"] for each in engines} == states
 
 
 def test_after_a_kill_9_its_name_and_socket_are_taken_over(here: Machine):
