@@ -43,6 +43,8 @@ class Numbers:
         self.reference = reference_ticks
         self.size_places = _shown_size_places(product, reference_ticks)
         """Digits after the point of sizes on the screen; copies are exact."""
+        self.smallest = 10 ** (product.size_places - self.size_places)
+        """What one in the last of them is, in the product's own digits."""
         self.money_places = _MONEY_PLACES if product.money_places >= _MONEY_PLACES else product.money_places
 
     @classmethod
@@ -74,6 +76,20 @@ class Numbers:
         if value and not any(digit in text for digit in "123456789"):
             return (MINUS if value < 0 else "") + "<" + grouped(1, shown, shown)
         return text
+
+    def places(self, lots: int) -> int:
+        """Digits after the point that a size needs to be told exactly."""
+        places = self.product.size_places
+        digits = f"{abs(lots * self.product.lot_steps):0{places + 1}}"
+        return len(digits[len(digits) - places :].rstrip("0"))
+
+    def size_at(self, lots: int, places: int) -> str:
+        """A size, rounded to so many digits after the point."""
+        return grouped(lots * self.product.lot_steps, self.product.size_places, places)
+
+    def whole_size(self, lots: int) -> str:
+        """A size with every digit that it has."""
+        return self.size_at(lots, self.places(lots))
 
     def position(self, lots: int | None) -> str:
         """A size with its sign."""

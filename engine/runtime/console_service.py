@@ -179,13 +179,13 @@ class ConsoleService:
             return
         if steers := self._server.stand_in:
             # Somebody has come to its rescue: the engine ends when that one leaves, too.
+            self._wait_for_owner()
             if steers != self._told_of:
                 self._told_of = steers
                 text = (
                     f"{steers} steers in the owner's place; when it leaves, the engine cancels all and ends"
                 )
                 self._tell(Severity.WARNING, "OWNER", text)
-            self._wait_for_owner()
         else:
             self._engine.end("the console that owned this engine is gone", EXIT_DONE)
 

@@ -71,8 +71,9 @@ class Cycle:
         )
 
     def _skew_inputs(self) -> str:
-        words = self.parameters.words
-        return f"{words.skew_factor}·{self.parameters.instrument.size_text(self.distance)}/{words.skew_unit}"
+        words, distance = self.parameters.words, self.parameters.instrument.size_text(abs(self.distance))
+        # The minus in front: a long position lowers the price, a short one raises it.
+        return f"−{words.skew_factor}·{f'(−{distance})' if self.distance < 0 else distance}/{words.skew_unit}"
 
     def _imbalance_inputs(self) -> str:
         parameters, threshold = self.parameters, self.parameters.words.imbalance_threshold

@@ -14,7 +14,7 @@ from engine.link.events import Filled, OrderEnded
 from engine.link.mirror import KEPT
 from engine.link.view import WorkingOrder
 from pinnacle_tui.palette import Palette
-from pinnacle_tui.widgets.blotter_columns import ENDED, FILLS, UNCERTAIN, UNITS, Unit, working_orders
+from pinnacle_tui.widgets.blotter_columns import ENDED, UNCERTAIN, UNITS, Unit, fills, working_orders
 from pinnacle_tui.widgets.plain_text import plain
 from pinnacle_tui.widgets.rows import Row, left, row_width
 from pinnacle_tui.widgets.scene import Scene
@@ -86,6 +86,8 @@ class BlotterPanel(TablePanel[Listed]):
         self._unit: Unit = "bp"
         self._fills: _NewestFirst[Filled] = _NewestFirst()
         self._ended: _NewestFirst[OrderEnded] = _NewestFirst()
+        self._fill_places = 0
+        """Decimals of the sizes in the list of fills."""
         self._selected_slot = ""
         self._tab_ends: list[tuple[int, str]] = []
 
@@ -101,7 +103,7 @@ class BlotterPanel(TablePanel[Listed]):
         """See `TablePanel`."""
         if self._tab == "orders":
             return _ORDERS_BY_UNIT[self._unit]
-        return FILLS if self._tab == "fills" else ENDED
+        return fills(self._fill_places) if self._tab == "fills" else ENDED
 
     def source(self, scene: Scene) -> Sequence[Listed]:
         """See `TablePanel`."""
@@ -121,11 +123,18 @@ class BlotterPanel(TablePanel[Listed]):
                     window.selected = order.client_id
         return keys
 
+    def head(self, scene: Scene, width: int, items: Sequence[Listed]) -> list[Row]:
+        """See `ListPanel`. Fills have the decimals that tell those apart which are seen."""
+        if self._tab == "fills":
+            needed = (scene.numbers.places(fill.size) for fill in items)
+            self._fill_places = max(scene.numbers.size_places, *needed)
+        return super().head(scene, width, items)
+
     def empty(self, scene: Scene) -> str:
         """See `ListPanel`. Without orders there is a reason why."""
         text = super().empty(scene)
         is_explained = self._tab == "orders" and not self.entry.text and scene.book.note
-        return f"{text}: {plain(scene.book.note)}" if is_explained else text
+        return because(text, plain(scene.book.note)) if is_explained else text
 
     def title(self, scene: Scene, room: int) -> Row:
         """`ORDERS 6 working · 31 fills · 214 ended`; where it is narrow the list that is shown alone."""
@@ -134,12 +143,13 @@ class BlotterPanel(TablePanel[Listed]):
             "fills": _counted(self._fills.of(scene, scene.mirror.fills), scene.mirror.fills),
             "ended": _counted(self._ended.of(scene, scene.mirror.ended_orders), scene.mirror.ended_orders),
         }
+        words = _TAB_WORDS | ({"orders": "last known working"} if scene.is_stale else {})
         uncertain = sum(order.state == UNCERTAIN for order in scene.book.orders)
         loud: Row = (("  ", "text"), (f"{uncertain} UNCERTAIN", "danger bold")) if uncertain else ()
         spans: list[tuple[str, str]] = [(f"{self.TITLE} ", "title bold")]
         ends, x = [], cell_len(self._number) + cell_len(spans[0][0])
         for name in _TABS:
-            text = f"{counts[name]} {_TAB_WORDS[name]}"
+            text = f"{counts[name]} {words[name]}"
             spans.append((text, "text bold underline" if name == self._tab else "muted"))
             x += cell_len(text)
             ends.append((x, name))
@@ -151,12 +161,12 @@ class BlotterPanel(TablePanel[Listed]):
             self._tab_ends = ends
             return whole
         self._tab_ends = []
-        short = f"{self.TITLE} {counts[self._tab]} {_TAB_WORDS[self._tab]}"
+        short = f"{self.TITLE} {counts[self._tab]} {words[self._tab]}"
         left_over = room - row_width(loud)
         if left_over < len(self.TITLE):
             # What may trade without our knowing comes before everything else.
-            text, words = loud[-1] if loud else (short, "title bold")
-            return ((left(text, room), words),)
+            text, style = loud[-1] if loud else (short, "title bold")
+            return ((left(text, room), style),)
         return ((left(short, min(left_over, cell_len(short))), "title bold"), *loud)
 
     # -- keys and mouse --------------------------------------------------------------------------
@@ -251,7 +261,7 @@ class BlotterPanel(TablePanel[Listed]):
 
     def restore(self, state: dict[str, Any]) -> None:
         """See `ListPanel`."""
-        self._sorts = remembered_sorts(state.get("sort"), (_ORDERS_BY_UNIT["bp"], FILLS, ENDED))
+        self._sorts = remembered_sorts(state.get("sort"), (_ORDERS_BY_UNIT["bp"], fills(0), ENDED))
         if state.get("tab") in _TABS:
             self._tab = str(state["tab"])
         for unit in UNITS:

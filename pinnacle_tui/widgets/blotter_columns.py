@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final, Literal
 
 from engine.link.events import Filled, OrderEnded
@@ -11,7 +12,7 @@ from pinnacle_tui.widgets.plain_text import plain
 from pinnacle_tui.widgets.scene import Scene
 from pinnacle_tui.widgets.table import Table
 from pinnacle_tui.widgets.table_layout import Column
-from pinnacle_tui.widgets.words import exact_time, side_word
+from pinnacle_tui.widgets.words import exact_time, last_known, side_word
 
 Unit = Literal["bp", "ticks"]
 UNITS: Final[tuple[Unit, ...]] = ("bp", "ticks")
@@ -89,11 +90,22 @@ def _optional_size(lots: int | None, scene: Scene) -> str:
     return "" if lots is None else scene.numbers.exact_size(lots)
 
 
+def _state_text(order: WorkingOrder, scene: Scene) -> str:
+    text, _ = _STATES.get(order.state, (words(order.state), ""))
+    return last_known(text, is_stale=scene.is_stale)
+
+
 def _filled_style(order: WorkingOrder | OrderEnded, scene: Scene) -> str:
     return "text" if order.filled else "muted"
 
 
-def _common() -> tuple[Column[WorkingOrder | Filled | OrderEnded], ...]:
+def _common(places: int | None = None) -> tuple[Column[WorkingOrder | Filled | OrderEnded], ...]:
+    """Side, price and size; sizes with so many decimals, by default with those of sizes elsewhere."""
+
+    def size_text(order: WorkingOrder | Filled | OrderEnded, scene: Scene) -> str:
+        numbers = scene.numbers
+        return numbers.size(order.size) if places is None else numbers.size_at(order.size, places)
+
     return (
         Column(
             "side",
@@ -113,7 +125,7 @@ def _common() -> tuple[Column[WorkingOrder | Filled | OrderEnded], ...]:
         Column(
             "size",
             "size",
-            text=lambda order, scene: scene.numbers.size(order.size),
+            text=size_text,
             order=lambda order, scene: order.size,
             exact=lambda order, scene: scene.numbers.exact_size(order.size),
             rank=1,
@@ -235,7 +247,7 @@ def working_orders(unit: Unit) -> Table[WorkingOrder]:
             Column(
                 "state",
                 "state",
-                text=lambda order, scene: _STATES.get(order.state, (words(order.state), ""))[0],
+                text=_state_text,
                 order=lambda order, scene: order.state,
                 exact=lambda order, scene: order.state,
                 style=lambda order, scene: _STATES.get(order.state, ("", "text"))[1],
@@ -252,46 +264,50 @@ def working_orders(unit: Unit) -> Table[WorkingOrder]:
     )
 
 
-FILLS: Final[Table[Filled]] = Table(
-    "fills",
-    "fill",
-    (
-        _time(),
-        *_common(),
-        Column(
-            "fee",
-            "fee",
-            text=lambda fill, scene: fee_text(fill, scene.numbers),
-            order=lambda fill, scene: fill.fee,
-            exact=_exact_fee,
-            rank=3,
-            is_number=True,
+@cache
+def fills(places: int) -> Table[Filled]:
+    """Our trades, the newest first, their sizes with so many decimals."""
+    return Table(
+        "fills",
+        "fill",
+        (
+            _time(),
+            *_common(places),
+            Column(
+                "fee",
+                "fee",
+                text=lambda fill, scene: fee_text(fill, scene.numbers),
+                order=lambda fill, scene: fill.fee,
+                exact=_exact_fee,
+                rank=3,
+                is_number=True,
+            ),
+            Column(
+                "liquidity",
+                "liquidity",
+                text=lambda fill, scene: "maker" if fill.is_maker else "taker",
+                order=lambda fill, scene: fill.is_maker,
+                style=lambda fill, scene: "text" if fill.is_maker else "warning",
+                rank=5,
+            ),
+            Column(
+                "position",
+                "position",
+                text=lambda fill, scene: scene.numbers.position(fill.position),
+                order=lambda fill, scene: fill.position,
+                exact=lambda fill, scene: scene.numbers.exact_size(fill.position),
+                rank=4,
+                is_number=True,
+            ),
+            _reason(6),
+            _identifier(7),
         ),
-        Column(
-            "liquidity",
-            "liquidity",
-            text=lambda fill, scene: "maker" if fill.is_maker else "taker",
-            order=lambda fill, scene: fill.is_maker,
-            style=lambda fill, scene: "text" if fill.is_maker else "warning",
-            rank=5,
-        ),
-        Column(
-            "position",
-            "position",
-            text=lambda fill, scene: scene.numbers.position(fill.position),
-            order=lambda fill, scene: fill.position,
-            exact=lambda fill, scene: scene.numbers.exact_size(fill.position),
-            rank=4,
-            is_number=True,
-        ),
-        _reason(6),
-        _identifier(7),
-    ),
-    sort="time",
-    is_falling=True,
-    key=lambda fill: fill.eseq,
-    empty="no fill yet",
-)
+        sort="time",
+        is_falling=True,
+        key=lambda fill: fill.eseq,
+        empty="no fill yet",
+    )
+
 
 ENDED: Final[Table[OrderEnded]] = Table(
     "ended",

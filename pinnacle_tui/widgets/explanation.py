@@ -12,6 +12,7 @@ from engine.link.view import Quote, Term
 from pinnacle_tui.numbers import grouped, signed
 from pinnacle_tui.widgets.rows import Row, Span, left, right, row_width
 from pinnacle_tui.widgets.scene import Scene
+from pinnacle_tui.widgets.words import NO_QUOTES
 
 _EXTRA_PLACES: Final = 2
 """Decimals of a price's terms beyond those of the price."""
@@ -129,7 +130,7 @@ def _size_sum(scene: Scene, quote: Quote) -> _Sum | None:
     if not quote.size_terms:
         return None
     product, result = scene.product, scene.numbers.size(quote.wanted_size)
-    places = max(scene.numbers.size_places, *(_places(scene, term.value) for term in quote.size_terms))
+    places = max(scene.numbers.size_places, *(scene.numbers.places(term.value) for term in quote.size_terms))
     return _Sum(
         f"WHY SIZE {result} {product.base}",
         "size",
@@ -141,13 +142,6 @@ def _size_sum(scene: Scene, quote: Quote) -> _Sum | None:
         lambda lots: grouped(lots * product.lot_steps, product.size_places, places),
         result,
     )
-
-
-def _places(scene: Scene, lots: int) -> int:
-    """Decimals that this size needs to be exact."""
-    digits = f"{abs(lots * scene.product.lot_steps):0{scene.product.size_places + 1}}"
-    fraction = digits[len(digits) - scene.product.size_places :].rstrip("0")
-    return len(fraction)
 
 
 def _shown(one: _Sum, *, has_zeros: bool) -> list[_Step]:
@@ -247,7 +241,7 @@ def _why(scene: Scene, quote: Quote, width: int) -> Row:
     side, style = ("BID", "bid bold") if quote.side > 0 else ("ASK", "ask bold")
     price = _price_sum(scene, quote)
     if price is None:
-        reason = f": {scene.book.note}" if scene.book.note else ""
+        reason = f": {scene.book.note.removeprefix(NO_QUOTES)}" if scene.book.note else ""
         return ((left(f"no {side.lower()} in {quote.slot}{reason}", width), "warning"),)
     title = f"WHY {side} {price.result}"
     if cell_len(title) > width:

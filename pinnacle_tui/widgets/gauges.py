@@ -16,6 +16,8 @@ from pinnacle_tui.widgets.scene import Scene
 from pinnacle_tui.widgets.words import profit_style, state_style
 
 WARNING_SHARE: Final = 0.8
+_PPM_SHOWN: Final = 100
+"""Parts per million in the last decimal of a share."""
 _MOST_BAR: Final = 40
 _LEAST_BAR: Final = 6
 
@@ -37,6 +39,11 @@ def gauge_percent(gauge: Gauge) -> str:
         return "100 %" if gauge.used > 0 else "0 %"
     percent = 100 * gauge.used // gauge.limit
     return f"{percent:,} %" if percent else "<1 %"
+
+
+def gauge_label(gauge: Gauge) -> str:
+    """The short name of a limit, in words."""
+    return gauge.code.replace("_", " ").lower()
 
 
 def gauge_word(gauge: Gauge) -> str:
@@ -116,7 +123,7 @@ class MarkoutsPanel(Panel):
 
 
 def gauge_rows(scene: Scene, width: int) -> list[Row]:
-    """The limits as a table. Names give way to codes, then bars, words and limits go."""
+    """The limits as a table. Names give way to short ones, then bars, words and limits go."""
     gauges = scene.book.gauges
     if not gauges:
         return [(("no limits are told", "muted"),)]
@@ -128,7 +135,7 @@ def gauge_rows(scene: Scene, width: int) -> list[Row]:
     numbers = sum(columns) + 2 * len(columns)
     titles = [gauge.name for gauge in gauges]
     if _widest("", titles) + numbers + words + _LEAST_BAR + 4 > width:
-        titles = [gauge.code for gauge in gauges]
+        titles = [gauge_label(gauge) for gauge in gauges]
     name = _widest("limit of", titles)
     has_limit = name + numbers <= width
     if not has_limit:
@@ -230,14 +237,20 @@ def _horizon(ns: int) -> str:
 
 
 def _quantity(scene: Scene, gauge: Gauge, value: int | None) -> str:
-    """A gauge's number in its unit."""
+    """A gauge's number in its unit; with more decimals where its limit would else be too small for them."""
     if value is None:
         return NOTHING
+    product, numbers = scene.product, scene.numbers
     if gauge.unit == "lots":
-        return f"{scene.numbers.size(value)} {scene.product.base}"
+        is_small = 0 < gauge.limit * product.lot_steps < numbers.smallest
+        return f"{numbers.whole_size(value) if is_small else numbers.size(value)} {product.base}"
     if gauge.unit == "atoms":
-        return f"{scene.numbers.amount(value)} {scene.product.quote}"
-    return f"{grouped(value, 4, 2)} %" if gauge.unit == "ppm" else f"{value:,}"
+        cent, places = 10 ** (product.money_places - numbers.money_places), product.money_places
+        text = grouped(value, places, places).rstrip("0") if 0 < gauge.limit < cent else numbers.amount(value)
+        return f"{text} {product.quote}"
+    if gauge.unit == "ppm":
+        return f"{grouped(value, 4, 4 if 0 < gauge.limit < _PPM_SHOWN else 2)} %"
+    return f"{value:,}"
 
 
 def _widest(heading: str, cells: Sequence[str]) -> int:

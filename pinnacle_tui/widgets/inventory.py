@@ -6,8 +6,8 @@ from typing import ClassVar, Final
 
 from rich.cells import cell_len
 
-from pinnacle_tui.numbers import NOTHING
-from pinnacle_tui.widgets.gauges import gauge_percent, gauge_share, gauge_style, gauge_word
+from pinnacle_tui.numbers import NOTHING, signed
+from pinnacle_tui.widgets.gauges import gauge_label, gauge_percent, gauge_share, gauge_style, gauge_word
 from pinnacle_tui.widgets.panel import Panel
 from pinnacle_tui.widgets.rows import Row, left, right, row_width
 from pinnacle_tui.widgets.scene import Scene
@@ -39,7 +39,7 @@ class InventoryPanel(Panel):
 def _track(scene: Scene, width: int) -> Row:
     """A track from cap to cap with the position on it."""
     position, cap = scene.book.pnl.position, scene.book.max_position
-    low, high = scene.numbers.position(-cap), scene.numbers.position(cap)
+    low, high = _lots(scene, -cap), _lots(scene, cap)
     room = width - cell_len(low) - cell_len(high) - 2
     has_ends = room >= _LEAST_TRACK
     cells = room if has_ends else width
@@ -64,10 +64,17 @@ def _track(scene: Scene, width: int) -> Row:
     return ((f"{low} ", "muted"), *track, (f" {high}", "muted")) if has_ends else track
 
 
+def _lots(scene: Scene, lots: int) -> str:
+    """A size with its sign; exact where the cap itself is too small for the decimals of sizes."""
+    numbers = scene.numbers
+    is_small = 0 < scene.book.max_position * scene.product.lot_steps < numbers.smallest
+    return signed(numbers.whole_size(lots)) if is_small else numbers.position(lots)
+
+
 def _position(scene: Scene, width: int) -> Row:
     """Base, and quote at the mark; the currencies give way before a number does."""
     pnl, product, numbers = scene.book.pnl, scene.product, scene.numbers
-    position = numbers.position(pnl.position)
+    position = _lots(scene, pnl.position)
     if pnl.mark is None and pnl.position:
         value, has_value = f"{NOTHING} no mark", False
     else:
@@ -108,7 +115,8 @@ def _limit(scene: Scene, width: int) -> Row:
         return ((left("no limit can be told", width), "warning"),)
     nearest = max(known, key=lambda gauge: gauge_share(gauge) or 0.0)
     style, word, percent = gauge_style(nearest), gauge_word(nearest), gauge_percent(nearest)
-    name = left(nearest.code, min(cell_len(nearest.code), max(0, width - cell_len(percent) - 1)))
+    label = gauge_label(nearest)
+    name = left(label, min(cell_len(label), max(0, width - cell_len(percent) - 1)))
     row: Row = ((f"{name} ", style if word else "muted"), (percent, style)) if name else ()
     for words in (f" of the limit, {word}" if word else " of the limit", f" {word}", ""):
         if row and row_width(row) + cell_len(words) <= width:

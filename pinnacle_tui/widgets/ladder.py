@@ -53,8 +53,8 @@ class DepthLadder(Panel):
     HELP = """\
 Asks above the spread, bids below; bold is the best price. Bars share one scale; ▸: more than a bar can show.
 Beside a price: ● our order, ◐ partly filled, ○ sent, × being cancelled, ? uncertain; 2× means two orders.
-"ahead" is what strangers have before the first of ours (~ estimated); "alone": nobody else is at this price.
-▲ ▼ after a price: the last trade was a buy, a sale. A lit size has just changed.
+"ahead": strangers' size before the first of ours (~ estimated). ▲ ▼: the last trade was a buy, a sale.
+Our orders beyond the rows stand at the ends; ⋮ tells how far from the best price they are. Lit: has changed.
 + and - put fewer or more ticks into a row (×5); ≥ marks a sum that may go on beyond the known depth.
 Arrows, page keys and the wheel look away from the spread; home or . comes back. A click selects our order."""
     BINDINGS: ClassVar[list[BindingType]] = [

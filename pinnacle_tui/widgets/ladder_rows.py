@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from rich.cells import cell_len
 
-from pinnacle_tui.numbers import NOTHING, Numbers, grouped
+from pinnacle_tui.numbers import NOTHING, Numbers
 from pinnacle_tui.widgets.ladder_levels import BID, OwnOrders, Rung
 from pinnacle_tui.widgets.rows import Row, Span, bar, right
 
@@ -262,8 +262,7 @@ class RungWriter:
         if lots is None or len(text) <= _AHEAD_WIDTH or "." not in text:
             return text
         assert self._numbers is not None
-        product, shown = self._numbers.product, max(0, _AHEAD_WIDTH - 1 - text.index("."))
-        return grouped(lots * product.lot_steps, product.size_places, shown)
+        return self._numbers.size_at(lots, max(0, _AHEAD_WIDTH - 1 - text.index(".")))
 
     def _size(self, lots: int | None) -> str:
         if lots is None:

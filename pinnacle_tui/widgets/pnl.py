@@ -57,7 +57,7 @@ class PnlPanel(Panel):
         "(our fills against the mid of their moment) + inventory revaluation (the position against the\n"
         "moving mid) − fees. Adverse selection is the part of the revaluation within 1 s after fills.\n"
         "Both sums are exact in the engine; what is left over is the residual, and it must be 0. Figures\n"
-        "are rounded to what is shown. The line is the total over engine time, hours:minutes:seconds."
+        "are rounded to what is shown, each by itself. The line is the total over engine time, hours:minutes:seconds."
     )
 
     def __init__(self, palette: Palette, *, id: str, number: int | None = None) -> None:
@@ -65,8 +65,8 @@ class PnlPanel(Panel):
         self._chart = RowCache()
 
     def remark(self, scene: Scene) -> str:
-        """The currency."""
-        return scene.product.quote
+        """The currency, and why the last digits of a sum may not add up."""
+        return f"{scene.product.quote}, rounded"
 
     def rows(self, scene: Scene, width: int, height: int) -> list[Row]:
         """The figures, and below them the line where there is room."""

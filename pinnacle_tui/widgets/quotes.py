@@ -17,7 +17,7 @@ from pinnacle_tui.widgets.gauges import denied_row
 from pinnacle_tui.widgets.panel import Panel
 from pinnacle_tui.widgets.rows import Row, left, right
 from pinnacle_tui.widgets.scene import Scene
-from pinnacle_tui.widgets.words import working_per_side
+from pinnacle_tui.widgets.words import because, last_known, working_per_side
 
 MOST_FOR_ONE_LINE: Final = 3
 """Rows below the heading up to which only the reasons are told, one line each."""
@@ -39,8 +39,8 @@ class QuotesPanel(Panel):
     HELP: ClassVar[str] = (
         "Each slot of the strategy: the quote it wants, the order that works there, and the difference\n"
         "(working − target). Below, why the selected quote stands where it stands: every term with its\n"
-        "running sum and its inputs. The terms add up to the price exactly, and it is checked here; a term\n"
-        "is rounded to what is shown. The size is explained in the same way."
+        "running sum and its inputs. The terms add up to the price exactly, and it is checked here; in a\n"
+        "small panel the last terms share the row others. The size is explained in the same way."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -82,7 +82,8 @@ class QuotesPanel(Panel):
     def remark(self, scene: Scene) -> str:
         """How many work on each side."""
         bids, asks = working_per_side(scene.book.quotes)
-        return f"{bids} bid{'' if bids == 1 else 's'}, {asks} ask{'' if asks == 1 else 's'} working"
+        sides = f"{bids} bid{'' if bids == 1 else 's'}, {asks} ask{'' if asks == 1 else 's'}"
+        return f"last known: {sides}" if scene.is_stale else f"{sides} working"
 
     def rows(self, scene: Scene, width: int, height: int) -> list[Row]:
         """Reasons alone in a few rows; with more, the table and the selected slot's explanation."""
@@ -155,7 +156,7 @@ def no_quote(scene: Scene) -> str:
     book = scene.book
     reasons = [restriction.reason for restriction in book.restrictions if restriction.reason]
     reason = book.note or next(iter(reasons), "")
-    return f"no quote: {reason}" if reason else "no quote: the strategy wants none and gave no reason"
+    return because("no quote", reason) if reason else "no quote: the strategy wants none and gave no reason"
 
 
 def _notes(scene: Scene, width: int) -> list[Row]:
@@ -240,5 +241,5 @@ def _state(scene: Scene, quote: Quote) -> str:
     orders = [order for order in scene.book.orders if order.slot == quote.slot]
     at_price = [order for order in orders if order.price == quote.working_price]
     state = next((order.state for order in (*at_price, *orders)), "")
-    word = _STATES.get(state, state or "open")
+    word = last_known(_STATES.get(state, state or "open"), is_stale=scene.is_stale)
     return f"{word}, not wanted" if quote.wanted_price is None and state != "pending_cancel" else word

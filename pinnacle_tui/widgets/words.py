@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 
 from engine.link.view import Quote
+
+NO_QUOTES: Final = "no quotes: "
+"""How the engine begins a reason that says by itself what it is the reason of."""
+
+
+def because(what: str, reason: str) -> str:
+    """What is so, and why; a reason that says it itself stands alone."""
+    return reason if reason.startswith(NO_QUOTES) else f"{what}: {reason}"
+
+
+def last_known(state: str, *, is_stale: bool) -> str:
+    """An order's state; `was open` where nobody knows whether it still is. Words in capitals stay."""
+    return f"was {state}" if is_stale and not state.isupper() else state
 
 
 def side_word(side: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import msgspec
@@ -24,7 +25,7 @@ from console.views import (
     working,
 )
 
-from engine.link.mirror import KEPT
+from engine.link.mirror import KEPT, LinkState
 from engine.link.view import WorkingOrder
 from pinnacle_tui.widgets.blotter import BlotterPanel
 from pinnacle_tui.widgets.rows import row_text, row_width
@@ -368,3 +369,56 @@ async def test_a_filter_looks_into_what_changes_by_itself() -> None:
         changed = msgspec.structs.replace(young, purpose="take profit")
         panel.show(scene(mirror(shown=view(product_view(orders=(old, changed)), time_ns=TIME + 69 * S))))
         assert panel.items == []
+
+
+async def test_what_an_engine_said_last_is_not_claimed_of_the_present() -> None:
+    panel = blotter(6)
+    known = scene()
+    async with PanelApp(panel).run_test(size=(120, 8)) as pilot:
+        for link in (LinkState.DOWN, LinkState.ENDED):
+            panel.show(dataclasses.replace(known, link=link))
+            await pilot.pause()
+            assert shown(panel)[0] == "6 ORDERS 4 last known working · 8 fills · 28 ended"
+            text = "\n".join(shown(panel))
+            for word in ("was open", "was cancelling", "was sent", "was partly filled"):
+                assert word in text
+        panel.show(known)
+        assert "was" not in "\n".join(shown(panel))
+        assert shown(panel)[0].startswith("6 ORDERS 4 working")
+
+
+async def test_an_uncertain_order_stays_uncertain_whatever_the_link() -> None:
+    panel = blotter()
+    async with PanelApp(panel).run_test(size=(120, 8)):
+        uncertain = with_orders(working("B0", 6_508_800, state="uncertain"))
+        panel.show(dataclasses.replace(uncertain, link=LinkState.DOWN))
+        assert "was" not in "\n".join(shown(panel))
+        assert "UNCERTAIN" in shown(panel)[2]
+
+
+async def test_a_note_that_says_it_itself_is_not_introduced() -> None:
+    panel = blotter()
+    async with PanelApp(panel).run_test(size=(120, 8)):
+        panel.show(with_orders(note="no quotes: PAUSED, pause, console pid 11043"))
+        assert shown(panel)[2] == " no quotes: PAUSED, pause, console pid 11043"
+        panel.show(with_orders(note="the bid side is at its cap"))
+        assert shown(panel)[2] == " no order of ours is working: the bid side is at its cap"
+
+
+async def test_sizes_of_fills_have_the_decimals_that_tell_them_apart() -> None:
+    panel = blotter()
+    fills = [filled(1, size=1_003_100), filled(2, size=1_000_000), filled(3, size=998_010)]
+    usual = [filled(n, size=n * 10_000) for n in range(4, 20)]
+    async with PanelApp(panel).run_test(size=(120, 5)) as pilot:
+        panel.show_tab("fills")
+        panel.show(scene(mirror(events=tuple(fills))))
+        await pilot.pause()
+        assert [line.split()[3] for line in shown(panel)[2:5]] == ["0.0099801", "0.0100000", "0.0100310"]
+        # As many as the rows need that are seen.
+        panel.show(scene(mirror(events=tuple(fills + usual))))
+        assert [line.split()[3] for line in shown(panel)[2:5]] == ["0.0019", "0.0018", "0.0017"]
+        panel.focus()
+        await pilot.press("end")
+        assert [line.split()[3] for line in shown(panel)[2:5]] == ["0.0099801", "0.0100000", "0.0100310"]
+        panel.show_tab("orders")
+        assert shown(panel)[2].split()[2] == "0.0100"

@@ -80,8 +80,25 @@ def test_a_full_limit_is_said_in_words_beside_its_bar() -> None:
 
 
 def test_a_narrow_table_names_codes_and_keeps_the_share() -> None:
-    assert text(gauge_rows(scene(), 28))[1:3] == ["POSITION       8 %  ▌", "DRAWDOWN       2 %  ▏"]
-    assert text(gauge_rows(scene(), 60))[1] == "POSITION       0.0410 BTC        0.5000 BTC    8 %  ▌"
+    assert text(gauge_rows(scene(), 28))[1:3] == ["position       8 %  ▌", "drawdown       2 %  ▏"]
+    assert text(gauge_rows(scene(), 60))[1] == "position       0.0410 BTC        0.5000 BTC    8 %  ▌"
+
+
+@pytest.mark.parametrize(
+    ("unit", "used", "limit", "told"),
+    [
+        ("ppm", 21, 1, "0.0021 % 0.0001 %"),
+        ("ppm", 700, 99, "0.0700 % 0.0099 %"),
+        ("ppm", 21, 100, "0.00 % 0.01 %"),
+        ("lots", 2_500, 1_000, "0.000025 BTC 0.00001 BTC"),
+        ("lots", 2_500, 10_000, "<0.0001 BTC 0.0001 BTC"),
+        ("atoms", USD // 1_000, USD // 250, "0.001 USD 0.004 USD"),
+        ("lots", 5, 0, "<0.0001 BTC 0.0000 BTC"),
+    ],
+)
+def test_a_limit_that_is_small_is_told_exactly(unit: str, used: int, limit: int, told: str) -> None:
+    gauge = Gauge("STOP_LOSS", "loss", unit, used, limit)
+    assert " ".join(text(gauge_rows(scene(gauges=(gauge,)), 60))[1].split()[1:]).startswith(told)
 
 
 def test_restrictions_tell_since_when_why_and_until_when() -> None:

@@ -42,13 +42,35 @@ def test_position_value_cost_and_the_nearest_limit() -> None:
         "−0.2500 ───────────┼●────────── +0.2500",
         "+0.0310 BTC  +2,017.75 USD",
         "average cost 65,085.05  mark 65,088.55",
-        "POSITION 8 % of the limit",
+        "position 8 % of the limit",
     ]
+
+
+def test_limits_are_named_in_words() -> None:
+    gauge = Gauge("OPEN_ORDERS", "open orders of a side", "count", 3, 100)
+    assert lines(40, 5, gauges=(gauge,))[3] == "open orders 3 % of the limit"
+
+
+@pytest.mark.parametrize(
+    ("cap", "position", "track", "held"),
+    [
+        (1_000, 0, "−0.00001 ────────●──────── +0.00001", " 0 BTC   0.00 USD"),
+        (1_000, 1_200, "−0.00001 ────────┼━━━━━━━▶ +0.00001", "+0.000012 BTC  +0.78 USD  over the cap"),
+        (4_999, -2_500, "−0.00004999 ──●━━┼───── +0.00004999", "−0.000025 BTC  −1.63 USD"),
+        (10_000, 2_500, "−0.0001 ─────────┼━●────── +0.0001", "+<0.0001 BTC  +1.63 USD"),
+    ],
+)
+def test_a_limit_that_is_small_is_told_exactly(cap: int, position: int, track: str, held: str) -> None:
+    told = lines(40, 5, max_position=cap, position=position)
+    assert [part for part in told[0].split() if part[0] in "+−"] == [
+        part for part in track.split() if part[0] in "+−"
+    ]
+    assert told[1] == held
 
 
 def test_the_smallest_panel_keeps_the_track_and_the_position() -> None:
     assert lines(28, 2) == ["−0.2500 ─────┼●──── +0.2500", "+0.0310 BTC  +2,017.75 USD"]
-    assert lines(28, 3)[2] == "POSITION 8 % of the limit"
+    assert lines(28, 3)[2] == "position 8 % of the limit"
 
 
 @pytest.mark.parametrize(
@@ -91,11 +113,11 @@ def test_the_limit_that_is_nearest_is_named_and_judged() -> None:
         Gauge("DRAWDOWN", "drop from the peak", "ppm", 81, 100),
     )
     row = rows(40, 5, gauges=gauges)[3]
-    assert row_text(row) == "DRAWDOWN 81 % of the limit, near"
+    assert row_text(row) == "drawdown 81 % of the limit, near"
     assert {style for _, style in row} == {"warning"}
     over = (*gauges, Gauge("EXPOSURE", "exposure", "atoms", 7, 7))
     row = rows(45, 5, gauges=over)[3]
-    assert row_text(row) == "EXPOSURE 100 % of the limit, AT THE LIMIT"
+    assert row_text(row) == "exposure 100 % of the limit, AT THE LIMIT"
     assert {style for _, style in row} == {"danger bold"}
 
 

@@ -144,7 +144,7 @@ async def test_it_stands_in_its_panel_and_follows_a_resize() -> None:
     app = PanelApp(one)
     async with app.run_test(size=(28, 5)) as pilot:
         one.show(scene())
-        assert shown(one)[:2] == ["2 P&L                    USD", "total          +12.48"]
+        assert shown(one)[:2] == ["2 P&L           USD, rounded", "total          +12.48"]
         await pilot.resize_terminal(60, 20)
         await pilot.pause()
         assert "┼" in "".join(shown(one))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from textual.binding import Binding
 from textual.message import Message
 
+from engine.link.mirror import LinkState
 from engine.link.view import Quote, Restriction, Term
 from pinnacle_tui.widgets.explanation import explanation_rows, why_rows
 from pinnacle_tui.widgets.quotes import QuotesPanel, in_order
@@ -279,6 +281,23 @@ def test_no_quote_is_explained_in_words() -> None:
     assert told[2] == said
     assert told[-1] == "B0: nothing is wanted here and nothing works here"
     assert lines(60, 1, quotes=empty, note="the book is stale") == ["no bid in B0: the book is stale"]
+
+
+def test_a_reason_that_says_it_itself_is_not_introduced() -> None:
+    note = "no quotes: PAUSED, pause, console pid 11043"
+    assert lines(60, 12, quotes=(), denied={}, note=note) == [note]
+    empty = replaced("B0", wanted_price=None, working_price=None, price_terms=(), size_terms=())[:1]
+    assert lines(60, 1, quotes=empty, note=note) == ["no bid in B0: PAUSED, pause, console pid 11043"]
+
+
+@pytest.mark.parametrize("link", [LinkState.DOWN, LinkState.ENDED])
+def test_what_an_engine_said_last_is_not_claimed_of_the_present(link: LinkState) -> None:
+    last = dataclasses.replace(scene(), link=link)
+    assert panel().remark(scene()) == "2 bids, 2 asks working"
+    assert panel().remark(last) == "last known: 2 bids, 2 asks"
+    told = [row_text(row).rstrip() for row in panel().rows(last, 80, 22)]
+    assert told[2].endswith("  was open")
+    assert told[3].endswith("  was partly filled")
 
 
 def test_without_a_note_a_restriction_gives_the_reason() -> None:

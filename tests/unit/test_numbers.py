@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
 
+import msgspec
 import pytest
 from console import views
 from console.views import BTC, MID
@@ -68,6 +69,16 @@ def test_sizes_show_what_is_worth_about_ten_units_of_the_quote_currency() -> Non
     assert NUMBERS.size_places == 4
     assert Numbers(DOGE, 16_500).size_places == 0
     assert Numbers(BTC, None).size_places == 8
+
+
+def test_a_size_has_as_many_decimals_as_it_needs() -> None:
+    numbers = Numbers(BTC, MID)
+    assert [numbers.places(lots) for lots in (0, 1, 10, -2_500, 10**8, 10**11)] == [0, 8, 7, 6, 0, 0]
+    assert numbers.whole_size(-123_456_789_000) == "−1,234.56789"
+    assert numbers.whole_size(10**8) == "1"
+    assert numbers.size_at(1_003_100, 7) == "0.0100310"
+    assert numbers.smallest == 10_000
+    assert Numbers(msgspec.structs.replace(BTC, lot_steps=5)).whole_size(3) == "0.00000015"
 
 
 def test_the_best_bid_is_the_price_of_about_now() -> None:

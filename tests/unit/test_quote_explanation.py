@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from maker_bench import BID_HEAVY, MakerBench
 
 from engine.strategy.explain import price_rows, size_rows, waterfall
@@ -17,7 +18,7 @@ def test_section_16_example_is_reproduced_to_the_digit():
     bid = bench.decide("5").quotes[0]
     assert price_rows(bench.instrument, bid.explain()) == [
         ("fair", "10000.005", "mid of 10000 and 10000.01"),
-        ("skew", "-0.250000125", "0.5·5/10·1 bp"),
+        ("skew", "-0.250000125", "−0.5·5/10·1 bp"),
         ("half spread", "-5.0000025", "5 bp"),
         ("imbalance", "-2.50000125", "×1.5, |0.5| > 0.3"),
         ("stress", "0", "calm, volatility 0 (threshold 0.5) % per √minute"),
@@ -45,7 +46,7 @@ def test_a_waterfall_aligns_the_decimal_points_and_signs_every_step():
     ask = bench.decide("-5").quotes[3]
     assert waterfall(price_rows(bench.instrument, ask.explain())) == [
         "fair         10000.005        mid of 10000 and 10000.01",
-        "skew            +0.250000125  0.5·-5/10·1 bp",
+        "skew            +0.250000125  −0.5·(−5)/10·1 bp",
         "half spread     +5.0000025    5 bp",
         "imbalance       +2.50000125   ×1.5, |0.5| > 0.3",
         "stress           0            calm, volatility 0 (threshold 0.5) % per √minute",
@@ -87,3 +88,16 @@ def test_stress_and_clamp_are_terms_of_their_own():
     assert rows["clamp"] == ("-5", "2.5 to 25 bp")
     assert rows["level"] == ("2", "1·0.1·20 bp")
     assert rows["price"][0] == "10027"
+
+
+@pytest.mark.parametrize("unit", ["bp", "half_spread"])
+@pytest.mark.parametrize("position", ["-9", "-0.02", "0", "0.02", "9"])
+def test_the_formula_of_the_skew_has_the_sign_of_its_value(unit: str, position: str) -> None:
+    bench = MakerBench(inventory_skew_unit=unit)
+    bench.market(([("10000", "15")], [("10000.01", "15")]))
+    skew = bench.decide(position).quotes[0].explain()[1]
+    factor, _, rest = skew.inputs.partition("·")
+    inside = rest.partition("/")[0].strip("()").replace("−", "-")
+    product = D(factor.replace("−", "-")) * D(inside)
+    assert (skew.value > 0) - (skew.value < 0) == (product > 0) - (product < 0)
+    assert skew.name == "skew"
