@@ -26,6 +26,7 @@ from engine.link.messages import (
     Verdict,
 )
 from engine.link.series import Series
+from engine.link.tape import Tape
 from engine.link.view import Product, ProductView, View
 
 KEPT: Final = 1_000
@@ -79,6 +80,8 @@ class EngineMirror:
     settings: dict[str, str] = field(default_factory=dict)
     profits: dict[str, Series] = field(default_factory=dict)
     """By product."""
+    tapes: dict[str, Tape] = field(default_factory=dict)
+    """By product: a view tells the last prints alone, so every view is taken in, shown or not."""
     last_event: int = 0
     missed_events: int = 0
     """Events that the engine no longer had when they could be sent."""
@@ -159,6 +162,7 @@ class EngineMirror:
             self.ended_orders.clear()
             self.log.clear()
             self.profits.clear()
+            self.tapes.clear()
             self.last_event = self.missed_events = 0
             self.view = None
         self.hello = hello
@@ -172,6 +176,7 @@ class EngineMirror:
         self.view = view
         self.views += 1
         for product in view.products:
+            self.tapes.setdefault(product.symbol, Tape()).take(product.trades, product.trade_count)
             total = product.pnl.total
             if total is not None:
                 series = self.profits.get(product.symbol)

@@ -15,13 +15,13 @@ from pinnacle_tui.screens.answers import Answer, Question
 from pinnacle_tui.screens.order_list import orders_text, working_orders
 from pinnacle_tui.widgets.plain_text import plain
 
-_MOST_LINES: Final = 8
+_SHORT: Final = 32
+"""Rows of a terminal below which less is told, so that the answers stay in view."""
 
 
 class EndedDialog(Question):
     """Comes up by itself and stays until it is closed; the status says so for as long as the screen is up."""
 
-    CSS_PATH: ClassVar[list[str]] = ["dialog.tcss", "ended.tcss"]  # type: ignore[misc]
     AUTO_FOCUS = "#close"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -41,11 +41,12 @@ class EndedDialog(Question):
 
     def compose(self) -> ComposeResult:
         """How it ended, what follows, its last lines."""
+        is_short = self.app.size.height < _SHORT
         with Vertical(id="dialog"):
             yield Static(f"The engine has ended: exit code {self.ending.code}", classes="title", markup=False)
             yield Static(f"{plain(self.ending.sentence)}.", classes="words error", markup=False)
-            yield from self._consequences()
-            lines = self.console.session.host.last_words()[-_MOST_LINES:]
+            yield from self._consequences(3 if is_short else 8)
+            lines = self.console.session.host.last_words()[-2 if is_short else -8 :]
             if lines:
                 yield Static("The last lines of its log:", classes="words", markup=False)
                 yield Static("\n".join(map(plain, lines)), id="lines", markup=False)
@@ -53,15 +54,15 @@ class EndedDialog(Question):
                 yield Answer("close", "Close this", is_safe=True, id="close")
                 yield Answer("leave", "Quit")
 
-    def _consequences(self) -> Iterator[Static]:
-        """What is known of orders, and what the figures behind this are."""
+    def _consequences(self, most: int) -> Iterator[Static]:
+        """What is known of orders, `most` of them, and what the figures behind this are."""
         app = self.console
         hello, bye, orders = app.mirror.hello, app.mirror.bye, working_orders(app)
         if bye is not None and bye.open_orders:
             yield Static(f"Possibly open: {', '.join(bye.open_orders)}", classes="words", markup=False)
         elif self.ending.code == EXIT_WITHOUT_PROOF and orders:
             yield Static("Open when it was last heard of:", classes="words", markup=False)
-            yield Static(orders_text(orders), markup=False)
+            yield Static(orders_text(orders, most), markup=False)
         if hello is not None and hello.mode == "live" and self.ending.code == EXIT_WITHOUT_PROOF:
             words = "Look at your orders at the venue itself, and cancel there what is left."
             yield Static(words, classes="words", markup=False)

@@ -19,6 +19,7 @@ from pinnacle_tui.widgets.plain_text import plain
 from pinnacle_tui.widgets.rows import Row, left, row_width
 from pinnacle_tui.widgets.scene import Scene
 from pinnacle_tui.widgets.table import Table, TablePanel, remembered_sorts, table_bindings
+from pinnacle_tui.widgets.words import because
 
 EventT = TypeVar("EventT", Filled, OrderEnded)
 Listed = WorkingOrder | Filled | OrderEnded
@@ -126,8 +127,8 @@ class BlotterPanel(TablePanel[Listed]):
     def head(self, scene: Scene, width: int, items: Sequence[Listed]) -> list[Row]:
         """See `ListPanel`. Fills have the decimals that tell those apart which are seen."""
         if self._tab == "fills":
-            needed = (scene.numbers.places(fill.size) for fill in items)
-            self._fill_places = max(scene.numbers.size_places, *needed)
+            needed = [scene.numbers.places(fill.size) for fill in items]
+            self._fill_places = max([scene.numbers.size_places, *needed])
         return super().head(scene, width, items)
 
     def empty(self, scene: Scene) -> str:

@@ -192,11 +192,12 @@ def _sum_rows(one: _Sum, width: int, steps: Sequence[_Step], *, has_title: bool 
         made.append(row)
     cells = value + (total + 4 if has_running else 1)
     result: Row = ((left(last, name), "text"), (right(one.result, min(width - name, cells)), "text bold"))
-    verdict, style = _check(one, _zeros(one.steps()) - _zeros(steps))
-    if row_width(result) + 2 + cell_len(verdict) <= width:
-        return [*made, (*result, ("  " + verdict, style))]
+    verdicts, style = _check(one, _zeros(one.steps()) - _zeros(steps))
+    for verdict in verdicts:
+        if row_width(result) + 2 + cell_len(verdict) <= width:
+            return [*made, (*result, ("  " + verdict, style))]
     if one.total != one.expected:
-        return [*made, result, ((left(verdict.partition(":")[0], width), style),)]
+        return [*made, result, ((left(verdicts[-1], width), style),)]
     return [*made, result]
 
 
@@ -211,11 +212,15 @@ def _value(one: _Sum, step: _Step, at: int) -> str:
     return signed(text) if at else text
 
 
-def _check(one: _Sum, hidden: int) -> tuple[str, str]:
+def _check(one: _Sum, hidden: int) -> tuple[tuple[str, ...], str]:
+    """What the check says, in shorter and shorter words, and their style."""
     if one.total != one.expected:
-        return f"DOES NOT ADD UP: the terms give {one.write(one.total)}", "danger bold"
+        wrong = "DOES NOT ADD UP"
+        return (f"{wrong}: the terms give {one.write(one.total)}", wrong), "danger bold"
+    if not hidden:
+        return ("adds up",), "ok"
     terms = "1 term" if hidden == 1 else f"{hidden} terms"
-    return ("adds up" + (f"; {terms} of 0 not shown" if hidden else ""), "ok")
+    return (f"adds up; {terms} of 0 not shown", f"adds up; {terms} of 0", "adds up"), "ok"
 
 
 def _columns(sums: Sequence[int], width: int) -> list[int]:

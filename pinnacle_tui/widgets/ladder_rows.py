@@ -54,7 +54,7 @@ class Widths(NamedTuple):
     def least(cls, numbers: Numbers) -> Widths:
         """Room for usual sizes from the start, so that the first of them moves nothing."""
         usual = cell_len(numbers.size(0))
-        return cls(size=max(4, usual), own=max(3, usual))
+        return cls(size=max(4, usual + 1), own=max(3, usual))
 
     def widened(self, other: Widths) -> Widths:
         """Room for both."""

@@ -60,7 +60,7 @@ class Panel(Drawn, can_focus=True):
         self._draw()
 
     def redraw(self) -> None:
-        """Draw the same scene again: a choice of the panel has changed. Before the first, the heading alone."""
+        """Draw the same scene again: a choice of the panel has changed. Before any, the heading alone."""
         self._draw()
 
     # -- drawing ---------------------------------------------------------------------------------
@@ -83,8 +83,11 @@ class Panel(Drawn, can_focus=True):
 
     def _titled(self, remark: str, style: str, width: int) -> Row:
         number = f"{self.number} " if self.number is not None else ""
+        name = f"{number}{self.TITLE}"
+        if style == "muted" and cell_len(f"{name} {remark}") > width:
+            remark = ""  # what says nothing new gives way to the name
         room = max(0, width - cell_len(remark) - 1)
-        title = left(f"{number}{self.TITLE}", room) + " "
+        title = left(name, room) + " "
         if self.has_focus:
             return ((title, "text bold on focus"), (remark, "text on focus" if style == "muted" else style))
         return ((title, "title bold"), (remark, style))

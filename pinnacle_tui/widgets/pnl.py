@@ -18,7 +18,7 @@ from pinnacle_tui.widgets.rows import Row, centred, left, right, row_width
 from pinnacle_tui.widgets.scene import Scene
 from pinnacle_tui.widgets.words import profit_style
 
-LEAST_FOR_CHART: Final = 9
+LEAST_FOR_CHART: Final = 8
 """Rows below the heading from which on the chart is shown."""
 _LEAST_CHART: Final = 4
 _LEAST_FOR_BIG: Final = 18
@@ -57,7 +57,7 @@ class PnlPanel(Panel):
         "(our fills against the mid of their moment) + inventory revaluation (the position against the\n"
         "moving mid) − fees. Adverse selection is the part of the revaluation within 1 s after fills.\n"
         "Both sums are exact in the engine; what is left over is the residual, and it must be 0. Figures\n"
-        "are rounded to what is shown, each by itself. The line is the total over engine time, hours:minutes:seconds."
+        "are rounded to what is shown, each by itself. The line is the total over engine time (h:m:s)."
     )
 
     def __init__(self, palette: Palette, *, id: str, number: int | None = None) -> None:

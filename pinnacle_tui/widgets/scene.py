@@ -40,6 +40,7 @@ class Scene:
             log=known.log.copy(),
             settings=dict(known.settings),
             profits={symbol: deepcopy(series) for symbol, series in known.profits.items()},
+            tapes={symbol: tape.copy() for symbol, tape in known.tapes.items()},
             pending={},
             on_event=None,
             on_view=None,

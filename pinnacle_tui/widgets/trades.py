@@ -7,14 +7,13 @@ from typing import Any, ClassVar, Final
 
 from textual.binding import BindingType
 
+from engine.link.tape import Missed, Print
 from engine.link.view import Trade
 from pinnacle_tui.numbers import clock
-from pinnacle_tui.palette import Palette
 from pinnacle_tui.widgets.rows import Row
 from pinnacle_tui.widgets.scene import Scene
 from pinnacle_tui.widgets.table import Table, TablePanel, remembered_sorts, table_bindings
 from pinnacle_tui.widgets.table_layout import Column
-from pinnacle_tui.widgets.tape import Missed, Print, Tape
 from pinnacle_tui.widgets.words import exact_time
 
 Listed = Print | Missed
@@ -97,7 +96,7 @@ TAPE: Final[Table[Listed]] = Table(
 
 
 class TradesPanel(TablePanel[Listed]):
-    """The tape of the scene's product; the tapes of the others are kept as well as views tell them."""
+    """The tape of the scene's product, which the mirror keeps whether or not this panel is drawn."""
 
     TITLE = "TRADES"
     HELP = (
@@ -107,29 +106,14 @@ class TradesPanel(TablePanel[Listed]):
     )
     BINDINGS: ClassVar[list[BindingType]] = [*table_bindings("trades", "trade")]
 
-    def __init__(self, palette: Palette, *, id: str, number: int | None = None) -> None:
-        """See `Panel`."""
-        super().__init__(palette, id=id, number=number)
-        self._tapes: dict[str, Tape] = {}
-        self._engine_id = ""
-
     @property
     def table(self) -> Table[Listed]:
         """See `TablePanel`."""
         return TAPE
 
-    def show(self, scene: Scene) -> None:
-        """See `Panel`."""
-        engine_id = scene.mirror.hello.engine_id if scene.mirror.hello is not None else ""
-        if engine_id != self._engine_id:
-            self._engine_id, self._tapes = engine_id, {}
-        for product in scene.view.products:
-            self._tapes.setdefault(product.symbol, Tape()).take(product.trades, product.trade_count)
-        super().show(scene)
-
     def source(self, scene: Scene) -> Sequence[Listed]:
         """See `TablePanel`."""
-        tape = self._tapes.get(scene.product.symbol)
+        tape = scene.mirror.tapes.get(scene.product.symbol)
         return tape.newest_first if tape is not None else ()
 
     def divider(self, item: Listed) -> str:

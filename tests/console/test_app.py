@@ -57,6 +57,28 @@ async def test_every_panel_is_drawn_and_reached_by_its_number() -> None:
             assert app.screen.maximized is None
 
 
+@pytest.mark.parametrize(
+    ("size", "visible"), [((120, 40), 6), ((104, 34), 6), ((120, 48), 6), ((200, 60), 6), ((80, 24), 5)]
+)
+async def test_the_orders_of_a_strategy_as_it_comes_are_seen(size: tuple[int, int], visible: int) -> None:
+    slots = ("A2", "A1", "A0", "B0", "B1", "B2")
+    orders = [
+        views.working(slot, views.MID + 5_000 * (1 if slot[0] == "A" else -1) * (1 + int(slot[1])))
+        for slot in slots
+    ]
+    book = views.product_view(
+        orders=tuple(orders), quotes=tuple(views.quote(order) for order in orders), denied={}
+    )
+    app = console_app(FakeSession(views.mirror(shown=views.view(book))))
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        lines = shown(panel(app, "orders"))
+        assert sum(" 0.0100 " in line for line in lines) == visible
+        # And in the depth, though they are 50 to 150 USD away.
+        assert sum("●" in line or "own from" in line for line in shown(panel(app, "depth"))) >= 2
+        assert any("┼" in line for line in shown(panel(app, "pnl"))) is (size != (104, 34))
+
+
 async def test_a_panel_without_a_place_fills_the_screen_until_it_is_left() -> None:
     app = console_app()
     async with app.run_test(size=(80, 24)) as pilot:

@@ -135,7 +135,7 @@ async def test_without_orders_the_reason_stands_there() -> None:
     async with PanelApp(panel).run_test(size=(90, 6)) as pilot:
         panel.show(with_orders(note="no quotes: the book is \x1b[31mstale"))
         await pilot.pause()
-        assert shown(panel)[2] == " no order of ours is working: no quotes: the book is stale"
+        assert shown(panel)[2] == " no quotes: the book is stale"
 
 
 async def test_fills() -> None:

@@ -379,7 +379,7 @@ async def test_stopping_an_engine_that_has_ended_leaves_at_once():
         assert not isinstance(console.app.screen, QuitDialog)
         console.session.end(Ending(75, "the engine was killed by SIGKILL"))
         await console.settle()
-        await console.press("escape", "escape", "escape", "y")  # what the end says comes on top
+        await console.press("escape", "escape", "y")
         await console.settle()
         assert console.app.return_code == 75
         assert console.session.stops == 0

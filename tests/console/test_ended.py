@@ -41,6 +41,18 @@ async def test_a_bad_end_comes_up_with_everything_that_is_known_and_stays():
     assert console.app.return_code == 75
 
 
+async def test_on_a_small_terminal_the_answers_stay_in_view():
+    orders = tuple(views.working(f"B{n}", views.MID - 100 * n) for n in range(12))
+    session = FakeSession(views.mirror(shown=views.view(views.product_view(orders=orders))))
+    session.host.words = ["a line"] * 12
+    async with Running(session, size=(80, 24)) as console:
+        session.end(KILLED)
+        await console.settle()
+        dialog = console.app.screen.query_one("#dialog")
+        for answer in console.app.screen.query("Answer"):
+            assert dialog.region.contains_region(answer.region)
+
+
 async def test_an_engine_that_failed_at_its_start_has_no_figures():
     session = FakeSession(EngineMirror())
     async with Running(session) as console:

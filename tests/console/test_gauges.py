@@ -97,7 +97,7 @@ def test_a_narrow_table_names_codes_and_keeps_the_share() -> None:
     ],
 )
 def test_a_limit_that_is_small_is_told_exactly(unit: str, used: int, limit: int, told: str) -> None:
-    gauge = Gauge("STOP_LOSS", "loss", unit, used, limit)
+    gauge = Gauge("LOSS", "loss", unit, used, limit)
     assert " ".join(text(gauge_rows(scene(gauges=(gauge,)), 60))[1].split()[1:]).startswith(told)
 
 

@@ -90,12 +90,12 @@ async def test_the_columns_of_a_wide_ladder() -> None:
         panel.show(of(book(orders=orders)))
         lines = shown(panel)
     assert lines[0] == "1 DEPTH                                                   ×1"
-    assert lines[1] == "  ahead         own   price USD    size"
-    assert lines[7] == "  first      0.0100 ● 65,089.10  0.1000  ▍██▏"
+    assert lines[1] == "  ahead         own   price USD size BTC"
+    assert lines[7] == "  first      0.0100 ● 65,089.10   0.1000  ▎██"
     assert lines[8] == "─ spread 1.10 · 0.17 bp ─ mid 65,088.55 ─ last 65,088.00 ▼ ─"
-    assert lines[9] == "                      65,088.00▼ 0.1000  ███▏"
-    assert lines[10] == " 0.0800   2× 0.0200 ● 65,087.00  0.2000  ▋█████▍"
-    assert lines[11] == "                      65,086.00  0.3000  █████████▌"
+    assert lines[9] == "                      65,088.00▼  0.1000  ███"
+    assert lines[10] == " 0.0800   2× 0.0200 ● 65,087.00   0.2000  ▋█████"
+    assert lines[11] == "                      65,086.00   0.3000  █████████"
 
 
 async def test_the_best_prices_stand_out_and_the_last_trade_has_its_direction() -> None:

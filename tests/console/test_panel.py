@@ -1,4 +1,4 @@
-"""What all panels have in common: the heading, also before there is anything to show; scenes that are kept."""
+"""What all panels have in common: the heading, also before there is anything to show; kept scenes."""
 
 from __future__ import annotations
 

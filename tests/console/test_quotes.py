@@ -67,7 +67,7 @@ def test_the_explanation_is_a_waterfall_that_ends_at_the_price() -> None:
     assert lines(80, 22)[7:] == [
         "WHY BID 65,088.00  B0, working",
         "fair         65,088.5500  65,088.5500  mid of 65088 and 65089.1",
-        "skew             −0.1200  65,088.4300  0.5·0.031/10·1 bp",
+        "skew             −0.1200  65,088.4300  −0.5·0.031/10·1 bp",
         "half spread      −0.4700  65,087.9600  5 bp",
         "tick             +0.0400  65,088.0000  down to 0.01",
         "= price                     65,088.00  adds up",
@@ -192,6 +192,19 @@ def test_terms_without_a_row_of_their_own_are_summed_in_one(height: int, said: l
     told = lines(80, height, quotes=bid_of(*AN_EVENING), denied={})
     assert told[1].startswith("▸ B0")
     assert [" ".join(line.split()) for line in told[2:]] == [" ".join(line.split()) for line in said]
+
+
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [
+        (72, "adds up; 3 terms of 0 not shown"),
+        (64, "adds up; 3 terms of 0"),
+        (50, "adds up"),
+        (40, "64,816.26"),
+    ],
+)
+def test_the_verdict_is_as_long_as_there_is_room(width: int, said: str) -> None:
+    assert lines(width, 8, quotes=bid_of(*AN_EVENING), denied={})[-1].endswith(f" {said}")
 
 
 def test_what_has_no_room_for_three_rows_of_reasons_is_told_in_one() -> None:

@@ -37,12 +37,12 @@ def gone(owner: type, name: str, why: str) -> str:
     )
 
 
-@pytest.mark.parametrize(("owner", "name", "why"), ATTRIBUTES, ids=lambda given: str(given))
+@pytest.mark.parametrize(("owner", "name", "why"), ATTRIBUTES, ids=str)
 def test_an_attribute_is_still_there(owner: type, name: str, why: str) -> None:
     assert f"self.{name}" in inspect.getsource(owner.__init__), gone(owner, name, why)
 
 
-@pytest.mark.parametrize(("owner", "name", "takes", "why"), METHODS, ids=lambda given: str(given))
+@pytest.mark.parametrize(("owner", "name", "takes", "why"), METHODS, ids=str)
 def test_a_method_is_still_there(owner: type, name: str, takes: list[str], why: str) -> None:
     method = getattr(owner, name, None)
     assert method is not None, gone(owner, name, why)

@@ -9,9 +9,9 @@ from console.views import BTC, MID, WALL, hello, mirror, palette, product_view, 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.link.tape import KEPT, Missed, Print, Tape
 from engine.link.view import Trade
 from pinnacle_tui.widgets.rows import row_text
-from pinnacle_tui.widgets.tape import KEPT, Missed, Print, Tape
 from pinnacle_tui.widgets.trades import TradesPanel
 
 
@@ -164,6 +164,21 @@ async def test_each_product_has_its_tape_and_another_engine_a_new_one() -> None:
         known.apply(view(product_view(trades=(), trade_count=0), eth), 1)
         panel.show(scene(known))
         assert shown(panel)[2] == " no print yet"
+
+
+async def test_prints_are_taken_in_while_nobody_draws_them() -> None:
+    known = mirror(shown=view(product_view(trades=told(1, 60), trade_count=60)))
+    panel = TradesPanel(palette(), id="trades")
+    async with PanelApp(panel).run_test(size=(60, 30)):
+        panel.show(scene(known))
+        frozen = scene(known).kept()
+        for count in (100, 150, 200):  # Another screen is open meanwhile.
+            known.apply(view(product_view(trades=told(count - 59, count), trade_count=count)), 1)
+        panel.show(scene(known))
+        assert [item.number for item in panel.items] == list(range(200, 0, -1))
+        assert all(isinstance(item, Print) for item in panel.items)
+        panel.show(frozen)
+        assert panel.items[0].number == 60
 
 
 def test_only_orders_that_exist_are_restored() -> None:

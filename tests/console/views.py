@@ -85,7 +85,7 @@ def quote(order: WorkingOrder) -> Quote:
         order.size - order.filled,
         (
             Term("fair", fair, "mid of 65088 and 65089.1"),
-            Term("skew", skew, "0.5·0.031/10·1 bp"),
+            Term("skew", skew, "−0.5·0.031/10·1 bp"),
             Term("half spread", -half, "5 bp"),
             Term("tick", tick, "down to 0.01"),
         ),

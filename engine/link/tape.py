@@ -1,4 +1,4 @@
-"""The tape as a console can know it: prints as they came with the views, and how many came in between."""
+"""The tape as a client can know it: prints as they came with the views, and how many came in between."""
 
 from __future__ import annotations
 
@@ -50,6 +50,13 @@ class Tape:
     def newest_first(self) -> list[Print | Missed]:
         """All that is remembered: the same list until there is more."""
         return self._newest_first
+
+    def copy(self) -> Tape:
+        """The same, which hears nothing more."""
+        made = Tape()
+        made._entries, made._sizes = self._entries.copy(), self._sizes.copy()
+        made._count, made._newest_first = self._count, self._newest_first
+        return made
 
     def take(self, trades: tuple[Trade, ...], count: int) -> None:
         """The last prints, oldest first, when `count` had been made in all."""
