@@ -100,6 +100,7 @@ class ConsoleApp(SteeringApp):
         self._drawn: tuple[object, ...] = ()
         self._keys_for: tuple[object, ...] = ()
         """What decided which keys are offered."""
+        self._had_control = False
         self._engine_id = ""
         self._news_after = 0
         """The engine's last event before this console came."""
@@ -179,11 +180,14 @@ class ConsoleApp(SteeringApp):
             self.session.follow_stop()
 
     def _engine_ended(self, ending: Ending) -> None:
+        if self.session.is_stopping or self.mirror.hello is None:
+            self.leave(self._signal)  # one that could not start says why in a line, where it can be read
+        else:
+            self.call_later(self._tell_end, ending)  # it may be a thread that tells us
+
+    def _tell_end(self, ending: Ending) -> None:
         from pinnacle_tui.screens.quit import close_question
 
-        if self.session.is_stopping:
-            self.leave(self._signal)
-            return
         close_question(self)
         if ending.code:
             from pinnacle_tui.screens.ended import EndedDialog
@@ -351,6 +355,10 @@ class ConsoleApp(SteeringApp):
         self._drawn = ()
         if not self.mirror.is_connected:
             self.forget_change()
+        elif self._had_control and not self.mirror.is_controller:
+            take = key_of(self, "app.take_control")
+            self.say(f"another console steers now{f'; {take} takes control back' if take else ''}", "warning")
+        self._had_control = self.mirror.is_connected and self.mirror.is_controller
         if self.screen_stack:  # the link ends after the last screen
             self.refresh_bindings()
 
@@ -364,6 +372,8 @@ class ConsoleApp(SteeringApp):
         self._know_engine()
         if event.eseq <= self._news_after:
             return
+        if isinstance(event, Notice) and event.code == "REARM":
+            self.clear_notifications()  # what was held back is so no more
         if isinstance(event, Notice) and event.severity in _LOUD:
             self.say(event.text, _LOUD[event.severity], title=event.code)
             if event.severity == "critical":
@@ -388,9 +398,9 @@ class ConsoleApp(SteeringApp):
         return super().check_action(action, parameters)
 
     def copy(self, text: str, what: str) -> None:
-        """Put text on the clipboard of the terminal (OSC 52), also over ssh, and say how much it was."""
+        """Offer text to the terminal's clipboard (OSC 52), also over ssh. Whether it takes it nobody tells."""
         self.copy_to_clipboard(text)
-        self.say(f"copied {what}")
+        self.say(f"sent to the clipboard: {what}")
 
     def action_freeze(self) -> None:
         """Stop drawing; trading and data go on."""

@@ -19,7 +19,6 @@ Keys = tuple[str, ...]
 
 PRESETS: Final[Mapping[str, Mapping[str, Keys]]] = {
     "tmux": {
-        "app.kill_now": ("f9", "ctrl+k"),
         "app.palette": ("f2", "ctrl+p"),
         "app.quit": ("q",),
     },
@@ -171,7 +170,7 @@ def _refusal(bound: BoundKey, key: str) -> str:
         if key in _BASIC:
             return "lists, text fields and dialogs need that key"
         if is_character(key) and not any(is_character(usual) for usual in bound.keys):
-            return "a key that works while text is typed must be no letter; take one such as f9 or ctrl+k"
+            return "a key that works while text is typed must be no letter; take one such as f9 or ctrl+x"
     return ""
 
 

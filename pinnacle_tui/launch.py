@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pinnacle_tui.app import ConsoleApp
     from pinnacle_tui.session import EngineSession
 
+_DIGEST_SHOWN: Final = 16
 _LOGS_KEPT: Final = 20
 _MOST_CRASHES: Final = 3
 """Of the screen, within a minute, before it is not started again."""
@@ -173,7 +174,7 @@ def last_words(session: EngineSession) -> str:
             f"fills {pnl.fills}",
         ]
         if bye is not None and book.symbol in bye.digests:
-            parts.append(f"digest {bye.digests[book.symbol]}")
+            parts.append(f"digest {bye.digests[book.symbol][:_DIGEST_SHOWN]}")
         lines.append(f"{book.symbol}: {', '.join(parts)}")
     if bye is not None and bye.open_orders:
         lines.append(f"possibly open: {', '.join(bye.open_orders)}")

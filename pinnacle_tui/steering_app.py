@@ -85,9 +85,7 @@ class SteeringApp(ThemedApp):
             case "undo":
                 return self.can_steer and self.undoable is not None
             case "kill":
-                return self._may_kill and not self._is_typing
-            case "kill_now":
-                return self._may_kill and self._is_typing
+                return not self._is_typing
             case "take_control":
                 return self._may_kill and not self.mirror.is_controller and self._is_up
             case "suspend_process":
@@ -109,7 +107,7 @@ class SteeringApp(ThemedApp):
 
     @property
     def _is_typing(self) -> bool:
-        """True while letters are text. Then `K` is one, and the kill switch is `ctrl+k`."""
+        """True while letters are text. Then `K` is one; `F9` kills all the same."""
         focused = self.focused
         return isinstance(focused, Input) or (focused is not None and focused.check_consume_key("K", "K"))
 
@@ -123,6 +121,15 @@ class SteeringApp(ThemedApp):
 
     def action_kill(self) -> None:
         """The kill switch: sent first, shown afterwards."""
+        if not self._may_kill:
+            # Whoever presses it must not believe that it has worked.
+            name = self.mirror.hello.session if self.mirror.hello is not None else ""
+            self.say(
+                "nothing was killed: this screen was opened to watch only. "
+                f"Kill with: pinnacle-tui ctl kill --session {name}",
+                "error",
+            )
+            return
         from pinnacle_tui.screens.kill_report import KillReport
 
         shown = self.screen

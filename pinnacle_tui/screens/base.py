@@ -91,6 +91,10 @@ class ConsoleScreen(Screen[None]):
                 )
                 written = self.app.get_key_display(binding)
                 offered[binding.action] = Key(binding.key, written, binding.description, rank)
+        if "kill" in offered:
+            offered.pop("kill_now", None)  # one way to kill is enough for the line
+        if not self.console.session.may_kill:
+            offered = {action: key for action, key in offered.items() if not action.startswith("kill")}
         self.keys.offer(list(offered.values()))
 
     def panels(self) -> Iterable[Panel]:

@@ -13,7 +13,7 @@ from textual.widgets import Static
 from engine.link.messages import CommandName, Verdict
 from engine.link.mirror import LinkState, Pending
 from engine.link.settings import KEEP_RUNNING
-from pinnacle_tui.numbers import age
+from pinnacle_tui.numbers import Numbers, age
 from pinnacle_tui.screens.answers import Answer, Question
 from pinnacle_tui.screens.order_list import orders_text, working_orders
 
@@ -87,6 +87,10 @@ class QuitDialog(Question):
         with Vertical(id="dialog"):
             yield Static(f"Quit while {count}?", classes="title", markup=False)
             yield Static(self._orders(), classes="words", markup=False)
+            if positions := self._positions():
+                yield Static(
+                    f"You hold {positions}; quitting leaves that as it is.", classes="words", markup=False
+                )
             with Vertical(id="answers"):
                 yield Answer("stay", "Stay", is_safe=True, id="stay")
                 yield Answer("cancel_and_quit", "Cancel all and quit", id="cancel")
@@ -132,6 +136,15 @@ class QuitDialog(Question):
         )
         if self.is_current:
             self.dismiss(None)
+
+    def _positions(self) -> str:
+        mirror = self.console.mirror
+        held = []
+        for book in mirror.view.products if mirror.view is not None else ():
+            product = mirror.product(book.symbol)
+            if product is not None and book.pnl.position:
+                held.append(f"{Numbers.of(product, book).position(book.pnl.position)} {product.base}")
+        return ", ".join(held)
 
     def _orders(self) -> Content:
         app = self.console
@@ -203,4 +216,5 @@ class StoppingDialog(Question):
             lines.append(Content.assemble((session.trouble, "$error")))
         if orders:
             lines += [Content("Still open:"), orders_text(orders)]
-        self.query_one("#waiting", Static).update(Content("\n").join(lines))
+        for waiting in self.query("#waiting").results(Static):  # none while the dialog is taken down
+            waiting.update(Content("\n").join(lines))

@@ -219,8 +219,8 @@ def _check(one: _Sum, hidden: int) -> tuple[tuple[str, ...], str]:
         return (f"{wrong}: the terms give {one.write(one.total)}", wrong), "danger bold"
     if not hidden:
         return ("adds up",), "ok"
-    terms = "1 term" if hidden == 1 else f"{hidden} terms"
-    return (f"adds up; {terms} of 0 not shown", f"adds up; {terms} of 0", "adds up"), "ok"
+    terms, are = ("1 term", "is") if hidden == 1 else (f"{hidden} terms", "are")
+    return (f"adds up; {terms} of 0 not shown", f"adds up; {terms} {are} 0", "adds up"), "ok"
 
 
 def _columns(sums: Sequence[int], width: int) -> list[int]:

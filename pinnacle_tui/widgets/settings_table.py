@@ -188,6 +188,13 @@ class SettingsPanel(TablePanel[Setting]):
             return not self.entry.is_open and item is not None and item.key is not None
         return super().check_action(action, parameters)
 
+    def action_keep_text(self) -> None:
+        """Whoever filtered for a setting wants it: the first one found is highlighted."""
+        super().action_keep_text()
+        found = next((at for at, item in enumerate(self._items) if item.key is not None), None)
+        if self.selected_item is None and found is not None:
+            self._by_user(lambda: self.window.select(found))
+
     def action_edit(self) -> None:
         """Change the highlighted setting."""
         item = self.selected_item

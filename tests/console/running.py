@@ -34,6 +34,7 @@ class Console:
         for key in keys:
             self.session.clock.advance(HELD_NS)
             self.session.mirror.heard_ns = self.session.clock.monotonic_ns()
+            self.app._frame()  # between two keys of a person there are frames: the screen did not stand still
             await self.pilot.press(key)
             await self.pilot.pause()
 

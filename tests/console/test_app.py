@@ -457,8 +457,11 @@ async def test_a_console_that_only_watches_has_no_keys_that_steer() -> None:
     async with app.run_test(size=(200, 40)) as pilot:
         await settle(pilot)
         assert "kill" not in keys_line(app)
-        await pilot.press("K", "T", "space", "ctrl+k")
+        await pilot.press("T", "space", "K", "f9")
+        await settle(pilot)
         assert session.sent == []
+        wanted = "nothing was killed: this screen was opened to watch only. Kill with: pinnacle-tui ctl kill"
+        assert [text.startswith(wanted) for text in said(app)] == [True, True]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
-"""A terminal that takes nothing is never waited for, shows the whole present afterwards, and is given back."""
+"""A terminal that takes nothing is not waited for, shows the present afterwards, and is given back whole."""
 
 from __future__ import annotations
 
 import re
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -92,6 +93,7 @@ def test_after_a_freeze_the_picture_is_whole_and_its_length_is_told(
     """What was drawn while nobody looked is lost, and another screen was opened meanwhile."""
     with Line([PROGRAM, "--speed", "20", "--seed", "7"], home.environment()) as line:
         line.wait_for("6 working")
+        began = time.monotonic()
         with line.not_reading():
             pause(home, 1.0)
             line.send("\t" * 60)
@@ -99,12 +101,14 @@ def test_after_a_freeze_the_picture_is_whole_and_its_length_is_told(
             line.send("r")
             pause(home, 1.0)
             at = len(line.shown)
+        frozen_s = time.monotonic() - began
         said = re.compile(rb"the display was frozen for (\d+\.\d)s; (\d+) views")
         until(lambda: said.search(line.shown, at), "for how long the display was frozen")
         told = said.search(line.shown, at)
         assert told is not None
-        assert 2.5 < float(told[1]) < 6
-        assert int(told[2]) >= 20
+        # The first frames of a freeze still find room on the way to the terminal.
+        assert frozen_s - 1.5 < float(told[1]) < frozen_s + 1.5
+        assert int(told[2]) > 5
         line.wait_for("RESTRICTIONS", after=at)
         drawn = len(line.shown)
         until(lambda: line.shown.find(b"Z", drawn + 2_000) > 0, "a few frames more")

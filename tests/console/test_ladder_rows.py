@@ -75,7 +75,8 @@ async def test_less_important_columns_go_first() -> None:
         assert "● 65,087.00" in text or "●65,087.00" in text
         assert "0.2000" in text
         found[width] = ("0.0200" in text, "█" in text, "2×" in text, "0.0800" in text)
-    assert found[24] == (False, True, False, False)
+    assert found[24] == (False, False, False, False)
+    assert found[25] == (False, True, False, False)
     assert found[60] == (True, True, True, True)
     for width in range(25, 61):
         assert found[width] >= found[width - 1]

@@ -198,7 +198,7 @@ def test_terms_without_a_row_of_their_own_are_summed_in_one(height: int, said: l
     ("width", "said"),
     [
         (72, "adds up; 3 terms of 0 not shown"),
-        (64, "adds up; 3 terms of 0"),
+        (65, "adds up; 3 terms are 0"),
         (50, "adds up"),
         (40, "64,816.26"),
     ],

@@ -99,11 +99,11 @@ def test_while_typing_a_filter_k_is_a_letter_and_control_k_the_switch(home: Home
     terminal.send("o")
     terminal.wait_for("/ filter")
     terminal.send("/")
-    terminal.wait_for("^k kill")
+    terminal.wait_for("F9 kill")
     terminal.send("K")
     terminal.wait_for("/K")
     assert state(home) == "ACTIVE"
-    terminal.send("C-k")
+    terminal.send("F9")
     terminal.wait_for("✓ proven")
     assert (state(home), open_orders(home)) == ("KILLED", 0)
 

@@ -338,7 +338,7 @@ async def test_closing_tells_the_last_events_and_says_bye_to_all():
     assert bye == Bye("done", 0, (), {"BTC-USD": "abc"})
     assert peer.is_closed
     assert mute.read()[-1] == bye
-    assert kinds(owner.read()) == ["EventMessage", "View", "Bye"], "it was given control of an engine that ends"
+    assert kinds(owner.read()) == ["EventMessage", "View", "Bye"], "control of an engine that ends"
     assert desk.server.viewers == 0
     late = await desk.raw()
     await settle()
