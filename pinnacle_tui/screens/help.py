@@ -61,7 +61,7 @@ class HelpScreen(Dialog):
             elif isinstance(below, Dialog):
                 yield from self._part("This question", "", below)
             yield from self._part("Everywhere", "", self.app)
-            kill = key_of(self.app, "app.kill")
+            kill = key_of(self.app, "app.kill") if self.console.session.may_kill else ""
             end = f"{key_of(self, 'help.close')} closes this"
             end += f"; {kill} is the kill switch, here too" if kill else ""
             yield Static(end, classes="words muted", markup=False)

@@ -255,7 +255,7 @@ def colour(name: str) -> str:
 
 def ink(terminal: Terminal, pattern: str) -> str:
     """The colour in which a text stands on the screen."""
-    found = re.search(rf"38;2;(\d+;\d+;\d+)(?:(?!38;2)[^\n])*?m{pattern}", terminal.screen(colours=True))
+    found = re.search(rf"38;2;(\d+;\d+;\d+)(?:(?!38;2)[^\n])*?{pattern}", terminal.screen(colours=True))
     return found[1] if found else ""
 
 
