@@ -323,8 +323,8 @@ class ConsoleApp(SteeringApp):
 
     def _tell_cost(self) -> None:
         screen, meter = self.screen, self.meter
-        if not isinstance(screen, ConsoleScreen) or not meter.fps:
-            return
+        if not isinstance(screen, ConsoleScreen) or not meter.fps or self.session.host.is_in_process:
+            return  # nothing to tell yet, or an engine that works in the same sum
         parts = [f"{meter.frame_ns / 1e6:.1f} ms/frame"]
         if self.is_debugging and self.mirror.view is not None:
             health = self.mirror.view.health
