@@ -85,7 +85,9 @@ class SteeringApp(ThemedApp):
             case "undo":
                 return self.can_steer and self.undoable is not None
             case "kill":
-                return not self._is_typing
+                return self.session.ending is None and not self._is_typing
+            case "kill_now":
+                return self.session.ending is None
             case "take_control":
                 return self._may_kill and not self.mirror.is_controller and self._is_up
             case "suspend_process":

@@ -53,8 +53,17 @@ async def test_on_a_small_terminal_the_answers_stay_in_view():
             assert dialog.region.contains_region(answer.region)
 
 
-async def test_an_engine_that_failed_at_its_start_has_no_figures():
+async def test_an_engine_that_could_not_start_gives_the_terminal_back_for_its_sentence():
     session = FakeSession(EngineMirror())
+    async with Running(session) as console:
+        session.end(Ending(2, "the engine ended with exit code 2: no such product"))
+        await console.pilot.pause()
+    assert console.app.return_code == 2
+
+
+async def test_an_engine_that_failed_before_its_first_view_has_no_figures():
+    session = FakeSession(EngineMirror())
+    session.mirror.apply(views.hello(), 0)
     async with Running(session) as console:
         session.end(Ending(2, "the engine ended with exit code 2: no such product"))
         await console.settle()

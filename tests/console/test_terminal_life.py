@@ -232,8 +232,8 @@ def test_a_console_whose_engine_was_killed_says_so_and_keeps_the_figures(
     shown = terminal.wait_for(lambda shown: " ENGINE ENDED" in shown and "6 ORDERS" in shown)
     total = re.search(r"total +([+−]\d[\d,.]*) ", shown)
     assert total
-    assert ink(terminal, " ENGINE ENDED") == colour("error")
-    assert ink(terminal, f"total +{re.escape(total[1])}") == colour("stale")
+    terminal.wait_for(lambda _: ink(terminal, " ENGINE ENDED") == colour("error"))
+    terminal.wait_for(lambda _: ink(terminal, f"total +{re.escape(total[1])}") == colour("stale"))
     terminal.send("e")
     terminal.wait_for("\nQUOTES")
     terminal.send("Escape")
