@@ -13,6 +13,10 @@ import sys
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pinnacle_tui.session import EngineSession
 
 PICTURES = Path(__file__).resolve().parent
 MARKET_S = 240
@@ -32,9 +36,10 @@ async def picture(name: str, size: tuple[int, int], theme: str, keys: tuple[str,
     session = inline_session(partial(headless.serve, resolved))
     app: ConsoleApp = console_app(session, resolved, remembers=False)
     async with app.run_test(size=size, notifications=True) as pilot:
+        is_late = asyncio.Event()
+        session.mirror.on_view = lambda: is_late.set() if _time_s(session) >= MARKET_S else None
         async with asyncio.timeout(120):
-            while session.mirror.view is None or session.mirror.view.time_ns < MARKET_S * 10**9:
-                await asyncio.sleep(0.05)
+            await is_late.wait()
         app.clear_notifications()
         for key in keys:
             await pilot.press(key)
@@ -44,7 +49,12 @@ async def picture(name: str, size: tuple[int, int], theme: str, keys: tuple[str,
         (PICTURES / f"{name}.svg").write_text(app.export_screenshot(simplify=True), encoding="utf-8")
         session.stop()
         await session.until_ended()
-    print(f"docs/{name}.svg")
+    sys.stdout.write(f"docs/{name}.svg\n")
+
+
+def _time_s(session: EngineSession) -> float:
+    view = session.mirror.view
+    return view.time_ns / 1e9 if view is not None else 0.0
 
 
 async def main() -> None:

@@ -398,7 +398,7 @@ class ConsoleApp(SteeringApp):
         return super().check_action(action, parameters)
 
     def copy(self, text: str, what: str) -> None:
-        """Offer text to the terminal's clipboard (OSC 52), also over ssh. Whether it takes it nobody tells."""
+        """Offer text to the terminal's clipboard (OSC 52), also over ssh. No answer comes."""
         self.copy_to_clipboard(text)
         self.say(f"sent to the clipboard: {what}")
 
