@@ -85,9 +85,7 @@ class SteeringApp(ThemedApp):
             case "undo":
                 return self.can_steer and self.undoable is not None
             case "kill":
-                return self.session.ending is None and not self._is_typing
-            case "kill_now":
-                return self.session.ending is None
+                return not self._is_typing
             case "take_control":
                 return self._may_kill and not self.mirror.is_controller and self._is_up
             case "suspend_process":

@@ -93,7 +93,7 @@ class ConsoleScreen(Screen[None]):
                 offered[binding.action] = Key(binding.key, written, binding.description, rank)
         if "kill" in offered:
             offered.pop("kill_now", None)  # one way to kill is enough for the line
-        if not self.console.session.may_kill:
+        if not self.console.session.may_kill or self.console.session.ending is not None:
             offered = {action: key for action, key in offered.items() if not action.startswith("kill")}
         self.keys.offer(list(offered.values()))
 
