@@ -401,6 +401,12 @@ class Line:
         """Type."""
         os.write(self._ours, text.encode())
 
+    def press(self, key: str, times: int, every_s: float = 0.03) -> None:
+        """Press a key many times, as fast as a held key repeats."""
+        for _ in range(times):
+            self.send(key)
+            time.sleep(every_s)
+
     def wait_for(self, text: str, *, after: int = 0, within_s: float = WITHIN_S) -> None:
         """Wait until a text has come, `after` so many bytes."""
         wanted = text.encode()

@@ -14,7 +14,7 @@ from engine.link.view import View
 
 S = 1_000_000_000
 FROZEN_S = 3.0
-MORE_THAN_MAY_WAIT = 40
+MORE_THAN_MAY_WAIT = 45
 """Pictures; Textual lets thirty writes wait, then it blocks."""
 
 
@@ -36,13 +36,6 @@ def wait(home: Home, seconds: float) -> tuple[View, View]:
     passed = f"{seconds:g} seconds"
     until(lambda: view(home).wall_ns - before.wall_ns > seconds * S, passed, within_s=2 * seconds + 10)
     return before, view(home)
-
-
-def make_it_draw(home: Home, line: Line) -> None:
-    """Press keys that each change the picture, each after some time: every press is a picture of its own."""
-    for _ in range(MORE_THAN_MAY_WAIT):
-        line.send("\t")
-        view(home)
 
 
 def market_second(line: Line, after: int) -> int:
@@ -78,7 +71,7 @@ def test_a_terminal_that_stops_reading_delays_nothing_and_sees_the_present_after
 def test_the_kill_switch_works_on_a_terminal_that_has_stopped_reading(home: Home, line: Line) -> None:
     with line.not_reading():
         wait(home, 1.0)
-        make_it_draw(home, line)
+        line.press("\t", MORE_THAN_MAY_WAIT)  # each is a picture of its own
         line.send("K")
         until(lambda: view(home).products[0].state == "KILLED", "the kill switch", within_s=3)
         assert not view(home).products[0].orders
@@ -96,7 +89,7 @@ def test_a_signal_ends_the_engine_of_a_console_whose_terminal_has_stopped_readin
     engine = Process(home.look()[0].pid)
     with line.not_reading():
         wait(home, 1.0)
-        make_it_draw(home, line)
+        line.press("\t", MORE_THAN_MAY_WAIT)  # each is a picture of its own
         line.process.terminate()
         assert engine.ends(8)
     assert line.process.wait(10) == 143
@@ -109,7 +102,7 @@ def test_a_signal_ends_the_engine_of_a_console_whose_terminal_has_stopped_readin
 def test_a_terminal_frozen_for_long_makes_no_message_late(home: Home, line: Line) -> None:
     with line.not_reading():
         wait(home, 8.0)
-        make_it_draw(home, line)
+        line.press("\t", MORE_THAN_MAY_WAIT)  # each is a picture of its own
         _, after = wait(home, 40.0)
         at = len(line.shown)
     assert after.health.late_p99_ns < 100_000_000
