@@ -17,7 +17,7 @@ from engine.link.errors import LinkError
 from engine.link.messages import CommandName, Role
 from engine.link.mirror import EngineMirror, LinkState, Pending
 from engine.link.runtime_folder import default_folder
-from pinnacle_tui.engine_host import EXIT_WITHOUT_PROOF, Ending, EngineHost
+from pinnacle_tui.engine_host import Ending, EngineHost
 
 STOP_WITHIN_S: Final = 20.0
 """After being asked to stop, an engine has this long before it is told by a signal, then killed."""
@@ -243,8 +243,3 @@ class EngineSession:
         self._ended.set()
         self.on_change()
         self.on_end(ending)
-
-
-def left_unproven(session: EngineSession) -> Ending:
-    """The ending of a console that leaves without having seen the engine's end."""
-    return session.ending or Ending(EXIT_WITHOUT_PROOF, "left without having seen the engine end")

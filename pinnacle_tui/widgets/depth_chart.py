@@ -14,7 +14,8 @@ from textual.binding import Binding, BindingType
 from engine.link.view import ProductView
 from pinnacle_tui.numbers import grouped
 from pinnacle_tui.palette import Palette
-from pinnacle_tui.widgets.book_trust import book_trouble, is_too_old, stale_words
+from pinnacle_tui.widgets.book_panel import BookPanel
+from pinnacle_tui.widgets.book_trust import book_trouble, is_too_old
 from pinnacle_tui.widgets.depth_curve import (
     RANGES,
     DepthCurve,
@@ -27,7 +28,6 @@ from pinnacle_tui.widgets.depth_curve import (
 )
 from pinnacle_tui.widgets.ladder_levels import ASK, BID, Scale, most_urgent, own_orders, round_up
 from pinnacle_tui.widgets.ladder_rows import order_mark
-from pinnacle_tui.widgets.panel import Panel
 from pinnacle_tui.widgets.rows import Row, Span, right, row_width
 from pinnacle_tui.widgets.scene import Scene
 from pinnacle_tui.widgets.spread_row import words_row
@@ -59,7 +59,7 @@ class _Drawing:
     asks: DepthCurve
 
 
-class DepthChart(Panel):
+class DepthChart(BookPanel):
     """See the module."""
 
     TITLE = "DEPTH CHART"
@@ -122,21 +122,9 @@ levels that are shown end there. Marks on the axis are our orders, as in the lad
             self._fitting, self._scale = Scale(), Scale()
         super().show(scene)
 
-    def remark(self, scene: Scene) -> str:
-        """Staleness, then the range."""
-        words = [
-            stale_words(scene),
-            "" if book_trouble(scene.book) else f"±{_bp(self._reach(scene.book))} bp",
-        ]
-        words = [word for word in words if word]
-        room = self.size.width - len(self.TITLE) - 4
-        while len(words) > 1 and len(" · ".join(words)) > room:
-            words.pop()
-        return " · ".join(words)
-
-    def remark_style(self, scene: Scene) -> str:
-        """Amber while the book is stale."""
-        return "warning bold" if stale_words(scene) else super().remark_style(scene)
+    def remark_words(self, scene: Scene) -> list[str]:
+        """The range."""
+        return ["" if book_trouble(scene.book) else f"±{_bp(self._reach(scene.book))} bp"]
 
     def rows(self, scene: Scene, width: int, height: int) -> list[Row]:
         """See `Panel`."""

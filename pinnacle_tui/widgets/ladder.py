@@ -11,7 +11,8 @@ from textual.message import Message
 
 from engine.link.view import ProductView
 from pinnacle_tui.palette import Palette
-from pinnacle_tui.widgets.book_trust import book_trouble, is_too_old, stale_words
+from pinnacle_tui.widgets.book_panel import BookPanel
+from pinnacle_tui.widgets.book_trust import book_trouble, is_too_old
 from pinnacle_tui.widgets.ladder_levels import (
     MULTIPLES,
     Ladder,
@@ -25,7 +26,6 @@ from pinnacle_tui.widgets.ladder_levels import (
 )
 from pinnacle_tui.widgets.ladder_rows import PLAIN, Marks, RungWriter
 from pinnacle_tui.widgets.ladder_window import FarRows, Gap, Mark, Standing, around, around_spread
-from pinnacle_tui.widgets.panel import Panel
 from pinnacle_tui.widgets.rows import Row
 from pinnacle_tui.widgets.scene import Scene
 from pinnacle_tui.widgets.spread_row import gap_row, spread_row, words_row
@@ -45,7 +45,7 @@ class OrderSelected(Message):
         self.client_id = client_id
 
 
-class DepthLadder(Panel):
+class DepthLadder(BookPanel):
     """See the module. `marks_changes` switches the marks of changed levels on and off; `selected` is the
     client id of a chosen order."""
 
@@ -150,18 +150,9 @@ Arrows, page keys and the wheel look away from the spread; home or . comes back.
             self._changed = frozenset()
         super().show(scene)
 
-    def remark(self, scene: Scene) -> str:
-        """Staleness, then whether the spread is followed, then the grouping, as far as there is room."""
-        words = [stale_words(scene), "follow off" if self._watched is not None else "", f"×{self.multiple}"]
-        words = [word for word in words if word]
-        room = self.size.width - len(self.TITLE) - 4
-        while len(words) > 1 and len(" · ".join(words)) > room:
-            words.pop()
-        return " · ".join(words)
-
-    def remark_style(self, scene: Scene) -> str:
-        """Amber while the book is stale."""
-        return "warning bold" if stale_words(scene) else super().remark_style(scene)
+    def remark_words(self, scene: Scene) -> list[str]:
+        """Whether the spread is followed, then the grouping."""
+        return ["follow off" if self._watched is not None else "", f"×{self.multiple}"]
 
     def rows(self, scene: Scene, width: int, height: int) -> list[Row]:
         """See `Panel`."""

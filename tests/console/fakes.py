@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -187,3 +188,10 @@ async def settle(pilot: Any) -> None:
     await pilot.pause()
     pilot.app.draw_anew()
     await pilot.pause()
+
+
+async def until(pilot: Any, met: Callable[[], bool]) -> None:
+    """Wait for what Textual does on a timer of its own: sizes after a change of the layout."""
+    async with asyncio.timeout(20):
+        while not met():
+            await pilot.pause(0.01)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from console import views
-from console.fakes import FakeSession, console_app, settle
+from console.fakes import FakeSession, console_app, settle, until
 from console.panel_app import shown
 from textual.pilot import Pilot
 
@@ -87,7 +87,7 @@ async def test_a_panel_without_a_place_fills_the_screen_until_it_is_left() -> No
         await pilot.press("7")
         await settle(pilot)
         assert app.screen.maximized is panel(app, "trades")
-        assert panel(app, "trades").size == (80, 22)
+        await until(pilot, lambda: panel(app, "trades").size == (80, 22))
         assert "ours" in "".join(shown(panel(app, "trades")))
         assert status(app).startswith(" SIM ") or "SIM" in status(app)
         assert "0 all panels" in keys_line(app)
@@ -104,7 +104,7 @@ async def test_z_shows_the_focused_panel_alone_and_all_again() -> None:
         await pilot.press("2", "z")
         await settle(pilot)
         assert app.screen.maximized is panel(app, "pnl")
-        assert panel(app, "pnl").size == (120, 38)
+        await until(pilot, lambda: panel(app, "pnl").size == (120, 38))
         await pilot.press("z")
         assert app.screen.maximized is None
 
@@ -647,9 +647,8 @@ async def test_the_log_is_hidden_and_shown_and_remembered(tmp_path: Path) -> Non
         await settle(pilot)
         height = panel(app, "orders").size.height
         await pilot.press("9", "8", "h")
-        await settle(pilot)
+        await until(pilot, lambda: panel(app, "orders").size.height > height)
         assert not panel(app, "log").is_on_screen
-        assert panel(app, "orders").size.height > height
         assert app.focused is panel(app, "depth")
         await pilot.press("8")
         await settle(pilot)
@@ -659,11 +658,11 @@ async def test_the_log_is_hidden_and_shown_and_remembered(tmp_path: Path) -> Non
     again = console_app(remembered=Remembered(path))
     async with again.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
+        await until(pilot, lambda: panel(again, "orders").size.height > height)
         assert not panel(again, "log").is_on_screen
         await pilot.press("h")
-        await settle(pilot)
+        await until(pilot, lambda: panel(again, "orders").size.height == height)
         assert panel(again, "log").is_on_screen
-        assert panel(again, "orders").size.height == height
 
 
 # -- one order, several panels -------------------------------------------------------------------------
