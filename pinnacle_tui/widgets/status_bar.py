@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from engine.link.messages import Role
 from engine.link.mirror import LinkState
-from pinnacle_tui.numbers import NOTHING, age, clock
+from pinnacle_tui.numbers import NOTHING, age, clock, grouped, signed
 from pinnacle_tui.palette import Palette
 from pinnacle_tui.widgets.book_trust import GREY_AFTER_NS, STALE_AFTER_NS, book_age_ns
 from pinnacle_tui.widgets.panel import Panel
@@ -90,13 +90,14 @@ class StatusBar(Panel, can_focus=False):
             made += [state, *_quoting(scene), feed]  # why comes behind it
         else:
             made = [_item(12, (" pinnacle", "title bold")), *made, state, feed, *_quoting(scene)]
+        made += _others(scene)
         if self.frozen_since_ns is not None:
             frozen = f" FROZEN {age(scene.now_ns - self.frozen_since_ns)} "
             made.append(_item(4, (frozen, "warning bold reverse"), is_right=True))
         if hello is not None and hello.role is not Role.OWNER:
             word = "view only" if hello.role is Role.VIEW else "CONTROL"
             made.append(_item(7, (word, "warning" if hello.role is Role.VIEW else "accent"), is_right=True))
-        return [*made, _profit(scene), *self._clocks(scene)]
+        return [*made, *_whole_profit(scene), _profit(scene), *self._clocks(scene)]
 
     def _clocks(self, scene: Scene) -> list[_Item]:
         hello, view = scene.mirror.hello, scene.view
@@ -224,6 +225,32 @@ def _quoting(scene: Scene) -> list[_Item]:
     made = [_item(8, (f"quoting {bids}x{asks}" if bids or asks else "not quoting", "warning"))]
     reason = book.note or next((one.reason for one in book.restrictions if one.reason), "")
     return [*made, _item(11, (reason, "warning"))] if reason else made
+
+
+def _others(scene: Scene) -> list[_Item]:
+    """The products that are not shown and must not be forgotten: those that do not trade freely."""
+    return [
+        _item(3, (f" {book.symbol} {book.state} ", f"{state_style(book.state)} reverse"))
+        for book in scene.view.products
+        if book.symbol != scene.book.symbol and book.state != "ACTIVE" and not scene.is_stale
+    ]
+
+
+def _whole_profit(scene: Scene) -> list[_Item]:
+    """The profit of all products together, where there are several of one currency and all can be told."""
+    books = scene.view.products
+    products = [scene.mirror.product(book.symbol) for book in books]
+    known = [
+        (book.pnl.total, product.money_places)
+        for book, product in zip(books, products, strict=True)
+        if book.pnl.total is not None and product is not None and product.quote == scene.product.quote
+    ]
+    if len(books) < 2 or len(known) < len(books):
+        return []
+    places = max(places for _, places in known)
+    total = sum(atoms * 10 ** (places - its) for atoms, its in known)
+    text = signed(grouped(total, places, min(places, 2))).strip()
+    return [_item(9, ("all ", "muted"), (text, _data_style(scene, profit_style(total))), is_right=True)]
 
 
 def _profit(scene: Scene) -> _Item:

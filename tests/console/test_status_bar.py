@@ -258,3 +258,24 @@ def test_it_fits_and_shows_a_number_whole_or_not(
 @given(width=st.integers(0, 200), code=st.none() | st.integers(0, 255), trouble=st.text(max_size=90))
 def test_an_ending_fits_at_every_width(width: int, code: int | None, trouble: str) -> None:
     assert row_width(ended(width, exit_code=code, trouble=trouble)) <= width
+
+
+def two(**changes: Any) -> EngineMirror:
+    other = views.product_view(views.ETH, **changes)
+    return views.mirror(
+        greeting=views.hello(views.BTC, views.ETH), shown=views.view(views.product_view(), other)
+    )
+
+
+def test_of_several_products_the_whole_profit_is_told() -> None:
+    assert "all +24.96  P&L +12.48 USD" in line(120, mirror=two())
+    unknown = msgspec.structs.replace(views.product_view().pnl, total=None)
+    assert "all" not in line(120, mirror=two(pnl=unknown))
+    assert "all" not in line(120)
+
+
+def test_a_product_that_is_not_shown_and_does_not_trade_is_loud() -> None:
+    assert "ETH-USD" not in line(120, mirror=two())
+    made = row(120, mirror=two(state="HALTED"))
+    assert style(made, "ETH-USD HALTED") == "danger bold reverse"
+    assert "ETH-USD HALTED" in line(80, mirror=two(state="HALTED"))
