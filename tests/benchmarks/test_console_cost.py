@@ -49,7 +49,7 @@ def test_first_paint_and_first_market(capsys: pytest.CaptureFixture[str]) -> Non
             terminal = Terminal(where, "--seed", "7")
             until(lambda t=terminal: b"pinnacle" in t.tail)
             paints.append(time.perf_counter() - began)
-            until(lambda t=terminal: b"spread" in t.tail)
+            until(lambda t=terminal: b"quoting" in t.tail)
             markets.append(time.perf_counter() - began)
             assert terminal.end() == 143
     told(
