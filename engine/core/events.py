@@ -4,6 +4,8 @@ The same objects serve in memory, in the journal and on the wire. Prices are tic
 atoms (see `engine.core.instrument`). Every event carries `recv_ns` (monotonic, when we received it)
 and `wall_ns` (UTC); market and fill events carry `exchange_ns` too, the venue's own time, 0 where it
 gave none. Unanswered questions about time are never asked of a clock: time is a field of the event.
+
+Encoded they are arrays, the type's name first: fields may be added at the end alone, with a default.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ Level = tuple[int, int]
 """(price in ticks, size in lots)."""
 
 
-class Event(msgspec.Struct, frozen=True, gc=False, tag=True):
+class Event(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
     """What every event carries."""
 
     product: str
@@ -105,6 +107,26 @@ class OperatorCommand(Event, frozen=True, gc=False, tag=True):
     reason: str = ""
 
 
+class Recovered(Event, frozen=True, gc=False, tag=True):
+    """The engine goes on after a crash: what became of our orders meanwhile only the venue knows.
+
+    Every live order is UNCERTAIN from now on, and nothing new is quoted until none is.
+    """
+
+    reason: str = ""
+
+
+class StorageStatus(Event, frozen=True, gc=False, tag=True):
+    """How the journal's disk does. While it is not sound, no new order is sent; cancels always are.
+
+    `code` is one upper-case word (`DISK_SLOW`, `DISK_SPACE`), `reason` a sentence with the numbers.
+    """
+
+    is_sound: bool
+    code: str
+    reason: str = ""
+
+
 class SettingsChange(Event, frozen=True, gc=False, tag=True):
     """Settings that are different from now on, all of them at once.
 
@@ -146,7 +168,7 @@ class OrderRejected(Event, frozen=True, gc=False, tag=True):
     exchange_ns: int = 0
 
 
-class FillEvidence(msgspec.Struct, frozen=True, gc=False):
+class FillEvidence(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Why a paper fill happened: `crossed`, `traded_through` or `queue_cleared`, and the queue then.
 
     `ahead_before`/`ahead_after` are lots ahead of the order; `trade_id` is the print that did it, 0
@@ -211,7 +233,7 @@ class CancelRejected(Event, frozen=True, gc=False, tag=True):
 
 MarketEvent = BookSnapshot | BookUpdate | TradePrint | FeedStatus
 OrderEvent = OrderAccepted | OrderRejected | OrderFilled | OrderCancelled | OrderExpired | CancelRejected
-AnyEvent = MarketEvent | OrderEvent | Timer | OperatorCommand | SettingsChange
+AnyEvent = MarketEvent | OrderEvent | Timer | OperatorCommand | SettingsChange | Recovered | StorageStatus
 
 
 # -- commands, to the venue ----------------------------------------------------------------------
@@ -228,7 +250,7 @@ class Term(msgspec.Struct, frozen=True, gc=False):
     inputs: str = ""
 
 
-class Command(msgspec.Struct, frozen=True, gc=False, tag=True):
+class Command(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
     """What every command carries; `created_ns` is the time of the event that caused it."""
 
     product: str

@@ -1,0 +1,198 @@
+"""What a journal's records mean: the events that went into the Traders, the commands that came out.
+
+A payload is the MessagePack of the tagged struct; `RecordType` groups them for people and for
+retention. One wake-up of a desk is one batch, so a crash leaves all of it or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
+
+from engine.core.events import (
+    Alert,
+    AnyCommand,
+    AnyEvent,
+    BookSnapshot,
+    BookUpdate,
+    CancelOrder,
+    CancelRejected,
+    FeedStatus,
+    OperatorCommand,
+    OrderAccepted,
+    OrderCancelled,
+    OrderExpired,
+    OrderFilled,
+    OrderRejected,
+    Recovered,
+    SettingsChange,
+    StorageStatus,
+    SubmitOrder,
+    Timer,
+    TradePrint,
+)
+from engine.persistence.errors import DamageError
+from engine.persistence.format import COMMIT, MORE, SKIPPABLE, RecordType
+
+
+class Note(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
+    """What a record says that no Trader is shown."""
+
+
+class SessionStarted(Note, frozen=True, gc=False, tag=True):
+    """A process took the journal up; from a crash on, once for each process."""
+
+    version: str
+    pid: int
+
+
+class SessionEnded(Note, frozen=True, gc=False, tag=True):
+    """An orderly end: the reason, the exit code, and the orders that may still be open."""
+
+    reason: str
+    exit_code: int
+    open_orders: tuple[str, ...] = ()
+
+
+class StateDigest(Note, frozen=True, gc=False, tag=True):
+    """`Trader.digest` of a product right after the batch before this one."""
+
+    product: str
+    digest: str
+
+
+class SnapshotRef(Note, frozen=True, gc=False, tag=True):
+    """A snapshot of the state after record `at_seq` is on the disk."""
+
+    at_seq: int
+    body_bytes: int
+
+
+class LogCut(Note, frozen=True, gc=False, tag=True):
+    """What was behind the last whole batch when the journal was opened, or what a repair cut away."""
+
+    bytes_dropped: int
+    records_dropped: int
+    kept_as: str
+    """The file that has it still."""
+
+
+class Reconciled(Note, frozen=True, gc=False, tag=True):
+    """Our orders compared with the venue's word: what was asked, and what became of each."""
+
+    product: str
+    asked: str
+    decided: dict[str, str]
+    """By client id: confirmed, never_arrived, or unresolved."""
+
+
+class ArchiveDeleted(Note, frozen=True, gc=False, tag=True):
+    """Archived segments were deleted because the configuration says so."""
+
+    files: tuple[str, ...]
+    reason: str
+
+
+AnyNote = SessionStarted | SessionEnded | StateDigest | SnapshotRef | LogCut | Reconciled | ArchiveDeleted
+Recorded = AnyEvent | AnyCommand | Alert | AnyNote
+
+TYPES: Final[dict[type[object], RecordType]] = {
+    SubmitOrder: RecordType.ORDER_INTENT,
+    OrderAccepted: RecordType.ORDER_ACK,
+    OrderRejected: RecordType.ORDER_REJECT,
+    CancelOrder: RecordType.CANCEL_INTENT,
+    CancelRejected: RecordType.CANCEL_ACK,
+    OrderCancelled: RecordType.CANCEL_ACK,
+    OrderExpired: RecordType.CANCEL_ACK,
+    OrderFilled: RecordType.FILL,
+    OperatorCommand: RecordType.RISK_EVENT,
+    StorageStatus: RecordType.RISK_EVENT,
+    Alert: RecordType.RISK_EVENT,
+    SettingsChange: RecordType.CONFIG_CHANGE,
+    SessionStarted: RecordType.SESSION,
+    SessionEnded: RecordType.SESSION,
+    Reconciled: RecordType.RECONCILE,
+    ArchiveDeleted: RecordType.CONFIG_CHANGE,
+    SnapshotRef: RecordType.SNAPSHOT_REF,
+    Recovered: RecordType.RECOVERED,
+    LogCut: RecordType.RECOVERED,
+    BookSnapshot: RecordType.MARKET_EVENT,
+    BookUpdate: RecordType.MARKET_EVENT,
+    TradePrint: RecordType.MARKET_EVENT,
+    FeedStatus: RecordType.MARKET_EVENT,
+    Timer: RecordType.TIMER_EVENT,
+    StateDigest: RecordType.STATE_DIGEST,
+}
+_KNOWN: Final = frozenset(RecordType)
+
+encode: Final = msgspec.msgpack.Encoder().encode
+"""The payload of anything that is recorded."""
+_decode: Final[Callable[[bytes], Recorded]] = msgspec.msgpack.Decoder(Recorded).decode
+
+
+class RawRecord(Protocol):
+    """What this module reads of a record."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def ts_ns(self) -> int: ...
+    @property
+    def kind(self) -> int: ...
+    @property
+    def flags(self) -> int: ...
+    @property
+    def payload(self) -> bytes: ...
+
+
+class Entry(NamedTuple):
+    """A record's meaning and the number of the (last) record that carries it."""
+
+    seq: int
+    ts_ns: int
+    value: Recorded
+
+
+def decode(payload: bytes, seq: int) -> Recorded:
+    """What a payload says. `DamageError` for what this version cannot read."""
+    try:
+        return _decode(payload)
+    except msgspec.MsgspecError as error:
+        raise DamageError(
+            f"record {seq} cannot be read ({error}): written by a newer version; use that version. "
+            "Nothing was changed"
+        ) from None
+
+
+def batches(records: Iterable[RawRecord]) -> Iterator[list[Entry]]:
+    """The batches of a sound journal, in order; one that was not committed is left out.
+
+    Records of unknown types that may be skipped, and SEALs, are left out; any other unknown type is a
+    `DamageError`: written by a newer version.
+    """
+    batch: list[Entry] = []
+    parts: list[bytes] = []
+    for record in records:
+        kind, flags = record.kind, record.flags
+        if kind == RecordType.SEAL:
+            continue
+        if kind in _KNOWN:
+            if flags & MORE:
+                parts.append(record.payload)
+                continue
+            payload = record.payload
+            if parts:
+                payload = b"".join((*parts, payload))
+                parts.clear()
+            batch.append(Entry(record.seq, record.ts_ns, decode(payload, record.seq)))
+        elif not kind & SKIPPABLE:
+            raise DamageError(
+                f"record {record.seq} has the unknown type {kind}: written by a newer version; use that "
+                "version. Nothing was changed"
+            )
+        if flags & COMMIT:
+            if batch:
+                yield batch
+            batch = []
