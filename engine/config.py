@@ -26,6 +26,7 @@ from engine.exchange.fees import FeeSchedule
 from engine.exchange.paper import PaperSettings
 from engine.exchange.simulator.settings import SimulatorSettings
 from engine.link.settings import ConsoleSettings
+from engine.persistence.settings import PersistenceSettings
 from engine.risk.settings import RiskSettings
 from engine.strategy.basic_settings import BasicSettings
 
@@ -39,6 +40,7 @@ FLAGS: Mapping[str, str] = {
     "engine.speed": "--speed",
     "engine.duration_s": "--duration",
     "simulator.seed": "--seed",
+    "persistence.data_dir": "--data-dir",
     "exchange.name": "--exchange",
     "console.theme": "--theme",
     "console.panel": "--panel",
@@ -179,11 +181,14 @@ class Config:
     simulator: SimulatorSettings
     exchange: ExchangeSettings
     fees: FeeSettings
+    persistence: PersistenceSettings
     console: ConsoleSettings
 
     def require_runnable(self) -> None:
         """`UsageError` when these settings are valid but no run can start from them."""
         mode = self.engine.mode
+        if reason := self.persistence.violation_in(mode):
+            raise UsageError(reason)
         if mode not in AVAILABLE_MODES:
             raise UsageError(
                 f"{mode} mode is not part of this version; no order was sent. "
@@ -223,6 +228,14 @@ class Resolved:
         section, _, field = name.partition(".")
         value: Value = getattr(getattr(self.config, section), field)
         return value
+
+    def texts(self) -> dict[str, str]:
+        """Every key that is set, with the text that sets it to the same value."""
+        return {
+            key.name: value_text(value)
+            for key in schema().keys.values()
+            if (value := self.value(key.name)) is not None
+        }
 
     def notices(self) -> tuple[str, ...]:
         """What whoever starts a run should be told about its fees, one sentence each."""
@@ -281,6 +294,17 @@ def load_config(
         text = given if isinstance(given, str) else ",".join(given)
         _lay_text(layers, name, text, FLAGS[name])
     return _resolved(layers, place.path if entries is not None else None)
+
+
+def stored_config(texts: Mapping[str, str], said_by: str) -> Config:
+    """The configuration whose keys have these texts, as `Resolved.texts` gives them; `said_by` has them.
+
+    Raises `UsageError` for a key or value that this version does not know.
+    """
+    layers: dict[str, _Layer] = {}
+    for name, text in texts.items():
+        _lay_text(layers, name, text, said_by)
+    return _resolved(layers, None).config
 
 
 def _lay_entry(layers: dict[str, _Layer], entry: config_file.Entry, source: str) -> None:

@@ -1,0 +1,155 @@
+"""Sessions on disk: one folder each, with the journal and `session.json`, found by name.
+
+Sessions of a data folder are numbered in the order they were begun, whatever the clock said; the highest
+number is the newest.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from platformdirs import user_state_path
+
+from engine.config import Config, stored_config
+from engine.core.errors import UsageError
+from engine.core.instrument import Instrument
+from engine.persistence.disk import DISK, Disk
+from engine.persistence.errors import DamageError, JournalError
+
+FORMAT: Final = 1
+_FILE: Final = "session.json"
+_NAME: Final = re.compile(r"[a-z0-9.-]+-(\d{4,})")
+
+
+class End(msgspec.Struct, frozen=True):
+    """How a session ended in order, with its figures then."""
+
+    wall_ns: int
+    """Of the market."""
+    reason: str
+    exit_code: int
+    open_orders: tuple[str, ...]
+    events: int
+    """What all Traders were shown."""
+    profit: dict[str, str | None]
+    """By product, in its quote currency; None where there was no price to value the position at."""
+    digests: dict[str, str]
+
+
+class SessionInfo(msgspec.Struct, frozen=True):
+    """What a session is: everything that its Traders were built from, besides the journal."""
+
+    format: int
+    number: int
+    mode: str
+    venue: str
+    products: tuple[str, ...]
+    version: str
+    created_ns: int
+    """Wall clock of the machine, for people."""
+    start_wall_ns: int
+    """Wall time of the market at engine time 0."""
+    displays_own: bool
+    """Whether the market data contains our own orders."""
+    settings: dict[str, str]
+    """The configuration that is in force from the start."""
+    instruments: tuple[Instrument, ...]
+    ended: End | None = None
+    """None while it runs, and after a crash."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """A session's folder and what it says of itself."""
+
+    path: Path
+    info: SessionInfo
+
+    @property
+    def name(self) -> str:
+        """What it is called by."""
+        return self.path.name
+
+    def config(self) -> Config:
+        """The configuration it was begun with. `UsageError` when this version cannot express it."""
+        return stored_config(self.info.settings, f"{self.path / _FILE}, begun by version {self.info.version}")
+
+
+def default_data_dir() -> Path:
+    """Where sessions are kept unless somebody says otherwise."""
+    return user_state_path("pinnacle-tui", appauthor=False) / "sessions"
+
+
+def data_dir_of(config: Config) -> Path:
+    """Where the sessions of a configuration are kept."""
+    given = config.persistence.data_dir
+    return default_data_dir() if given is None else Path(given).expanduser()
+
+
+def sessions(data_dir: Path) -> list[StoredSession]:
+    """The sessions of a data folder, oldest first. Folders that are none are left alone."""
+    try:
+        names = [entry.name for entry in os.scandir(data_dir) if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UsageError(f"{data_dir}: cannot be read: {error.strerror}") from None
+    found = [
+        load(data_dir / name)
+        for name in names
+        if _NAME.fullmatch(name) and (data_dir / name / _FILE).is_file()
+    ]
+    return sorted(found, key=lambda session: session.info.number)
+
+
+def find(wanted: str, data_dir: Path) -> StoredSession:
+    """A session by its name, its folder, or a data folder, which means its newest session.
+
+    Raises `UsageError` where there is none.
+    """
+    for path in (data_dir / wanted, Path(wanted).expanduser()):
+        if (path / _FILE).is_file():
+            return load(path)
+        if path.is_dir() and (held := sessions(path)):
+            return held[-1]
+    names = [session.name for session in sessions(data_dir)]
+    near = difflib.get_close_matches(wanted, names, 1, 0.5)
+    hint = f"; did you mean {near[0]}?" if near else "; `pinnacle-tui sessions` lists them" if names else ""
+    raise UsageError(f"there is no session {wanted} (looked in {data_dir}){hint}")
+
+
+def load(path: Path) -> StoredSession:
+    """The session in a folder."""
+    file = path / _FILE
+    try:
+        info = msgspec.json.decode(file.read_bytes(), type=SessionInfo)
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
+    except msgspec.MsgspecError as error:
+        raise DamageError(f"{file} is damaged or of another version ({error}); nothing was changed") from None
+    if info.format != FORMAT:
+        raise DamageError(
+            f"{file} has format {info.format}, this version reads {FORMAT}; nothing was changed"
+        )
+    return StoredSession(path, info)
+
+
+def name_for(number: int, mode: str, products: tuple[str, ...]) -> str:
+    """What a session is called: `sim-btc-usd-0007`."""
+    return f"{mode}-{products[0].lower()}-{number:04}"
+
+
+def write(path: Path, info: SessionInfo, disk: Disk = DISK) -> StoredSession:
+    """Put what a session says of itself on the disk, whole or not at all."""
+    text = msgspec.json.format(msgspec.json.encode(info), indent=1)
+    try:
+        disk.write_whole(str(path), _FILE, text + b"\n")
+    except OSError as error:
+        raise JournalError(f"{path / _FILE} cannot be written: {error.strerror}; no order was sent") from None
+    return StoredSession(path, info)
