@@ -19,18 +19,18 @@ from textual.timer import Timer
 from engine.link.events import AnyEngineEvent, Notice, SettingChanged
 from engine.link.mirror import LinkState
 from engine.link.settings import ConsoleSettings
-from pinnacle_tui.bindings import APP_BINDINGS
+from pinnacle_tui.bindings import APP_BINDINGS, PLAYBACK_BINDINGS
 from pinnacle_tui.bound_keys import key_of
 from pinnacle_tui.engine_host import Ending
 from pinnacle_tui.frame_meter import FrameMeter, known_rate, lower_rate
 from pinnacle_tui.keymap import Keymap
 from pinnacle_tui.life import Life
 from pinnacle_tui.numbers import age, duration
+from pinnacle_tui.playing_app import PlayingApp
 from pinnacle_tui.remembered import Remembered
 from pinnacle_tui.scenes import Scenes, window_title
 from pinnacle_tui.screens.base import ConsoleScreen
 from pinnacle_tui.session import EngineSession
-from pinnacle_tui.steering_app import SteeringApp
 from pinnacle_tui.terminal import ConsoleDriver
 from pinnacle_tui.themes import ThemeLibrary
 from pinnacle_tui.widgets.book_trust import stale_words
@@ -59,7 +59,7 @@ def _palette_commands() -> type[Provider]:
     return ConsoleCommands
 
 
-class ConsoleApp(SteeringApp):
+class ConsoleApp(PlayingApp):
     """The screen of one engine session."""
 
     TITLE = "pinnacle"
@@ -67,7 +67,7 @@ class ConsoleApp(SteeringApp):
     CSS_PATH = ["app.tcss", "screens/main.tcss"]  # noqa: RUF012
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (104, "-normal"), (160, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-medium"), (50, "-tall")]  # noqa: RUF012
-    BINDINGS: ClassVar[list[BindingType]] = APP_BINDINGS
+    BINDINGS: ClassVar[list[BindingType]] = [*PLAYBACK_BINDINGS, *APP_BINDINGS]
     COMMANDS = {_palette_commands}  # noqa: RUF012
 
     def __init__(
@@ -267,12 +267,13 @@ class ConsoleApp(SteeringApp):
             return
         scene = self.scene()
         self._offer_keys(scene)
+        self.tell_divergence()
         with self.batch_update():
             screen.status.frozen_since_ns = self.frozen_ns
             if scene is None:
                 screen.status.show_waiting(self._waiting_for())
                 return
-            screen.status.show(scene)
+            screen.draw_frame(scene)
             shown = self.frozen or scene
             # What a view did not change is not asked again.
             moment = _moment(scene) if self.frozen is None else (self.frozen_ns,)
@@ -280,7 +281,8 @@ class ConsoleApp(SteeringApp):
             if drawn == self._drawn or screen is not self.screen:
                 screen.draw_blank(shown)
                 for dialog in self.screen_stack[self.screen_stack.index(screen) + 1 : -1]:
-                    dialog.refresh(screen.status.region)  # a dialog keeps what it has drawn of those below
+                    # A dialog keeps what it has drawn of those below.
+                    dialog.refresh(screen.status.region, screen.scrub.region)
                 return
             self._drawn = drawn
             screen.draw(shown)
@@ -297,6 +299,7 @@ class ConsoleApp(SteeringApp):
             self.session.link_state,
             hello.role if hello is not None else None,
             self._scenes.has_several,
+            self.playing_keys,
         )
         if decides != self._keys_for:
             self._keys_for = decides
@@ -370,8 +373,8 @@ class ConsoleApp(SteeringApp):
 
     def _event(self, event: AnyEngineEvent) -> None:
         self._know_engine()
-        if event.eseq <= self._news_after:
-            return
+        if event.eseq <= self._news_after or self.is_playback:
+            return  # what is long past is no news
         if isinstance(event, Notice) and event.code == "REARM":
             self.clear_notifications()  # what was held back is so no more
         if isinstance(event, Notice) and event.severity in _LOUD:

@@ -1,4 +1,8 @@
-"""The keys that work on every screen. Each has an id, by which a keymap file moves it, and a sentence."""
+"""The keys that work on every screen. Each has an id, by which a keymap file moves it, and a sentence.
+
+Those of playing are valid while a recorded session is played back, and come before those of the panels:
+time must go on and back by the same keys wherever one looks.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ def _key(
     show: bool = True,
     display: str | None = None,
     priority: bool = False,
+    place: str = "app",
 ) -> Binding:
     return Binding(
         keys,
@@ -26,7 +31,7 @@ def _key(
         key_display=display,
         priority=priority,
         tooltip=tooltip,
-        id=f"app.{id}",
+        id=f"{place}.{id}",
     )
 
 
@@ -116,4 +121,50 @@ APP_BINDINGS: Final[list[BindingType]] = [
         "and cancels all",
         show=False,
     ),
+]
+
+
+def _playing(
+    keys: str,
+    action: str,
+    words: str,
+    id: str,
+    tooltip: str,
+    *,
+    show: bool = False,
+    display: str | None = None,
+) -> Binding:
+    return _key(keys, action, words, id, tooltip, show=show, display=display, priority=True, place="playback")
+
+
+PLAYBACK_BINDINGS: Final[list[BindingType]] = [
+    _playing("space", "play", "play", "play", "Play the session on from here", show=True),
+    _playing("space", "hold", "hold", "hold", "Stand still", show=True),
+    _playing("right", "step(1)", "step", "step", "One wake-up of the engine on", show=True, display="←→"),
+    _playing("left", "step(-1)", "step back", "step_back", "One wake-up back"),
+    _playing(
+        "shift+right,right_parenthesis", "skip(1)", "10 s", "skip", "10 seconds on", show=True, display="( )"
+    ),
+    _playing("shift+left,left_parenthesis", "skip(-1)", "10 s back", "skip_back", "10 seconds back"),
+    _playing(
+        "shift+up,right_curly_bracket", "faster", "speed", "faster", "Play faster", show=True, display="{ }"
+    ),
+    _playing("shift+down,left_curly_bracket", "slower", "slower", "slower", "Play slower"),
+    _playing("home", "to_start", "start", "start", "To the start of the session"),
+    _playing("end", "to_end", "end", "end", "To the end of the session"),
+    _playing("j", "jump('fill', 'next')", "fill", "next_fill", "To our next fill", show=True),
+    _playing("J", "jump('fill', 'previous')", "last fill", "last_fill", "Back to our fill before"),
+    _playing("a", "jump('alert', 'next')", "alert", "next_alert", "To the next alert", show=True),
+    _playing("A", "jump('alert', 'previous')", "last alert", "last_alert", "Back to the alert before"),
+    _playing(
+        "w", "jump('cancel', 'next')", "cancel", "next_cancel", "To our next cancelled order", show=True
+    ),
+    _playing(
+        "W",
+        "jump('cancel', 'previous')",
+        "last cancel",
+        "last_cancel",
+        "Back to our cancelled order before",
+    ),
+    _playing("g,colon", "go_to", "go to", "go_to", "To a time or a record that you type", show=True),
 ]

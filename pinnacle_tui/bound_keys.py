@@ -29,6 +29,8 @@ class Place(enum.Enum):
     """What a binding belongs to; the keys of a place are valid while it is on top or has the focus."""
 
     APP = "everywhere"
+    PLAYBACK = "playback"
+    """Everywhere while a recorded session is played back, and before the keys of panels."""
     SCREEN = "screen"
     PANEL = "panel"
     DIALOG = "dialog"
@@ -51,6 +53,8 @@ class BoundKey(NamedTuple):
     def meets(self, other: BoundKey) -> bool:
         """True when both can be active at the same time, as far as their places tell."""
         places = {self.place, other.place}
+        if places == {Place.PLAYBACK, Place.DIALOG}:
+            return False
         if places == {Place.APP, Place.DIALOG}:
             return self.is_priority or other.is_priority
         if self.place is not other.place:
@@ -61,7 +65,7 @@ class BoundKey(NamedTuple):
 def all_bindings() -> tuple[BoundKey, ...]:
     """Every binding there is, the app's first, then by class. Imports all screens and panels."""
     from pinnacle_tui import screens, widgets
-    from pinnacle_tui.bindings import APP_BINDINGS
+    from pinnacle_tui.bindings import APP_BINDINGS, PLAYBACK_BINDINGS
     from pinnacle_tui.screens.base import ConsoleScreen, Dialog
     from pinnacle_tui.widgets.panel import Panel
 
@@ -69,14 +73,25 @@ def all_bindings() -> tuple[BoundKey, ...]:
         for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
             importlib.import_module(module.name)
     found = list(_bound(APP_BINDINGS, Place.APP, "ConsoleApp"))
+    found += _bound(PLAYBACK_BINDINGS, Place.PLAYBACK, "ConsoleApp")
     for base, place in ((ConsoleScreen, Place.SCREEN), (Panel, Place.PANEL), (Dialog, Place.DIALOG)):
         for made in _with_subclasses(base):
             found += _bound(_declared(made), place, made.__name__)
     return tuple(found)
 
 
+def playback_bindings() -> tuple[BoundKey, ...]:
+    """Those of the app that are for playing a recorded session, keys as they are without a keymap."""
+    from pinnacle_tui.bindings import PLAYBACK_BINDINGS
+
+    return tuple(_bound(PLAYBACK_BINDINGS, Place.PLAYBACK, "ConsoleApp"))
+
+
 def bindings_of(node: DOMNode) -> tuple[BoundKey, ...]:
-    """The bindings that we have given to the class of a node, keys as they are without a keymap."""
+    """The bindings that we have given to the class of a node, keys as they are without a keymap.
+
+    Those of playing are not among the app's: see `playback_bindings`.
+    """
     from pinnacle_tui.screens.base import Dialog
     from pinnacle_tui.widgets.panel import Panel
 
@@ -85,7 +100,9 @@ def bindings_of(node: DOMNode) -> tuple[BoundKey, ...]:
         if isinstance(node, base):
             place = kind
             break
-    return tuple(_bound(_declared(type(node)), place, type(node).__name__))
+    playing = {bound.id for bound in playback_bindings()}
+    found = _bound(_declared(type(node)), place, type(node).__name__)
+    return tuple(bound for bound in found if bound.id not in playing)
 
 
 def keys_in(app: App[Any], bound: BoundKey) -> tuple[str, ...]:

@@ -59,6 +59,7 @@ def _setting_options(command: _Command) -> _Command:
         click.option("--speed", metavar="X|max", help="Engine seconds per second of real time. Default: 1."),
         click.option("--seed", metavar="N", help="The same seed gives the same simulated market."),
         click.option("--duration", metavar="SECONDS", help="End after this much engine time."),
+        click.option("--data-dir", metavar="DIR", help="The folder that holds sessions."),
         *_SCREEN_OPTIONS,
     )
     for option in reversed(options):
@@ -88,6 +89,7 @@ def _resolve(
     speed: str | None,
     seed: str | None,
     duration: str | None,
+    data_dir: str | None,
     theme: str | None,
     panel: str | None,
     mouse: str | None,
@@ -103,6 +105,7 @@ def _resolve(
         "engine.speed": speed,
         "simulator.seed": seed,
         "engine.duration_s": duration,
+        "persistence.data_dir": data_dir,
         "console.theme": theme,
         "console.panel": panel,
         "console.mouse": mouse,
@@ -128,6 +131,7 @@ def _answer(answer: Mapping[str, Any], text: str, as_json: bool) -> int:
 @_setting_options
 @click.option("--no-ui", "headless", is_flag=True, help="Run without a screen and print status lines.")
 @_json_option
+@click.option("--new", "is_new", is_flag=True, help="Begin a session, even where one could be gone on with.")
 @click.option("--inline", is_flag=True, help="Run the engine inside the screen's process (demonstrations).")
 @click.option("--owner-fd", type=int, hidden=True, help="The inherited socket of the console that owns us.")
 @click.version_option(package_name=PROGRAM, prog_name=PROGRAM)
@@ -139,6 +143,7 @@ def cli(
     headless: bool,
     as_json: bool,
     inline: bool,
+    is_new: bool,
     owner_fd: int | None,
     **options: Any,
 ) -> int:
@@ -170,9 +175,14 @@ def cli(
     if inline:
         from pinnacle_tui import launch
 
-        return launch.run_inline(resolved, partial(headless_run.serve, resolved))
+        return launch.run_inline(resolved, partial(headless_run.serve, resolved, is_new=is_new))
     return headless_run.run(
-        resolved, as_json=as_json, stdout=sys.stdout, stderr=sys.stderr, owner_fd=owner_fd
+        resolved,
+        as_json=as_json,
+        stdout=sys.stdout,
+        stderr=sys.stderr,
+        owner_fd=owner_fd,
+        is_new=is_new,
     )
 
 

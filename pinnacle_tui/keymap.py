@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from engine.config_schema import nearest
-from pinnacle_tui.bound_keys import BoundKey, all_bindings, is_character, parse_key
+from pinnacle_tui.bound_keys import BoundKey, Place, all_bindings, is_character, parse_key
 
 Keys = tuple[str, ...]
 
@@ -166,7 +166,7 @@ def _refusal(bound: BoundKey, key: str) -> str:
     """Why a binding cannot have a key, whatever else has it; empty when it can."""
     if key in _MOVING:
         return f"that key {_MOVING[key]}"
-    if bound.is_priority:
+    if bound.is_priority and bound.place is not Place.PLAYBACK:
         if key in _BASIC:
             return "lists, text fields and dialogs need that key"
         if is_character(key) and not any(is_character(usual) for usual in bound.keys):

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
+from textual.actions import parse
 from textual.binding import ActiveBinding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from engine.link.settings import PANELS, RATES
-from pinnacle_tui.bound_keys import bindings_of, keys_in, written_key
+from pinnacle_tui.bound_keys import bindings_of, keys_in, playback_bindings, written_key
+from pinnacle_tui.player import SPEEDS, speed_words
 from pinnacle_tui.screens.base import Dialog
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 _TOLD_APART: Final = ("go(", "show(", "command_palette", "kill", "help")
 """Actions that have commands with better names here."""
+_SPEED_KEYS: Final = ("playback.faster", "playback.slower")
+"""The palette offers every speed by its name."""
 
 
 class PaletteCommand(NamedTuple):
@@ -41,7 +45,11 @@ class ConsoleCommands(Provider):
 
         A question that is open is answered first, by its own keys.
         """
-        of_screen = () if isinstance(self.screen, Dialog) else (self._screens, self._bound, self._panels)
+        of_screen = (
+            ()
+            if isinstance(self.screen, Dialog)
+            else (self._playing, self._screens, self._bound, self._panels)
+        )
         for part in (*of_screen, self._help, self._themes, self._rates, self._picture, self._kill):
             try:
                 yield from part()
@@ -64,7 +72,7 @@ class ConsoleCommands(Provider):
 
     def _kill(self) -> Iterator[PaletteCommand]:
         # By its method: the palette's own text field decides which of the two kill keys is valid now.
-        if self.console.session.may_kill:
+        if self.console.session.may_kill and not self.console.is_playback:
             yield self._of_app("app.kill", self.console.action_kill)
 
     def _help(self) -> Iterator[PaletteCommand]:
@@ -88,6 +96,22 @@ class ConsoleCommands(Provider):
                 yield PaletteCommand(
                     name, binding.tooltip, partial(console.run_action, binding.action, active.node)
                 )
+
+    def _playing(self) -> Iterator[PaletteCommand]:
+        # Not by what is bound now: the palette's own text field takes the keys.
+        console, player = self.console, self.console.player
+        for bound in playback_bindings():
+            _, action, parameters = parse(bound.action)
+            if bound.id not in _SPEED_KEYS and console.may_play(action, parameters):
+                name = f"playback: {bound.words} ({written_key(keys_in(console, bound)[0])})"
+                yield PaletteCommand(name, bound.tooltip, partial(console.run_action, bound.action))
+        for speed in SPEEDS if console.may_play("speed", ()) else ():
+            words = speed_words(speed)
+            yield PaletteCommand(
+                f"playback speed: {words}",
+                "As fast as this machine can" if speed is None else f"{words} of the market's own time",
+                partial(player.set_speed, speed),
+            )
 
     def _rank(self, active: ActiveBinding) -> tuple[int, bool]:
         """What concerns everything comes first, then the screen, then the panel; of twins the one shown."""

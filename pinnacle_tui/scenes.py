@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from engine.link.mirror import LinkState
-from pinnacle_tui.numbers import Numbers
+from pinnacle_tui.numbers import Numbers, clock
 from pinnacle_tui.session import EngineSession
 from pinnacle_tui.widgets.plain_text import plain
 from pinnacle_tui.widgets.scene import Scene
@@ -71,10 +71,15 @@ class Scenes:
 
 
 def window_title(scene: Scene) -> str:
-    """`SIM BTC-USD ACTIVE +12.48`: what a window list shows; a mark in front where somebody should look."""
+    """`SIM BTC-USD ACTIVE +12.48`: what a window list shows; a mark in front where somebody should look.
+
+    Of a playback the moment in place of the state: `PAST BTC-USD 09:13:38 +12.48`.
+    """
     hello = scene.mirror.hello
     state = _NOT_NOW.get(scene.link, scene.book.state)
     mark = "" if state == "ACTIVE" else "! "
     mode = hello.mode.upper() if hello is not None else ""
     profit = scene.numbers.money(scene.book.pnl.total).strip()
+    if scene.view.playback is not None and scene.link not in _NOT_NOW:
+        return plain(f"PAST {scene.book.symbol} {clock(scene.view.market_wall_ns)} {profit}")
     return plain(f"{mark}{mode} {scene.book.symbol} {state} {profit}")

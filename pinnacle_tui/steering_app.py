@@ -85,11 +85,12 @@ class SteeringApp(ThemedApp):
             case "undo":
                 return self.can_steer and self.undoable is not None
             case "kill":
-                return not self._is_typing
+                return not self.is_typing
             case "take_control":
                 return self._may_kill and not self.mirror.is_controller and self._is_up
             case "suspend_process":
-                return self.mirror.hello is not None and self.mirror.hello.mode != "live"
+                hello = self.mirror.hello
+                return hello is not None and (hello.mode != "live" or hello.is_playback)
         return True
 
     @property
@@ -106,7 +107,7 @@ class SteeringApp(ThemedApp):
         return self.session.link_state is LinkState.UP
 
     @property
-    def _is_typing(self) -> bool:
+    def is_typing(self) -> bool:
         """True while letters are text. Then `K` is one; `F9` kills all the same."""
         focused = self.focused
         return isinstance(focused, Input) or (focused is not None and focused.check_consume_key("K", "K"))

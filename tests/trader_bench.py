@@ -26,6 +26,7 @@ from engine.core.events import (
 from engine.core.instrument import Instrument
 from engine.exchange.simulator.settings import SimulatorSettings
 from engine.link.settings import ConsoleSettings
+from engine.persistence.settings import PersistenceSettings
 from engine.risk.settings import RiskSettings
 from engine.runtime.builder import build_trader
 from engine.strategy.basic_settings import BasicSettings
@@ -43,6 +44,7 @@ def configured(**changes: Any) -> Config:
         SimulatorSettings(),
         ExchangeSettings(),
         FeeSettings(),
+        PersistenceSettings(),
         ConsoleSettings(),
     )
     for name, value in changes.items():

@@ -32,6 +32,7 @@ from engine.exchange.coinbase.advanced import AdvancedSession
 from engine.exchange.coinbase.products import catalogue
 from engine.exchange.simulator.settings import SimulatorSettings
 from engine.link.settings import ConsoleSettings
+from engine.persistence.settings import PersistenceSettings
 from engine.risk.gate import RiskContext, RiskGate
 from engine.risk.settings import RiskSettings
 from engine.risk.state import RiskState
@@ -56,6 +57,7 @@ def _config() -> Config:
         SimulatorSettings(),
         ExchangeSettings(),
         FeeSettings(),
+        PersistenceSettings(),
         ConsoleSettings(),
     )
 

@@ -14,7 +14,7 @@ import msgspec
 
 from engine.commands.line_writer import LineWriter
 from engine.config import Resolved
-from engine.core.clock import SystemClock
+from engine.core.clock import Clock, SystemClock
 from engine.core.errors import UsageError
 from engine.core.events import (
     Alert,
@@ -29,11 +29,12 @@ from engine.core.events import (
     SubmitOrder,
 )
 from engine.runtime import status
-from engine.runtime.builder import Market, build_engine, build_market
+from engine.runtime.builder import Market, build_engine
 from engine.runtime.console_service import ConsoleService
 from engine.runtime.desk import Desk
 from engine.runtime.engine import EXIT_ERROR, Engine, Outcome, WakeUp
 from engine.runtime.observers import Observers
+from engine.runtime.session import Session, open_session
 from engine.runtime.status import Report
 from engine.telemetry.histogram import Histogram
 from engine.telemetry.process import QuietCollector
@@ -55,19 +56,27 @@ _SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 0, signal.SIGHUP: 0}
 
 
 def run(
-    resolved: Resolved, *, as_json: bool, stdout: TextIO, stderr: TextIO, owner_fd: int | None = None
+    resolved: Resolved,
+    *,
+    as_json: bool,
+    stdout: TextIO,
+    stderr: TextIO,
+    owner_fd: int | None = None,
+    is_new: bool = False,
 ) -> int:
     """Run until the end of duration or input, or a signal; the exit code of product section 6.
 
     What was asked for goes to `stdout`, one object or line at a time; everything else to `stderr`.
     `owner_fd` is an inherited socket to the console that owns this engine; its output is a log then.
+    A session that did not end in order is gone on with, unless `is_new`.
     """
-    for notice in resolved.notices():
-        stderr.write(notice + "\n")
-    stderr.flush()
     form = _JsonLines() if as_json else _TextLines() if owner_fd is None else _LogLines()
     owner = None if owner_fd is None else _inherited(owner_fd)
-    return asyncio.run(_drive(resolved, form, stdout, stderr, owner)).exit_code
+    session = open_session(resolved, SystemClock(), is_new=is_new)
+    for notice in (*session.resolved.notices(), *session.notices()):
+        stderr.write(notice + "\n")
+    stderr.flush()
+    return asyncio.run(_drive(session, form, stdout, stderr, owner)).exit_code
 
 
 def _inherited(descriptor: int) -> socket.socket:
@@ -80,33 +89,52 @@ def _inherited(descriptor: int) -> socket.socket:
         ) from error
 
 
-async def serve(resolved: Resolved, owner: socket.socket) -> Outcome:
+async def serve(resolved: Resolved, owner: socket.socket, *, is_new: bool = False) -> Outcome:
     """Run on the caller's own loop, without output or signals, for the console behind `owner`."""
     with owner:
-        market, real = build_market(resolved.config), SystemClock()
+        session, real = open_session(resolved, SystemClock(), is_new=is_new), SystemClock()
         observers = Observers()
-        engine = build_engine(resolved.config, market, real, observers, status_interval_ns=_LOG_STATUS_S * _S)
-        return await _served(engine, ConsoleService(engine, market, resolved, observers, real), owner)
+        engine = _engine(session, real, observers, _LOG_STATUS_S * _S)
+        service = ConsoleService(engine, session.market, session.resolved, observers, real)
+        return await _served(session, engine, service, owner)
 
 
-async def _served(engine: Engine, service: ConsoleService, owner: socket.socket | None) -> Outcome:
+def _engine(session: Session, real: Clock, observers: Observers, status_interval_ns: int) -> Engine:
+    return build_engine(
+        session.resolved.config,
+        session.market,
+        real,
+        observers,
+        status_interval_ns=status_interval_ns,
+        recorder=session.recorder,
+        clock=session.clock,
+    )
+
+
+async def _served(
+    session: Session, engine: Engine, service: ConsoleService, owner: socket.socket | None
+) -> Outcome:
     """Run to the end. Consoles are told how it ended and let go, whatever ends it."""
     outcome: Outcome | None = None
     try:
+        session.attach(engine)
         await service.start(owner)
+        session.resume(engine)
         outcome = await engine.run()
     finally:
         if outcome is None:
             outcome = engine.unproven("stopped before it could prove its end")
-        await service.close(outcome)
+        try:
+            await session.end(outcome)
+        finally:
+            await service.close(outcome)
     return outcome
 
 
 async def _drive(
-    resolved: Resolved, form: Form, stdout: TextIO, stderr: TextIO, owner: socket.socket | None
+    session: Session, form: Form, stdout: TextIO, stderr: TextIO, owner: socket.socket | None
 ) -> Outcome:
-    config, real = resolved.config, SystemClock()
-    market = build_market(config)
+    config, market, real = session.resolved.config, session.market, SystemClock()
     loop = asyncio.get_running_loop()
 
     def output_failed(error: OSError) -> None:
@@ -118,8 +146,8 @@ async def _drive(
     reporter = _Reporter(market, config.engine.mode, form, writer)
     observers = Observers(reporter)
     interval = config.engine.status_interval_s or form.status_interval_s
-    engine = build_engine(config, market, real, observers, status_interval_ns=int(interval * _S))
-    service = ConsoleService(engine, market, resolved, observers, real)
+    engine = _engine(session, real, observers, int(interval * _S))
+    service = ConsoleService(engine, market, session.resolved, observers, real)
     is_paced = config.engine.speed_factor is not None
     if not is_paced:
         engine.before_step = lambda: writer.room(engine.end_asked)
@@ -129,7 +157,7 @@ async def _drive(
     try:
         with QuietCollector(Histogram()) as collector:
             reporter.collect = collector.collect
-            outcome = await _served(engine, service, owner)
+            outcome = await _served(session, engine, service, owner)
         try:
             reporter.on_end(outcome, engine.clock.monotonic_ns())
         except Exception as error:  # the exit code and the list of open orders matter more

@@ -33,3 +33,9 @@ class RecordingError(PinnacleError):
 
 class IntegrityError(PinnacleError):
     """The engine's own accounts contradict each other. Quoting must stop."""
+
+
+class StateError(PinnacleError):
+    """A saved state that this version cannot continue."""
+
+    exit_code = 6

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from engine.core.order import BUY, Side
 from engine.core.order_book_events import BookChange, ChangeKind
@@ -60,9 +60,17 @@ class ChangeLog:
                 for listener in tuple(self._listeners):
                     listener(change)
 
+    def changed_prices(self) -> tuple[list[int], list[int]]:
+        """What `drain_prices` would give now."""
+        return sorted(self._bids, reverse=True), sorted(self._asks)
+
+    def set_changed_prices(self, bids: Iterable[int], asks: Iterable[int]) -> None:
+        """Take these for the levels that changed since the last call of `drain_prices`."""
+        self._bids, self._asks = set(bids), set(asks)
+
     def drain_prices(self) -> tuple[list[int], list[int]]:
         """Prices of the levels that changed since the last call, best first: bids, asks."""
-        bids, asks = sorted(self._bids, reverse=True), sorted(self._asks)
+        bids, asks = self.changed_prices()
         self._bids.clear()
         self._asks.clear()
         return bids, asks

@@ -29,6 +29,14 @@ class ExpiryQueue:
         """Forget an order that is watched."""
         del self._entries[bisect_left(self._entries, self._by_id.pop(order.order_id))]
 
+    def watched(self) -> list[BookOrder]:
+        """The orders that are watched, those that came first at the front."""
+        return [order for _, _, order in sorted(self._by_id.values(), key=_number)]
+
     def due(self, now_ns: int) -> list[BookOrder]:
         """The orders whose time has come, earliest first; they stay watched."""
         return [order for _, _, order in self._entries[: bisect_left(self._entries, (now_ns + 1,))]]
+
+
+def _number(entry: _Entry) -> int:
+    return entry[1]

@@ -13,7 +13,7 @@ from engine.core.order import OrderState, OrderType, Side, TimeInForce
 from engine.core.order_book_events import Reason
 
 
-class OrderTerms(msgspec.Struct, frozen=True, gc=False):
+class OrderTerms(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """How an order wants to be treated. `expires_ns` is 0 for an order without an end."""
 
     order_type: OrderType = OrderType.LIMIT

@@ -42,6 +42,10 @@ class StopOrders:
         entries = self._buys if order.side is BUY else self._sells
         del entries[bisect_left(entries, self._by_id.pop(order.order_id))]
 
+    def waiting(self) -> list[BookOrder]:
+        """The orders that wait, those that came first at the front: added in this order, they wait alike."""
+        return [entry[2] for entry in sorted(self._by_id.values(), key=_age, reverse=True)]
+
     def release(self, trade_price: int) -> list[BookOrder]:
         """Take out every stop that a trade at this price triggers, in order of triggering."""
         released: list[BookOrder] = []
@@ -51,3 +55,7 @@ class StopOrders:
                 del self._by_id[order.order_id]
                 released.append(order)
         return released
+
+
+def _age(entry: _Entry) -> int:
+    return entry[1]

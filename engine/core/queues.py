@@ -106,6 +106,10 @@ class BoundedQueue(Generic[T]):
         items = self._items
         return [items.popleft() for _ in range(len(items))]
 
+    def waiting(self) -> list[T]:
+        """What is in the queue, oldest first; it stays there."""
+        return list(self._items)
+
     def clear(self) -> int:
         """Throw everything away and say how many items that were; they count as lost."""
         count = len(self._items)

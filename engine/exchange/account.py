@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+import msgspec
+
 from engine.core.instrument import Instrument
 from engine.core.order import Side
 from engine.exchange.fees import FeeSchedule
+
+
+class AccountState(msgspec.Struct, frozen=True, gc=False):
+    """An `Account`'s totals and holds. Whole numbers, as decimals: MessagePack ends at 64 bits, and a
+    balance may not."""
+
+    quote: Decimal
+    base: Decimal
+    quote_held: Decimal
+    base_held: Decimal
 
 
 class Account:
@@ -56,3 +70,12 @@ class Account:
         self.quote -= side * notional + fee
         self.base += side * size
         return fee
+
+    def save(self) -> AccountState:
+        """A copy."""
+        return AccountState(*map(Decimal, (self.quote, self.base, self.quote_held, self.base_held)))
+
+    def load(self, state: AccountState) -> None:
+        """Go on from a saved one."""
+        self.quote, self.base = int(state.quote), int(state.base)
+        self.quote_held, self.base_held = int(state.quote_held), int(state.base_held)

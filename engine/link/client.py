@@ -25,6 +25,7 @@ from engine.link.messages import (
     CommandName,
     EngineHello,
     Heartbeat,
+    Moved,
     Pace,
     Role,
     ToConsole,
@@ -217,6 +218,8 @@ class LinkClient:
         match message:
             case EngineHello():
                 self._take_hello(message)
+            case Moved():
+                self._take_hello(message.hello)
             case Bye():
                 self._tell(LinkChange.BYE)
                 self._end(message.reason)

@@ -2,6 +2,11 @@
 
 The first message each way is a hello. One peer at a time holds control: it may steer. Everybody else
 watches; the kill switch is open to all who did not ask for a read-only link.
+
+A playback of a recorded session speaks the same link (`EngineHello.plays`). It trades nothing: of the
+commands it takes those of playing, TAKE_CONTROL and SHUTDOWN, and refuses all others. Where it goes
+anywhere but onward from what it has told, it says `Moved`. It can be reached by nobody but the console
+that started it, and ends with that: whoever asks for an engine by name means one that trades.
 """
 
 from __future__ import annotations
@@ -48,6 +53,26 @@ class CommandName(enum.StrEnum):
     TAKE_CONTROL = "take_control"
     SHUTDOWN = "shutdown"
     """Cancel all, prove it, end."""
+
+    # Of a playback. Each is DONE once the position is reached; where a later one comes before that, DONE,
+    # too. REJECTED says why in a sentence: nothing of that kind there, outside of the session, not read yet.
+    PLAY = "play"
+    """Go on from the position, at the speed that is set. REJECTED at the end of the session."""
+    HOLD = "hold"
+    """Stand still; while it does, DONE at once."""
+    STEP = "step"
+    """One argument. `wakeups`: so many wake-ups on, below 0 back, and stand still. `seconds`: engine time,
+    a decimal number, below 0 back, and play on if it plays. Beyond an end it goes to that end."""
+    SEEK = "seek"
+    """One argument. `seq`: to the last position up to that record. `time_ns`: the same up to that engine
+    time. `at`: a moment as a person writes it, which `replay --at` takes too: a record's number (`24360`),
+    a time of day of the market (`09:13:38.4`, with its date where that is not clear), or a time since the
+    start (`90s`, `12m31s`). Plays on if it plays."""
+    JUMP = "jump"
+    """Arguments `kind`, that of a track (`engine.link.view.FILLS` ...), and `to`, `next` or `previous`: go
+    right after the next such thing, or right after the one before that which was last, and stand still."""
+    SPEED = "speed"
+    """Argument `factor`: engine seconds per second, a decimal number, 0.1 to 1000, or `max`."""
 
 
 class Verdict(enum.StrEnum):
@@ -107,6 +132,14 @@ class EngineHello(msgspec.Struct, frozen=True, tag="hello", tag_field="kind"):
     last_event: int
     history: dict[str, tuple[Point, ...]] = {}
     """By product, the profit since the start, thinned."""
+    plays: str = ""
+    """The recorded session that is played back, whose mode, settings and start these are; empty for an
+    engine that trades."""
+
+    @property
+    def is_playback(self) -> bool:
+        """True where everything that is told is the past."""
+        return bool(self.plays)
 
 
 class Bye(msgspec.Struct, frozen=True, tag="bye", tag_field="kind"):
@@ -132,6 +165,19 @@ class Resync(msgspec.Struct, frozen=True, gc=False, tag="resync", tag_field="kin
 
     upto: int
     missed: int
+
+
+class Moved(msgspec.Struct, frozen=True, tag="moved", tag_field="kind"):
+    """A playback stands elsewhere: this takes the place of everything that it has told before, at once.
+
+    The hello has an id of its own, as of another engine, so that the numbers of events before and after
+    cannot be taken for each other.
+    """
+
+    hello: EngineHello
+    events: tuple[AnyEngineEvent, ...]
+    """The last ones up to the position, in order; none before them is told."""
+    view: View
 
 
 class Command(msgspec.Struct, frozen=True, tag="cmd", tag_field="kind"):
@@ -167,5 +213,5 @@ class Pace(msgspec.Struct, frozen=True, gc=False, tag="pace", tag_field="kind"):
     hz: float
 
 
-ToConsole = EngineHello | Bye | View | EventMessage | Resync | Ack | Heartbeat
+ToConsole = EngineHello | Bye | View | EventMessage | Resync | Moved | Ack | Heartbeat
 ToEngine = ClientHello | Bye | Command | Heartbeat | Pace

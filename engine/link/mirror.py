@@ -20,6 +20,7 @@ from engine.link.messages import (
     Command,
     EngineHello,
     EventMessage,
+    Moved,
     Resync,
     Role,
     ToConsole,
@@ -109,6 +110,12 @@ class EngineMirror:
                 self.settle(message)
             case EngineHello():
                 self._take_hello(message)
+            case Moved():
+                self._take_hello(message.hello)
+                for event in message.events:
+                    self._take_event(event)
+                self.last_event = message.hello.last_event
+                self._take_view(message.view)
             case Resync():
                 self.missed_events += message.missed
                 self.last_event = max(self.last_event, message.upto)

@@ -10,7 +10,18 @@ from typing import Final, Protocol, cast
 from engine.link.errors import LinkError
 from engine.link.event_log import EventLog
 from engine.link.frames import of_client, to_console
-from engine.link.messages import Bye, ClientHello, EventMessage, Resync, Role, ToConsole, ToEngine
+from engine.link.messages import (
+    Bye,
+    ClientHello,
+    EngineHello,
+    EventMessage,
+    Moved,
+    Resync,
+    Role,
+    ToConsole,
+    ToEngine,
+)
+from engine.link.view import View
 
 MOST_HZ: Final = 30.0
 MOST_WAITING: Final = 256 << 10
@@ -21,6 +32,9 @@ _SEND_BUFFER: Final = 16 << 10
 _READ_BUFFER: Final = 16 << 10
 """Bytes of a peer that are looked at in one turn of the event loop."""
 _EVENTS_AT_ONCE: Final = 64
+_EVENTS_MOVED: Final = 1_000
+_MOST_MOVED: Final = MOST_WAITING // 2
+"""Bytes of events, view and history with which a peer is told of another place: answers must still fit."""
 _PARTING_S: Final = 1.0
 """How long the last words may take."""
 
@@ -58,6 +72,8 @@ class Peer(asyncio.BufferedProtocol):
         """The last event that it was sent; None while it wants none."""
         self.owes_view = False
         """True while the newest view has still to be sent."""
+        self.owes_move = False
+        """True while it has not been told that the engine stands elsewhere; nothing else is told before."""
         self.had_view = False
         """True when what was sent last was a view, and it is the turn of events."""
         self.views_dropped = 0
@@ -131,8 +147,11 @@ class Peer(asyncio.BufferedProtocol):
 
     def tell(self, log: EventLog) -> None:
         """Send the events that the peer has not seen, for as long as it takes them."""
+        if self.owes_move or self.seen is None:
+            return
+        self.seen = max(self.seen, log.before)
         most = _EVENTS_AT_ONCE
-        while self.seen is not None and self.seen < log.last and self.has_room:
+        while self.seen < log.last and self.has_room:
             if self.seen < log.lost:
                 self.send(Resync(log.lost, log.lost - self.seen))
                 self.seen = log.lost
@@ -153,6 +172,26 @@ class Peer(asyncio.BufferedProtocol):
     def missing(self, log: EventLog) -> int:
         """Events that it wants and was not sent yet."""
         return 0 if self.seen is None else log.last - self.seen
+
+    def move(self, hello: EngineHello, view: View, log: EventLog) -> None:
+        """Send everything anew, for the engine stands elsewhere; of the events as many as a message takes."""
+        self.owes_move = self.owes_view = False
+        self.had_view = True
+        most = _EVENTS_MOVED if self.seen is not None else 0
+        while True:
+            events = log.after(max(0, log.last - most), most)
+            try:
+                frame = to_console(Moved(hello, events, view))
+            except LinkError:
+                if not most:
+                    raise
+            else:
+                if not most or len(frame) <= _MOST_MOVED:
+                    break
+            most //= 2
+        if self.seen is not None:
+            self.seen = log.last
+        self.send_frame(frame)
 
     def may_ask(self, now: float) -> bool:
         """False for one command too many within a second."""

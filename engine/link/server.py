@@ -132,6 +132,17 @@ class LinkServer:
         """Tell how a command stands; False where its final word was said already, by the deadline perhaps."""
         return self._steering.answer(command_id, verdict, text, open_orders)
 
+    def moved(self) -> None:
+        """The engine, a playback, stands elsewhere: everybody is told everything anew as soon as it has room.
+
+        From now on `identity` must give another `engine_id`, and `events` must have begun anew. Whoever
+        falls behind is told of the newest place only.
+        """
+        self._frame = None
+        for peer in tuple(self._peers):
+            peer.owes_move = peer.hello is not None and (peer.hz > 0 or peer.seen is not None)
+            self._serve(peer)
+
     async def close(self, bye: Bye) -> None:
         """Tell what is left to tell, say `bye` to everybody, and close within two seconds, whoever reads."""
         self._is_closing = True
@@ -306,6 +317,8 @@ class LinkServer:
             if peer.hello is None or role is peer.role:
                 continue
             peer.role = role
+            if peer.owes_move:
+                continue  # which tells its role as well
             try:
                 identity = self._identity(role)
                 peer.send(msgspec.structs.replace(identity, last_event=self._events.last, history={}))
@@ -342,6 +355,16 @@ class LinkServer:
         Events and views take turns: neither a flood of the ones nor the size of the others may keep a slow
         reader from the rest.
         """
+        if peer.owes_move:
+            if not peer.has_room:
+                return
+            try:
+                identity = msgspec.structs.replace(self._identity(peer.role), last_event=self._events.last)
+                peer.move(identity, self._make_view(), self._events)
+            except Exception as error:
+                self._on_error(error)
+                peer.end(Bye(f"the engine could not tell where it stands ({error}); it goes on"))
+                return
         if peer.had_view:
             peer.tell(self._events)
         if peer.owes_view and peer.has_room:

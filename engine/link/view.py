@@ -245,8 +245,66 @@ class Health(msgspec.Struct, frozen=True, gc=False):
     feed: Feed | None = None
 
 
+FILLS, CANCELS, ALERTS = "fill", "cancel", "alert"
+"""What a playback marks: our fills, our orders that were cancelled, and what a person was warned of."""
+MOST_BUCKETS = 400
+
+
+class Track(msgspec.Struct, frozen=True, gc=False):
+    """Where in a played session something of one kind happened."""
+
+    kind: str
+    counts: bytes
+    """How often in each bucket, at most 255. The buckets, `MOST_BUCKETS` at most and as many for every
+    track, divide the time from `Playback.first_ns` to `Playback.last_ns` evenly."""
+    passed: int
+    """How often up to the position, that included."""
+    total: int
+    """How often in all that has been read."""
+    last_ns: int | None = None
+    """Engine time of the last one up to the position; None where there is none."""
+    next_ns: int | None = None
+    """Of the first one behind it."""
+
+
+class Playback(msgspec.Struct, frozen=True):
+    """A recorded session that is played back, and where in it this view stands.
+
+    A position is a moment between two wake-ups, named by the record before it: the view shows what all
+    records up to `position_seq`, that included, have led to. The view's `time_ns` and `market_wall_ns` are
+    those of the position; while it plays, they run on between two wake-ups. Engine time orders positions;
+    wall times are for people and may step back.
+    """
+
+    position_seq: int
+    first_seq: int
+    """The first position there is: the state the session, or what is kept of it, began with."""
+    last_seq: int
+    first_ns: int
+    """Engine time at the first position."""
+    last_ns: int
+    first_wall_ns: int
+    """The market's wall time at the first position."""
+    last_wall_ns: int
+    speed: float | None
+    """Engine seconds per second; None: as fast as the machine can."""
+    is_playing: bool
+    read: float = 1.0
+    """The share of the session that has been read to find the marks, 0 to 1. What is behind it cannot be
+    gone to yet, and the tracks end there."""
+    tracks: tuple[Track, ...] = ()
+    divergence: str = ""
+    """Where what is computed anew first differs from what was recorded, in a sentence; empty where it
+    does not, as far as it has been read."""
+
+    @property
+    def is_at_end(self) -> bool:
+        """True where there is nothing more to play."""
+        return self.position_seq >= self.last_seq
+
+
 class View(msgspec.Struct, frozen=True, tag="state", tag_field="kind"):
-    """The newest state of an engine."""
+    """The newest state of an engine. Of a playback: of the engine that was, at the position."""
 
     seq: int
     wall_ns: int
@@ -257,3 +315,5 @@ class View(msgspec.Struct, frozen=True, tag="state", tag_field="kind"):
     """The market's wall time: the recording's or the simulation's, or the real one."""
     products: tuple[ProductView, ...]
     health: Health
+    playback: Playback | None = None
+    """None for an engine that trades."""

@@ -5,9 +5,14 @@ Every call may raise `OSError`; whoever asks turns it into an error of its own, 
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
+import re
 from typing import Final
+
+_ESCAPED: Final = re.compile(r"\\([0-7]{3})")
+"""How blanks and their like stand in the table of mounts."""
 
 
 class Disk:
@@ -42,6 +47,34 @@ class Disk:
     def mkdir(self, path: str, mode: int = 0o700) -> None:
         """Make a folder."""
         os.mkdir(path, mode)
+
+    def lock(self, descriptor: int) -> None:
+        """Take the one lock there is on an open file or folder, until its last descriptor is closed.
+
+        `BlockingIOError` at once when another one holds it.
+        """
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def file_system(self, path: str) -> str:
+        """The kind of file system a path is on, as the table of mounts calls it; "" where there is none."""
+        try:
+            with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:
+                lines = table.read().splitlines()
+        except OSError:
+            return ""
+        place = os.path.realpath(path)
+        depth, kind = 0, ""
+        for line in lines:
+            left, _, right = line.partition(" - ")
+            point = _ESCAPED.sub(lambda match: chr(int(match[1], 8)), left.split(" ")[4])
+            inside = place == point or place.startswith(point.rstrip("/") + "/")
+            if inside and len(point) >= depth:  # of two on one point the later one is seen
+                depth, kind = len(point), right.split(" ")[0]
+        return kind
+
+    def can_allocate(self) -> bool:
+        """Whether `allocate` can be asked of this machine."""
+        return hasattr(os, "posix_fallocate")
 
     def pread(self, descriptor: int, length: int, offset: int) -> bytes:
         """Up to `length` bytes from `offset`; fewer at the end of the file alone."""

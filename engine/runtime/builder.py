@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.config import Config
@@ -26,6 +26,7 @@ from engine.risk.state import RiskState
 from engine.runtime.desk import Desk
 from engine.runtime.engine import Engine, Observer
 from engine.runtime.instruments import recorded_instruments
+from engine.runtime.recorder import UNRECORDED, Recorder
 from engine.runtime.settings_change import LiveSettings, refresh_policy, risk_limits
 from engine.strategy.basic import BasicMarketMaker
 from engine.trader import Trader
@@ -45,6 +46,8 @@ class Market:
     feeds: Sequence[Feed]
     start_wall_ns: int
     feed_counters: FeedCounters | None = None
+    exchanges: Mapping[str, SimulatedExchange] = field(default_factory=dict)
+    """By product, the markets that are made by us and can therefore be saved."""
 
 
 def build_market(config: Config) -> Market:
@@ -53,27 +56,35 @@ def build_market(config: Config) -> Market:
 
 
 def build_engine(
-    config: Config, market: Market, real: Clock, observer: Observer, *, status_interval_ns: int
+    config: Config,
+    market: Market,
+    real: Clock,
+    observer: Observer,
+    *,
+    status_interval_ns: int,
+    recorder: Recorder = UNRECORDED,
+    clock: ManualClock | None = None,
 ) -> Engine:
-    """An engine over a market; nothing runs yet."""
+    """An engine over a market; nothing runs yet. `clock` is that of a session that goes on."""
     engine = config.engine
     speed = engine.speed_factor
     return Engine(
         market.desks,
         market.feeds,
-        ManualClock(0, market.start_wall_ns),
+        clock or ManualClock(0, market.start_wall_ns),
         real,
         observer,
         speed=None if speed is None else float(speed),
         timer_interval_ns=engine.timer_interval_ms * _MS,
         status_interval_ns=status_interval_ns,
         duration_ns=None if engine.duration_s is None else int(engine.duration_s * _S),
+        recorder=recorder,
     )
 
 
 def _simulated(config: Config) -> Market:
     known, prices = catalogue(), reference_prices()
-    desks, feeds = [], []
+    desks, feeds, exchanges = [], [], {}
     for number, symbol in enumerate(config.engine.symbols):
         if symbol not in known:
             raise UsageError(
@@ -92,7 +103,8 @@ def _simulated(config: Config) -> Market:
         )
         desks.append(_desk(config, instrument, exchange.venue, number))
         feeds.append(exchange.feed)
-    return Market(desks, feeds, config.simulator.start_wall_ns)
+        exchanges[symbol] = exchange
+    return Market(desks, feeds, config.simulator.start_wall_ns, exchanges=exchanges)
 
 
 def _recorded(config: Config) -> Market:

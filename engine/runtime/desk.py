@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.core.events import AnyCommand, MarketEvent, OrderEvent
+from engine.core.events import AnyCommand, FeedState, MarketEvent, OrderEvent
 from engine.core.queues import BoundedQueue, Overflow, QueueCounters
 from engine.exchange.protocol import Venue
 from engine.runtime.watcher import DeskWatcher
@@ -45,6 +45,12 @@ class Desk:
         self.commands: BoundedQueue[AnyCommand] = BoundedQueue(
             f"{self.product} commands", COMMAND_CAPACITY, Overflow.GROW
         )
+
+    @property
+    def is_book_impossible(self) -> bool:
+        """True when a book that counts as live is crossed or locked: something was missed."""
+        trader = self.trader
+        return trader.book.is_crossed() and trader.feed_state is FeedState.LIVE
 
     def queue_counters(self) -> list[QueueCounters]:
         """Depth, high-water mark and losses of each queue."""

@@ -18,7 +18,6 @@ from engine.core.events import (
     AnyCommand,
     AnyEvent,
     CancelOrder,
-    FeedState,
     OperatorAction,
     OperatorCommand,
     OrderFilled,
@@ -27,9 +26,18 @@ from engine.core.events import (
 )
 from engine.core.own_orders import OwnOrder
 from engine.exchange.protocol import Feed
+from engine.persistence.errors import JournalError
 from engine.runtime.desk import Desk
 from engine.runtime.pacer import Pacer
-from engine.runtime.stages import ExecutionStage, MarketDataStage, MonitoringStage, StrategyStage
+from engine.runtime.recorder import UNRECORDED, Recorder
+from engine.runtime.stages import (
+    CROSSED,
+    ExecutionStage,
+    MarketDataStage,
+    MonitoringStage,
+    Sent,
+    StrategyStage,
+)
 from engine.runtime.supervisor import ALERTS, StageFailure, Supervisor
 from engine.telemetry.histogram import Histogram
 
@@ -63,6 +71,15 @@ class WakeUp(NamedTuple):
         for event in self.events:
             is_booked = bool(fills) and fills[0][0] is event
             yield event, fills.popleft()[1] if is_booked else None
+
+
+class _Untold(NamedTuple):
+    """A wake-up that waits for its record."""
+
+    number: int
+    desk: Desk
+    wake: WakeUp
+    alerts: Sequence[Alert]
 
 
 class Observer(Protocol):
@@ -131,6 +148,7 @@ class Engine:
         timer_interval_ns: int,
         status_interval_ns: int,
         duration_ns: int | None = None,
+        recorder: Recorder = UNRECORDED,
     ) -> None:
         self.desks: Mapping[str, Desk] = {desk.product: desk for desk in desks}
         self.clock = clock
@@ -138,12 +156,17 @@ class Engine:
         self._real = real
         self._observer = observer
         self._timer_interval_ns = timer_interval_ns
-        self._next_timer_ns = 0
+        self.next_timer_ns = 0
+        """When the strategy is asked next, whatever else happens."""
         self._end_ns = None if duration_ns is None else clock.monotonic_ns() + duration_ns
         self._speed = speed
         self._market_data = MarketDataStage(feeds, self.desks, clock, real)
         self._strategy = StrategyStage(clock, real)
-        self._execution = ExecutionStage()
+        self._execution = ExecutionStage(recorder, clock)
+        self._recorder = recorder
+        self._untold: deque[_Untold] = deque()
+        """What happened and may not be told before it is on record for good."""
+        self._acknowledged = asyncio.Event()
         # The first look comes right after the first event: whoever started the engine wants to see it live.
         first_look_ns = min((due for feed in feeds if (due := feed.next_due_ns()) is not None), default=0)
         self._monitoring = MonitoringStage(status_interval_ns, first_look_ns, observer.on_status)
@@ -151,10 +174,14 @@ class Engine:
         self.before_step: Callable[[], Awaitable[None]] | None = None
         """Awaited before every step while trading, never while closing: somebody may have to keep up. It
         must return when `end_asked` is set."""
+        self.after_step: Callable[[], None] | None = None
+        """Called after every step while trading, when all of it is on record and has been told."""
         self.lateness = Histogram()
         """How late each wake-up came against the moment it was due, in real ns; empty at full speed."""
         self.end_asked = asyncio.Event()
         """Set once somebody, or something beside the market, has asked for the end."""
+        self._failure: str | None = None
+        """What came of the last `inform`, where a stage failed over it."""
         self._ending: tuple[str, int] | None = None
         """The reason and the exit code of the end that is under way."""
         self._interrupts = 0
@@ -177,6 +204,7 @@ class Engine:
             self._ending = reason, exit_code
             self.end_asked.set()
             self._disturbed.set()
+            self._acknowledged.set()
 
     def tell(self, product: str | None, action: OperatorAction, reason: str) -> dict[str, Answer]:
         """Hand a person's command to the Trader of a product, or to all of them (None), at once.
@@ -242,17 +270,26 @@ class Engine:
         return self.clock.monotonic_ns(), self.clock.wall_ns()
 
     def _ask(self, desk: Desk, asked: OperatorCommand | SettingsChange) -> Answer:
-        commands: Sequence[AnyCommand] = ()
+        self.inform(desk, [asked])
+        return desk.trader.answer if self._failure is None else Answer(False, self._failure)
+
+    def inform(self, desk: Desk, events: Sequence[AnyEvent]) -> None:
+        """Show a Trader what did not come from its market: at once, whatever waits in its queues.
+
+        A Trader or a venue that fails over it ends the run, which cancels all orders.
+        """
+        shown: list[AnyEvent] = []
+        sent = Sent((), 0)
+        self._failure = None
         try:
-            self._supervisor.run(self._strategy.name, lambda: self._strategy.tell(desk, asked))
-            commands = self._supervisor.run(self._execution.name, lambda: self._execution.step(desk))
-            answer = desk.trader.answer
+            for event in events:
+                self._supervisor.run(self._strategy.name, partial(self._strategy.tell, desk, event, shown))
+            sent = self._supervisor.run(self._execution.name, lambda: self._execution.step(desk, shown))
         except StageFailure as failure:
             self.end(str(failure), failure.exit_code)
-            answer = Answer(False, str(failure))
+            self._failure = str(failure)
         self._disturbed.set()
-        self._show(desk, [asked], commands)
-        return answer
+        self._show(desk, shown, sent)
 
     async def run(self) -> Outcome:
         """Run until the duration has passed, the recording has ended, or the end is asked for.
@@ -269,6 +306,7 @@ class Engine:
             self._report("ENGINE_FAILED", reason)
         self._ending = reason, code
         open_orders, doubt = await self._close(pacer, reason)
+        self._tell_recorded(is_all=True)
         if open_orders or doubt:
             told = f"{reason}; no proof that every order is gone" + (f": {doubt}" if doubt else "")
             return Outcome(told, EXIT_WITHOUT_PROOF, open_orders)
@@ -297,7 +335,7 @@ class Engine:
         due = [at for feed in self._feeds if (at := feed.next_due_ns()) is not None]
         due += [at for desk in self.desks.values() if (at := desk.venue.next_due_ns()) is not None]
         if not all(feed.is_exhausted for feed in self._feeds):
-            due.append(self._next_timer_ns)
+            due.append(self.next_timer_ns)
         return min(due, default=None)
 
     async def _run_until(self, due_ns: int, pacer: Pacer) -> bool:
@@ -316,8 +354,32 @@ class Engine:
         if (late_ns := pacer.late_ns(due_ns)) is not None:
             self.lateness.record(max(0, late_ns))
         self._step(due_ns)
+        if self._untold or self._execution.is_holding:
+            await self._recorded()
         self._look(due_ns)
+        if self.after_step is not None and self._ending is None:
+            self.after_step()
         return True
+
+    async def _recorded(self) -> None:
+        """Wait until all that has happened is on record for good; then orders have left and all is told.
+
+        Engine time stands still meanwhile, so the market does not depend on the disk. A person can still
+        ask for anything, and cancels leave at once.
+        """
+        while self._ending is None:
+            self._acknowledged.clear()
+            self._execution.release()
+            self._tell_recorded()
+            if not (self._untold or self._execution.is_holding):
+                break
+            await self._acknowledged.wait()
+
+    def on_acknowledged(self) -> None:
+        """To be called, from the engine's own loop, when the journal has acknowledged more."""
+        self._execution.release()
+        self._tell_recorded()
+        self._acknowledged.set()
 
     async def _reach(self, at_ns: int, pacer: Pacer) -> bool:
         self._awaited_ns = at_ns
@@ -333,7 +395,7 @@ class Engine:
         self.clock.advance_to(now_ns)
         # Every wake-up ends with a timer event; the cadence is for a market that is quiet for longer. Set
         # first: a wake-up that fails must not fall due again at the same moment.
-        self._next_timer_ns = now_ns + self._timer_interval_ns
+        self.next_timer_ns = now_ns + self._timer_interval_ns
         started = self._supervisor.run(self._market_data.name, self._market_data.step)
         for desk in self.desks.values():
             self._work(desk, started)
@@ -342,24 +404,42 @@ class Engine:
         events: list[AnyEvent] = []
         try:
             self._supervisor.run(self._strategy.name, lambda: self._strategy.step(desk, events))
-            commands = self._supervisor.run(self._execution.name, lambda: self._execution.step(desk))
+            sent = self._supervisor.run(self._execution.name, lambda: self._execution.step(desk, events))
         except StageFailure:
             # What the Trader was shown has happened all the same: its fills are money.
             if events:
-                self._show(desk, events, ())
+                self._show(desk, events, Sent((), 0))
             raise
-        if desk.trader.book.is_crossed() and desk.trader.feed_state is FeedState.LIVE:
-            self._market_data.distrust(desk, "the book is crossed or locked")
-        if commands:
+        if desk.is_book_impossible:
+            self._market_data.distrust(desk, CROSSED)
+        if sent.commands:
             desk.latency.stage("tick_to_quote").record(self._real.monotonic_ns() - started_ns)
-        self._show(desk, events, commands)
+        self._show(desk, events, sent)
 
-    def _show(self, desk: Desk, events: Sequence[AnyEvent], commands: Sequence[AnyCommand]) -> None:
-        """Whoever watches must not be able to stop the trading."""
-        trader, now = desk.trader, self.clock.monotonic_ns()
+    def _show(self, desk: Desk, events: Sequence[AnyEvent], sent: Sent) -> None:
+        """Tell whoever watches what happened, once it is on record for good."""
+        trader = desk.trader
         alerts = trader.drain_alerts()
-        wake = WakeUp(events, commands, trader.drain_fills(), trader.orders.drain_ended())
-        self._supervisor.watch("observer", now, partial(self._observer.on_wake_up, desk, wake))
+        wake = WakeUp(events, sent.commands, trader.drain_fills(), trader.orders.drain_ended())
+        if not self._untold and (
+            self._recorder.is_acknowledged(sent.number)
+            or not (sent.commands or alerts or wake.fills or wake.ended)  # nothing that anybody counts on
+        ):
+            self._tell(desk, wake, alerts)
+        else:
+            self._untold.append(_Untold(sent.number, desk, wake, alerts))
+
+    def _tell_recorded(self, *, is_all: bool = False) -> None:
+        untold = self._untold
+        while untold and (is_all or self._recorder.is_acknowledged(untold[0].number)):
+            _, desk, wake, alerts = untold.popleft()
+            self._tell(desk, wake, alerts)
+
+    def _tell(self, desk: Desk, wake: WakeUp, alerts: Sequence[Alert]) -> None:
+        """Whoever watches must not be able to stop the trading."""
+        now = self.clock.monotonic_ns()
+        if wake.events:
+            self._supervisor.watch("observer", now, partial(self._observer.on_wake_up, desk, wake))
         if alerts:
             self._supervisor.watch(ALERTS, now, partial(self._observer.on_alerts, desk, alerts))
 
@@ -379,7 +459,7 @@ class Engine:
             try:
                 due = self._next_due_ns()
                 if due is None:
-                    due = self._next_timer_ns  # cancels are repeated while nothing else happens
+                    due = self.next_timer_ns  # cancels are repeated while nothing else happens
                 if due > deadline:
                     break
                 await self._run_until(due, pacer)
@@ -406,16 +486,19 @@ class Engine:
     def _cancel_all(self, desk: Desk, reason: str) -> None:
         now, wall = self.clock.monotonic_ns(), self.clock.wall_ns()
         order = OperatorCommand(desk.product, now, wall, OperatorAction.SHUTDOWN, reason)
-        commands: Sequence[AnyCommand] = ()
+        shown: list[AnyEvent] = []
+        sent = Sent((), 0)
         try:
-            self._strategy.tell(desk, order)
-            commands = self._execution.step(desk)
+            self._strategy.tell(desk, order, shown)
+            sent = self._execution.step(desk, shown)
+        except JournalError as error:  # the cancels have left all the same
+            self._report("JOURNAL", str(error))
         except Exception as error:
             self._report(
                 "SHUTDOWN", f"the Trader could not cancel its orders ({error}); the listed ones are cancelled"
             )
             self._cancel_listed(desk, reason)
-        self._show(desk, [order], commands)
+        self._show(desk, shown, sent)
 
     def _cancel_listed(self, desk: Desk, reason: str) -> None:
         """Cancel what the venue lists, without the Trader."""

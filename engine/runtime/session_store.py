@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,7 @@ from engine.core.errors import UsageError
 from engine.core.instrument import Instrument
 from engine.persistence.disk import DISK, Disk
 from engine.persistence.errors import DamageError, JournalError
+from engine.runtime.desk import Desk
 
 FORMAT: Final = 1
 _FILE: Final = "session.json"
@@ -34,7 +36,6 @@ class End(msgspec.Struct, frozen=True):
     """Of the market."""
     reason: str
     exit_code: int
-    open_orders: tuple[str, ...]
     events: int
     """What all Traders were shown."""
     profit: dict[str, str | None]
@@ -145,11 +146,29 @@ def name_for(number: int, mode: str, products: tuple[str, ...]) -> str:
     return f"{mode}-{products[0].lower()}-{number:04}"
 
 
-def write(path: Path, info: SessionInfo, disk: Disk = DISK) -> StoredSession:
-    """Put what a session says of itself on the disk, whole or not at all."""
+def end_of(desks: Sequence[Desk], wall_ns: int, reason: str, exit_code: int) -> End:
+    """How a session ended, with the figures of its desks; no order is open then."""
+    profits = {}
+    for desk in desks:
+        profit, instrument = desk.trader.ledger.profit, desk.trader.instrument
+        profits[desk.product] = None if profit is None else instrument.money_text(profit)
+    return End(
+        wall_ns=wall_ns,
+        reason=reason,
+        exit_code=exit_code,
+        events=sum(desk.trader.event_count for desk in desks),
+        profit=profits,
+        digests={desk.product: desk.trader.digest() for desk in desks},
+    )
+
+
+def write(path: Path, info: SessionInfo, ended: End | None = None, disk: Disk = DISK) -> StoredSession:
+    """Put what a session says of itself on the disk, whole or not at all; `ended` once it has ended."""
+    if ended is not None:
+        info = msgspec.structs.replace(info, ended=ended)
     text = msgspec.json.format(msgspec.json.encode(info), indent=1)
     try:
         disk.write_whole(str(path), _FILE, text + b"\n")
     except OSError as error:
-        raise JournalError(f"{path / _FILE} cannot be written: {error.strerror}; no order was sent") from None
+        raise JournalError(f"{path / _FILE} cannot be written: {error.strerror}; no order is open") from None
     return StoredSession(path, info)

@@ -6,8 +6,10 @@ hop between them is a function call. They meet only in a desk's queues.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
+from typing import Final, NamedTuple
 
 from engine.core.clock import Clock
 from engine.core.events import (
@@ -15,15 +17,19 @@ from engine.core.events import (
     AnyEvent,
     CancelOrder,
     MarketEvent,
-    OperatorCommand,
-    SettingsChange,
+    OrderRejected,
     SubmitOrder,
     Timer,
 )
 from engine.core.queues import QueueOverflow
 from engine.exchange.protocol import Feed
+from engine.persistence.errors import JournalError
 from engine.runtime.desk import Desk
+from engine.runtime.recorder import Recorder
 
+NOT_SENT: Final = "NOT_SENT"
+"""The code of an order that was recorded and never left: our own word, not a venue's."""
+CROSSED: Final = "the book is crossed or locked"
 _arrival = attrgetter("recv_ns")
 
 
@@ -87,6 +93,17 @@ class MarketDataStage:
         return True
 
 
+def in_order_of_arrival(desk: Desk) -> list[AnyEvent]:
+    """Take everything out of a desk's queues, in one order."""
+    market = desk.market_events.drain()
+    orders = desk.order_events.drain()
+    events: list[AnyEvent] = [*orders, *market]
+    if orders and market:
+        # The sort is stable, so answers go first on a tie.
+        events.sort(key=_arrival)
+    return events
+
+
 class StrategyStage:
     """Shows a Trader everything that arrived, in order, then asks it once."""
 
@@ -102,12 +119,8 @@ class StrategyStage:
         Every event goes into `shown` before the Trader sees it: they have happened, though it may fail.
         """
         trader, commands, real = desk.trader, desk.commands, self._real
-        market = desk.market_events.drain()
-        orders = desk.order_events.drain()
-        events: list[AnyEvent] = [*orders, *market]
-        if orders and market:
-            # One arrival order for both; the sort is stable, so answers go first on a tie.
-            events.sort(key=_arrival)
+        has_market = len(desk.market_events) > 0
+        events = in_order_of_arrival(desk)
         started = real.monotonic_ns()
         for event in events:
             shown.append(event)
@@ -118,32 +131,92 @@ class StrategyStage:
         shown.append(timer)
         for command in trader.on_event(timer):
             commands.push(command)
-        if market:
+        if has_market:
             desk.latency.stage("book").record(applied - started)
             desk.latency.stage("decide").record(real.monotonic_ns() - applied)
 
-    def tell(self, desk: Desk, asked: OperatorCommand | SettingsChange) -> None:
-        """Hand to the Trader at once what a person asks; its `answer` then says what became of it."""
+    def tell(self, desk: Desk, asked: AnyEvent, shown: list[AnyEvent]) -> None:
+        """Show the Trader one event at once, outside its queues: what a person asks, what befell us."""
+        shown.append(asked)
         for command in desk.trader.on_event(asked):
             desk.commands.push(command)
 
 
+class Sent(NamedTuple):
+    """What one step of a desk led to."""
+
+    commands: Sequence[AnyCommand]
+    """In the Trader's order. Cancels have left; orders leave once `number` is acknowledged."""
+    number: int
+    """Of the record."""
+
+
 class ExecutionStage:
-    """Hands commands to the venue, cancels first."""
+    """Puts a step on record, then hands its commands to the venue: cancels at once, orders when they may.
+
+    An order leaves once its record is acknowledged: no crash may leave an order at the venue that we know
+    nothing of. A cancel never waits and leaves even when the journal fails.
+    """
 
     name = "execution"
 
-    def step(self, desk: Desk) -> list[AnyCommand]:
-        """Send what waits. Returns what was sent."""
-        venue = desk.venue
+    def __init__(self, recorder: Recorder, clock: Clock) -> None:
+        self._recorder = recorder
+        self._clock = clock
+        self._held: deque[tuple[int, Desk, SubmitOrder]] = deque()
+        """Orders that wait, with the number of their record."""
+
+    @property
+    def is_holding(self) -> bool:
+        """True while orders wait for their record."""
+        return bool(self._held)
+
+    def step(self, desk: Desk, events: Sequence[AnyEvent]) -> Sent:
+        """Record what the Trader was shown and what waits to be sent; send it. `JournalError` if it fails."""
         commands = desk.commands.drain()
+        try:
+            number = self._recorder.record(desk.trader, events, commands)
+        except JournalError:
+            self._hand_over(desk, commands, 0)
+            raise
+        self._hand_over(desk, commands, number)
+        return Sent(commands, number)
+
+    def _hand_over(self, desk: Desk, commands: Sequence[AnyCommand], number: int) -> None:
         for command in commands:
             if isinstance(command, CancelOrder):
-                venue.cancel(command)
+                self._cancel(desk, command)
         for command in commands:
             if isinstance(command, SubmitOrder):
-                venue.submit(command)
-        return commands
+                self._held.append((number, desk, command))
+        if self._held:
+            self.release()
+
+    def release(self) -> None:
+        """Send the orders whose record has been acknowledged meanwhile, if they are still wanted."""
+        held = self._held
+        while held and self._recorder.is_acknowledged(held[0][0]):
+            _, desk, order = held.popleft()
+            if self._recorder.is_failed:
+                self._drop(desk, order, "the journal failed before the order was on record for good")
+            elif _is_called_back(desk, order.client_id):
+                self._drop(desk, order, "called back before it left")
+            else:
+                desk.venue.submit(order)
+
+    def _cancel(self, desk: Desk, cancel: CancelOrder) -> None:
+        if not any(order.client_id == cancel.client_id for _, _, order in self._held):
+            desk.venue.cancel(cancel)
+        # One that still waits is called back; its end is told when it would have left.
+
+    def _drop(self, desk: Desk, order: SubmitOrder, reason: str) -> None:
+        now, wall = self._clock.monotonic_ns(), self._clock.wall_ns()
+        desk.order_events.push(OrderRejected(desk.product, now, wall, order.client_id, NOT_SENT, reason))
+
+
+def _is_called_back(desk: Desk, client_id: str) -> bool:
+    order = desk.trader.orders.order(client_id)
+    return order is None or order.cancel_asked_ns is not None
 
 
 class MonitoringStage:

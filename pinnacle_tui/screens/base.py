@@ -13,6 +13,7 @@ from pinnacle_tui.widgets.drawn import Drawn
 from pinnacle_tui.widgets.key_bar import Key, KeyBar
 from pinnacle_tui.widgets.panel import Panel
 from pinnacle_tui.widgets.scene import Scene
+from pinnacle_tui.widgets.scrub_bar import ScrubBar
 from pinnacle_tui.widgets.status_bar import StatusBar
 
 if TYPE_CHECKING:
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 
 
 _RANKS: Final = {
+    "playback.play": 1,
+    "playback.hold": 1,
+    "playback.step": 2,
+    "playback.next_fill": 3,
+    "playback.next_alert": 3,
+    "playback.next_cancel": 5,
+    "playback.go_to": 4,
+    "playback.skip": 5,
+    "playback.faster": 4,
     "app.kill": 0,
     "app.kill_now": 0,
     "app.unfreeze": 1,
@@ -43,13 +53,15 @@ _RANK_OF_APP: Final = 7
 class ConsoleScreen(Screen[None]):
     """A full screen. Subclasses give `compose_body`; every panel in it is drawn when it can be seen."""
 
-    ALLOW_IN_MAXIMIZED_VIEW = "StatusBar, KeyBar"
+    ALLOW_IN_MAXIMIZED_VIEW = "StatusBar, ScrubBar, KeyBar"
     HELP_TITLE: ClassVar[str] = ""
     HELP_TEXT: ClassVar[str] = ""
     """What the screen is for, for the help screen."""
 
     status: StatusBar
     """The line at the top, once there is one."""
+    scrub: ScrubBar
+    """Above the keys, while a recorded session is played back."""
     keys: KeyBar
     """The line at the bottom."""
 
@@ -57,8 +69,10 @@ class ConsoleScreen(Screen[None]):
         """Status, body, keys."""
         palette = self.console.palette
         self.status, self.keys = StatusBar(palette, id="status"), KeyBar(palette, id="keys")
+        self.scrub = ScrubBar(palette, id="scrub")
         yield self.status
         yield from self.compose_body()
+        yield self.scrub
         yield self.keys
 
     def compose_body(self) -> ComposeResult:
@@ -93,7 +107,8 @@ class ConsoleScreen(Screen[None]):
                 offered[binding.action] = Key(binding.key, written, binding.description, rank)
         if "kill" in offered:
             offered.pop("kill_now", None)  # one way to kill is enough for the line
-        if not self.console.session.may_kill or self.console.session.ending is not None:
+        session = self.console.session
+        if not session.may_kill or session.ending is not None or self.console.is_playback:
             offered = {action: key for action, key in offered.items() if not action.startswith("kill")}
         self.keys.offer(list(offered.values()))
 
@@ -105,8 +120,24 @@ class ConsoleScreen(Screen[None]):
         """Draw a scene in every panel that can be seen: what cannot be seen costs nothing."""
         solo = self.maximized
         for panel in self.panels():
-            if panel.is_on_screen and panel is not self.status and (solo is None or panel is solo):
+            is_frame = panel is self.status or panel is self.scrub
+            if panel.is_on_screen and not is_frame and (solo is None or panel is solo):
                 panel.show(scene)
+
+    def draw_frame(self, scene: Scene) -> None:
+        """Draw what says of which moment everything is: in every frame, whatever lies over the panels."""
+        is_playback = scene.view.playback is not None
+        if is_playback is not self.has_class("-playback"):
+            self.set_class(is_playback, "-playback")
+            self.call_after_refresh(self.console.draw_anew)  # there is another place for the panels
+        self.status.show(scene)
+        if is_playback:
+            self.scrub.show(scene)
+
+    def on_scrub_bar_sought(self, event: ScrubBar.Sought) -> None:
+        """Go to the moment that was pointed at."""
+        if self.console.check_action("go_to", ()):
+            self.console.player.seek_time(event.time_ns)
 
     def draw_blank(self, scene: Scene) -> None:
         """Draw what has never been drawn: a screen that is opened under a dialog."""

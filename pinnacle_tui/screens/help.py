@@ -10,11 +10,18 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Static
 
-from pinnacle_tui.bound_keys import BoundKey, bindings_of, key_of, keys_in, written_key
+from pinnacle_tui.bound_keys import (
+    BoundKey,
+    bindings_of,
+    key_of,
+    keys_in,
+    playback_bindings,
+    written_key,
+)
+from pinnacle_tui.playing_app import OF_THE_PRESENT, PLAYBACK_HELP
 from pinnacle_tui.screens.base import ConsoleScreen, Dialog
 from pinnacle_tui.widgets.panel import Panel
 from pinnacle_tui.widgets.rows import left
@@ -55,13 +62,21 @@ class HelpScreen(Dialog):
         below, focused = self._below, self._below.focused
         with VerticalScroll(id="dialog"):
             if isinstance(focused, Panel):
-                yield from self._part(f"This panel: {focused.TITLE.lower()}", focused.HELP, focused)
+                of_panel = bindings_of(focused)
+                yield from self._part(f"This panel: {focused.TITLE.lower()}", focused.HELP, of_panel)
             if isinstance(below, ConsoleScreen):
-                yield from self._part(f"This screen: {below.HELP_TITLE.lower()}", below.HELP_TEXT, below)
+                of_screen = bindings_of(below)
+                yield from self._part(f"This screen: {below.HELP_TITLE.lower()}", below.HELP_TEXT, of_screen)
             elif isinstance(below, Dialog):
-                yield from self._part("This question", "", below)
-            yield from self._part("Everywhere", "", self.app)
-            kill = key_of(self.app, "app.kill") if self.console.session.may_kill else ""
+                yield from self._part("This question", "", bindings_of(below))
+            everywhere = bindings_of(self.app)
+            is_playback = self.console.is_playback
+            if is_playback:
+                yield from self._part("The past", PLAYBACK_HELP, playback_bindings())
+                everywhere = tuple(bound for bound in everywhere if bound.action not in OF_THE_PRESENT)
+            yield from self._part("Everywhere", "", everywhere)
+            may_kill = self.console.session.may_kill and not is_playback
+            kill = key_of(self.app, "app.kill") if may_kill else ""
             end = f"{key_of(self, 'help.close')} closes this"
             end += f"; {kill} is the kill switch, here too" if kill else ""
             yield Static(end, classes="words muted", markup=False)
@@ -74,8 +89,8 @@ class HelpScreen(Dialog):
         """Back."""
         self.dismiss(None)
 
-    def _part(self, title: str, words: str, node: DOMNode) -> Iterable[Static]:
-        lines = [self._line(bound) for bound in bindings_of(node) if bound.tooltip]
+    def _part(self, title: str, words: str, keys: Iterable[BoundKey]) -> Iterable[Static]:
+        lines = [self._line(bound) for bound in keys if bound.tooltip]
         if not words and not lines:
             return
         yield Static(title, classes="title", markup=False)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
-from typing import ClassVar, Final, NamedTuple
-
-from rich.cells import cell_len
+from typing import ClassVar, Final
 
 from engine.link.messages import Role
 from engine.link.mirror import LinkState
@@ -13,25 +11,13 @@ from pinnacle_tui.numbers import NOTHING, age, clock, grouped, signed
 from pinnacle_tui.palette import Palette
 from pinnacle_tui.widgets.book_trust import GREY_AFTER_NS, STALE_AFTER_NS, book_age_ns
 from pinnacle_tui.widgets.panel import Panel
-from pinnacle_tui.widgets.plain_text import plain
-from pinnacle_tui.widgets.rows import Row, Span, left, row_width
+from pinnacle_tui.widgets.rows import Row, Span, left
 from pinnacle_tui.widgets.scene import Scene
+from pinnacle_tui.widgets.word_groups import Item, fitted, item
 from pinnacle_tui.widgets.words import profit_style, state_style, working_per_side
 
 _SAME_CLOCK_NS: Final = 2_000_000_000
-_GAP: Final = "  "
 _MODES: Final = ("sim", "paper", "live", "replay")
-_LEAST_NOTE: Final = 12
-"""Cells below which a sentence that is cut says nothing."""
-
-
-class _Item(NamedTuple):
-    """A word group. Under pressure it takes the next of its forms; the last is nothing at all."""
-
-    rank: int
-    """The highest gives way first."""
-    is_right: bool
-    forms: tuple[Row, ...]
 
 
 class StatusBar(Panel, can_focus=False):
@@ -45,7 +31,8 @@ class StatusBar(Panel, can_focus=False):
         "where it differs, the speed where it is not 1, and how long the engine is up.\n"
         "Data older than 2 s is marked STALE, in alarm from 5 s on. An engine that has ended is told with\n"
         "its exit code and how it ended, a link that is down with the reason. Where the row is short, the\n"
-        "least important goes; numbers are never cut."
+        "least important goes; numbers are never cut.\n"
+        "PAST: a recorded session is played back. Everything is as it was at the moment at the right end."
     )
 
     def __init__(
@@ -78,42 +65,44 @@ class StatusBar(Panel, can_focus=False):
         """See `Drawn`. The bar itself says what is stale, loudly; the words about the link are not greyed."""
         super().put(rows)
 
-    def _items(self, scene: Scene) -> list[_Item]:
+    def _items(self, scene: Scene) -> list[Item]:
         """Everything there is to say, in the order it stands in the row."""
         hello = scene.mirror.hello
-        mode = hello.mode if hello is not None else ""
-        made = [_mode(mode, scene.book.symbol)]
-        state, feed = _Item(2, False, (_state(scene), ())), _Item(3, False, (*_feed(scene), ()))
+        made = [_mode(scene)]
+        state, feed = Item(2, False, (_state(scene), ())), Item(3, False, (*_feed(scene), ()))
         if scene.link is LinkState.ENDED:
             made.append(feed)
         elif scene.is_stale:
             made += [state, *_quoting(scene), feed]  # why comes behind it
         else:
-            made = [_item(12, (" pinnacle", "title bold")), *made, state, feed, *_quoting(scene)]
+            made = [item(12, (" pinnacle", "title bold")), *made, *_played(scene), state, feed]
+            made += _quoting(scene)
         made += _others(scene)
         if self.frozen_since_ns is not None:
             frozen = f" FROZEN {age(scene.now_ns - self.frozen_since_ns)} "
-            made.append(_item(4, (frozen, "warning bold reverse"), is_right=True))
+            made.append(item(4, (frozen, "warning bold reverse"), is_right=True))
         if hello is not None and hello.role is not Role.OWNER:
             word = "view only" if hello.role is Role.VIEW else "CONTROL"
-            made.append(_item(7, (word, "warning" if hello.role is Role.VIEW else "accent"), is_right=True))
+            made.append(item(7, (word, "warning" if hello.role is Role.VIEW else "accent"), is_right=True))
         return [*made, *_whole_profit(scene), _profit(scene), *self._clocks(scene)]
 
-    def _clocks(self, scene: Scene) -> list[_Item]:
+    def _clocks(self, scene: Scene) -> list[Item]:
         hello, view = scene.mirror.hello, scene.view
+        if view.playback is not None:
+            return [_moment(view.market_wall_ns)]
         market = (f"{clock(view.market_wall_ns)}Z", _data_style(scene, "text"))
-        made = [_item(6, market, is_right=True)]
+        made = [item(6, market, is_right=True)]
         if scene.is_stale:
             return made
         local = self._local(scene)
         if local:
-            made.append(_item(11, (local, "muted"), is_right=True))
+            made.append(item(11, (local, "muted"), is_right=True))
         if hello is not None and hello.speed != 1.0:
             speed = "max speed" if hello.speed is None else f"{hello.speed:g}x"
-            made.append(_item(8, (speed, "accent"), is_right=True))
+            made.append(item(8, (speed, "accent"), is_right=True))
         if hello is not None:
             up = age(view.wall_ns - hello.started_wall_ns)
-            made.append(_item(10, (f"up {up}", "muted"), is_right=True))
+            made.append(item(10, (f"up {up}", "muted"), is_right=True))
         return made
 
     def _local(self, scene: Scene) -> str:
@@ -125,47 +114,33 @@ class StatusBar(Panel, can_focus=False):
         return f"{here:%H:%M} local"
 
 
-def fitted(items: list[_Item], width: int, note: Span = ("", "text")) -> Row:
-    """As much as fits, the right part at the right end; never a part of a word group.
-
-    `note` is cut to the room that is left between both parts.
-    """
-    forms = [0] * len(items)
-
-    def chosen(is_right: bool) -> Row:
-        spans: Row = ()
-        for item, form in zip(items, forms, strict=True):
-            if item.is_right is is_right and item.forms[form]:
-                spans = (*spans, (_GAP, "text"), *item.forms[form]) if spans else item.forms[form]
-        return spans
-
-    while True:
-        before, after = chosen(False), chosen(True)
-        used = row_width(before) + row_width(after) + len(_GAP) * bool(before and after)
-        if used <= width:
-            break
-        able = [at for at, item in enumerate(items) if forms[at] < len(item.forms) - 1]
-        forms[max(able, key=lambda at: items[at].rank)] += 1
-    room = width - row_width(before) - row_width(after) - len(_GAP) * (1 + bool(after))
-    text = plain(note[0])
-    if text and before and room >= min(_LEAST_NOTE, cell_len(text)):
-        before = (*before, (_GAP, "text"), (left(text, min(room, cell_len(text))), note[1]))
-    rest = width - row_width(before) - row_width(after)
-    return (*before, (" " * rest, "text"), *after) if after else before
-
-
-def _item(rank: int, *spans: tuple[str, str], is_right: bool = False) -> _Item:
-    return _Item(rank, is_right, (spans, ()))
-
-
 def _data_style(scene: Scene, style: str) -> str:
     return "stale" if scene.is_stale else style
 
 
-def _mode(mode: str, symbol: str) -> _Item:
+def _mode(scene: Scene) -> Item:
     """Mode and product as one block in the colour of the mode: no glance may take one for another."""
-    words = f"{mode if mode in _MODES else 'text'} bold reverse"
-    return _Item(1, False, (((f" {mode.upper()}  {symbol} ", words),), ((f" {mode.upper()} ", words),), ()))
+    hello, symbol = scene.mirror.hello, scene.book.symbol
+    mode = hello.mode if hello is not None else ""
+    word, colour = mode.upper(), mode if mode in _MODES else "text"
+    if scene.view.playback is not None:
+        word, colour = "PAST", "replay"
+    words = f"{colour} bold reverse"
+    return Item(1, False, (((f" {word}  {symbol} ", words),), ((f" {word} ", words),), ()))
+
+
+def _played(scene: Scene) -> list[Item]:
+    """Which recorded session it is."""
+    hello = scene.mirror.hello
+    return [item(10, (hello.plays, "muted"))] if hello is not None and hello.plays else []
+
+
+def _moment(wall_ns: int) -> Item:
+    """The position of a playback by the market's clock, in the colour of the past."""
+    words = "replay bold"
+    date = datetime.fromtimestamp(wall_ns // 1_000_000_000, UTC)
+    time = clock(wall_ns)
+    return Item(2, True, (((f"{date:%Y-%m-%d} {time}Z ", words),), ((f"{time}Z ", words),), ()))
 
 
 def _trouble(scene: Scene) -> Span:
@@ -182,8 +157,9 @@ def _feed(scene: Scene) -> tuple[Row, ...]:
     match scene.link:
         case LinkState.ENDED:
             words = f"{'danger' if scene.exit_code != 0 else 'warning'} bold reverse"
-            short: Row = ((" ENGINE ENDED ", words),)
-            return (((f" ENGINE ENDED {scene.exit_code} ", words),), short) if scene.exit_code else (short,)
+            what = "ENGINE" if scene.view.playback is None else "PLAYBACK"
+            short: Row = ((f" {what} ENDED ", words),)
+            return (((f" {what} ENDED {scene.exit_code} ", words),), short) if scene.exit_code else (short,)
         case LinkState.DOWN:
             return (((f" LINK DOWN {silent} ", "danger bold reverse"),),)
         case LinkState.CONNECTING:
@@ -201,6 +177,8 @@ def _feed(scene: Scene) -> tuple[Row, ...]:
         return (((f"○ {book.connection}", "warning"),),)
     if old_ns > STALE_AFTER_NS:
         return (((f"○ STALE {age(old_ns)}", "warning bold"),),)
+    if scene.view.playback is not None:
+        return ()  # it was live; nothing is
     return ((("● ", "ok"), (f"live {age(old_ns)}", "text")),)
 
 
@@ -210,33 +188,33 @@ def _state(scene: Scene) -> Row:
     if scene.is_stale:
         return ((f"was {state}", "stale"),)
     if state == "ACTIVE":
-        return ((state, "ok"),)
+        return ((state, "ok" if scene.view.playback is None else "text"),)
     return ((f" {state} ", f"{state_style(state)} reverse"),)
 
 
-def _quoting(scene: Scene) -> list[_Item]:
+def _quoting(scene: Scene) -> list[Item]:
     """What works on each side; where a side is empty, why."""
     book = scene.book
     bids, asks = working_per_side(book.quotes)
     if scene.is_stale:
-        return [_item(8, (f"last quoting {bids}x{asks}", "stale"))]
+        return [item(8, (f"last quoting {bids}x{asks}", "stale"))]
     if bids and asks:
-        return [_item(8, (f"quoting {bids}x{asks}", "text"))]
-    made = [_item(8, (f"quoting {bids}x{asks}" if bids or asks else "not quoting", "warning"))]
+        return [item(8, (f"quoting {bids}x{asks}", "text"))]
+    made = [item(8, (f"quoting {bids}x{asks}" if bids or asks else "not quoting", "warning"))]
     reason = book.note or next((one.reason for one in book.restrictions if one.reason), "")
-    return [*made, _item(11, (reason, "warning"))] if reason else made
+    return [*made, item(11, (reason, "warning"))] if reason else made
 
 
-def _others(scene: Scene) -> list[_Item]:
+def _others(scene: Scene) -> list[Item]:
     """The products that are not shown and must not be forgotten: those that do not trade freely."""
     return [
-        _item(3, (f" {book.symbol} {book.state} ", f"{state_style(book.state)} reverse"))
+        item(3, (f" {book.symbol} {book.state} ", f"{state_style(book.state)} reverse"))
         for book in scene.view.products
         if book.symbol != scene.book.symbol and book.state != "ACTIVE" and not scene.is_stale
     ]
 
 
-def _whole_profit(scene: Scene) -> list[_Item]:
+def _whole_profit(scene: Scene) -> list[Item]:
     """The profit of all products together, where there are several of one currency and all can be told."""
     books = scene.view.products
     products = [scene.mirror.product(book.symbol) for book in books]
@@ -250,13 +228,13 @@ def _whole_profit(scene: Scene) -> list[_Item]:
     places = max(places for _, places in known)
     total = sum(atoms * 10 ** (places - its) for atoms, its in known)
     text = signed(grouped(total, places, min(places, 2))).strip()
-    return [_item(9, ("all ", "muted"), (text, _data_style(scene, profit_style(total))), is_right=True)]
+    return [item(9, ("all ", "muted"), (text, _data_style(scene, profit_style(total))), is_right=True)]
 
 
-def _profit(scene: Scene) -> _Item:
+def _profit(scene: Scene) -> Item:
     total = scene.book.pnl.total
     if total is None:
-        return _item(5, ("P&L ", "muted"), (f"{NOTHING} no mark", "warning"), is_right=True)
+        return item(5, ("P&L ", "muted"), (f"{NOTHING} no mark", "warning"), is_right=True)
     number = (scene.numbers.money(total).strip(), _data_style(scene, f"{profit_style(total)} bold"))
     currency = (f" {scene.product.quote}", "muted")
-    return _Item(5, True, ((("P&L ", "muted"), number, currency), (number, currency), (number,), ()))
+    return Item(5, True, ((("P&L ", "muted"), number, currency), (number, currency), (number,), ()))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable
-from functools import partial
+from typing import Final
 
-from engine.core.errors import UsageError
+import msgspec
+
+from engine.core.errors import StateError, UsageError
 from engine.core.events import (
     AnyCommand,
     CancelOrder,
@@ -19,12 +19,13 @@ from engine.core.events import (
 )
 from engine.core.instrument import Instrument
 from engine.core.settings import require_valid
-from engine.exchange.account import Account
-from engine.exchange.simulator.link import Link
-from engine.exchange.simulator.market import Market
-from engine.exchange.simulator.market_data import MarketData
-from engine.exchange.simulator.order_desk import OrderDesk
-from engine.exchange.simulator.participants import Participant, background
+from engine.exchange.account import Account, AccountState
+from engine.exchange.simulator.agenda import Agenda, AgendaState, Batch, Turn
+from engine.exchange.simulator.link import Link, LinkState
+from engine.exchange.simulator.market import Market, MarketState
+from engine.exchange.simulator.market_data import MarketData, MarketDataState
+from engine.exchange.simulator.order_desk import OrderDesk, OrderDeskState
+from engine.exchange.simulator.participants import ParticipantState, background
 from engine.exchange.simulator.randomness import named_random
 from engine.exchange.simulator.settings import SimulatorSettings
 from engine.exchange.simulator.value_process import ValueProcess
@@ -34,6 +35,28 @@ _REACH = 2 / 3
 
 _LEAST_START_TICKS = 100
 """Below it a tick is more than 1 % of the price, and no participant finds a price for its opinion."""
+
+STATE_VERSION: Final = 1
+"""To be raised by every change after which a saved market would go on differently."""
+
+
+class ExchangeState(msgspec.Struct, frozen=True, gc=False):
+    """A `SimulatedExchange` between two polls: all that it does not get from its terms and its seed."""
+
+    version: int
+    product: str
+    now_ns: int
+    next_batch_ns: int
+    in_flight: int
+    agenda: AgendaState
+    market: MarketState
+    participants: list[ParticipantState]
+    orders_link: LinkState
+    answers_link: LinkState
+    feed_link: LinkState
+    data: MarketDataState
+    desk: OrderDeskState
+    account: AccountState
 
 
 class SimulatedExchange:
@@ -74,52 +97,53 @@ class SimulatedExchange:
             self.market, account, settings, self._answers_link, named_random(seed, "venue")
         )
         self._in_flight = 0
-        self._agenda: list[tuple[int, int, Callable[[], None]]] = []
-        self._scheduled = 0
+        self._agenda = Agenda()
         self._batch_ns = round(settings.feed_batch_ms * 1e6)
         self._next_batch_ns = self._batch_ns
-        self._open(background(settings, seed, instrument.lot_float))
+        self._participants = background(settings, seed, instrument.lot_float)
+        self._open()
         self.feed = SimulatorFeed(self)
         self.venue = SimulatorVenue(self)
 
-    def _open(self, everyone: list[Participant]) -> None:
-        for participant in everyone:
+    def _open(self) -> None:
+        for number, participant in enumerate(self._participants):
             participant.open(self.market)
-            self._schedule_turn(participant)
+            self._schedule(Turn(number))
         self._settle()
         self._data.open(0)
         if self._batch_ns:
-            self._schedule(self._next_batch_ns, self._publish_batch)
+            self._agenda.add(self._next_batch_ns, Batch())
 
     # -- virtual time ---------------------------------------------------------------------------------
 
     def advance(self, now_ns: int) -> None:
         """Let everything happen that is due up to `now_ns`."""
         agenda = self._agenda
-        while agenda and agenda[0][0] <= now_ns:
-            self.now_ns, _, action = heapq.heappop(agenda)
-            action()
+        while (due_ns := agenda.next_ns()) is not None and due_ns <= now_ns:
+            self.now_ns, task = agenda.take()
+            if isinstance(task, Turn):
+                self._take_turn(task)
+            elif isinstance(task, Batch):
+                self._publish_batch()
+            else:
+                self._receive(task)
         self.now_ns = max(self.now_ns, now_ns)
 
-    def _schedule(self, due_ns: int, action: Callable[[], None]) -> None:
-        self._scheduled += 1
-        heapq.heappush(self._agenda, (due_ns, self._scheduled, action))
-
-    def _schedule_turn(self, participant: Participant) -> None:
-        wait = participant.wait_ns()
+    def _schedule(self, turn: Turn) -> None:
+        wait = self._participants[turn.participant].wait_ns()
         if wait is not None:
-            self._schedule(self.now_ns + wait, partial(self._take_turn, participant))
+            self._agenda.add(self.now_ns + wait, turn)
 
-    def _take_turn(self, participant: Participant) -> None:
+    def _take_turn(self, turn: Turn) -> None:
         self.market.value.advance(self.now_ns)
-        participant.act(self.market)
+        self._participants[turn.participant].act(self.market)
         self._settle()
-        self._schedule_turn(participant)
+        self._schedule(turn)
 
     def _publish_batch(self) -> None:
         self._data.publish(self.now_ns)
         self._next_batch_ns = self.now_ns + self._batch_ns
-        self._schedule(self._next_batch_ns, self._publish_batch)
+        self._agenda.add(self._next_batch_ns, Batch())
 
     def _settle(self) -> None:
         """Tell the tape and the desk what the book just did."""
@@ -136,7 +160,7 @@ class SimulatedExchange:
         """Put a command on its way; it arrives one latency after its creation, behind earlier ones."""
         arrival = self._orders_link.arrival(max(self.now_ns, command.created_ns))
         self._in_flight += 1
-        self._schedule(arrival, partial(self._receive, command))
+        self._agenda.add(arrival, command)
 
     def _receive(self, command: AnyCommand) -> None:
         self._in_flight -= 1
@@ -178,7 +202,7 @@ class SimulatedExchange:
         sent = self._data.next_arrival_ns()
         if sent is not None:
             return sent
-        source = self._next_batch_ns if self._batch_ns else self._next_event_ns()
+        source = self._next_batch_ns if self._batch_ns else self._agenda.next_ns()
         return None if source is None else source + self._feed_link.least_ns
 
     def next_order_ns(self) -> int | None:
@@ -186,11 +210,60 @@ class SimulatedExchange:
         sent = self._desk.next_arrival_ns()
         if sent is not None or not (self._in_flight or self._desk.working_ids):
             return sent
-        source = self._next_event_ns()
+        source = self._agenda.next_ns()
         return None if source is None else source + self._answers_link.least_ns
 
-    def _next_event_ns(self) -> int | None:
-        return self._agenda[0][0] if self._agenda else None
+    # -- the exchange as a value ------------------------------------------------------------------------
+
+    def save(self) -> ExchangeState:
+        """A copy of all that changes; what happens later does not show in it."""
+        return ExchangeState(
+            STATE_VERSION,
+            self.instrument.symbol,
+            self.now_ns,
+            self._next_batch_ns,
+            self._in_flight,
+            self._agenda.save(),
+            self.market.save(),
+            [participant.save() for participant in self._participants],
+            self._orders_link.save(),
+            self._answers_link.save(),
+            self._feed_link.save(),
+            self._data.save(),
+            self._desk.save(),
+            self.account.save(),
+        )
+
+    def load(self, state: ExchangeState) -> None:
+        """Go on exactly as the one that was saved.
+
+        This one must have been built with the same instrument, settings, account terms and seed; what it
+        did so far is forgotten. Raises `StateError`, with nothing changed, for a state of another version
+        or product.
+        """
+        if state.version != STATE_VERSION:
+            raise StateError(
+                f"the saved market has version {state.version}, this program reads {STATE_VERSION}: use the "
+                "version that wrote it. Nothing was changed"
+            )
+        if state.product != self.instrument.symbol:
+            raise StateError(
+                f"the saved market is one of {state.product}, this is {self.instrument.symbol}. "
+                "Nothing was changed"
+            )
+        self.now_ns = state.now_ns
+        self._next_batch_ns = state.next_batch_ns
+        self._in_flight = state.in_flight
+        self._agenda.load(state.agenda)
+        self.market.load(state.market)
+        for participant, saved in zip(self._participants, state.participants, strict=True):
+            participant.load(saved, self.market)
+        self._orders_link.load(state.orders_link)
+        self._answers_link.load(state.answers_link)
+        self._feed_link.load(state.feed_link)
+        self._data.load(state.data)
+        self._desk.load(state.desk)
+        self.account.load(state.account)
 
 
 def _start_ticks(instrument: Instrument, start_price: float | None) -> float:

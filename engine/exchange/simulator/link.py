@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from random import Random
 
+import msgspec
+
+from engine.exchange.simulator.randomness import RandomState, load_random, save_random
+
+
+class LinkState(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A `Link`: when the last message sent so far arrives, and its generator."""
+
+    last_ns: int
+    random: RandomState
+
 
 class Link:
     """Says when what is sent arrives. Later messages never overtake earlier ones."""
@@ -22,3 +33,12 @@ class Link:
         due = sent_ns + self.least_ns + round(self._jitter * self._random.random())
         self._last = max(self._last, due)
         return self._last
+
+    def save(self) -> LinkState:
+        """A copy."""
+        return LinkState(self._last, save_random(self._random))
+
+    def load(self, state: LinkState) -> None:
+        """Go on from a saved one."""
+        self._last = state.last_ns
+        load_random(self._random, state.random)

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import math
+from typing import Final
+
+import msgspec
 
 from engine.core.instrument import Instrument
-from engine.core.order import OrderType, Side, TimeInForce
+from engine.core.order import BUY, OrderState, OrderType, Side, TimeInForce
 from engine.core.order_book import OrderBook
 from engine.core.order_book_events import SelfTrade
-from engine.core.order_book_levels import BookOrder
-from engine.exchange.simulator.value_process import ValueProcess
+from engine.core.order_book_levels import PLAIN, BookOrder
+from engine.core.order_book_state import BookState, load_book, save_book
+from engine.exchange.simulator.value_process import ValueProcess, ValueState
+
+_GONE: Final = BookOrder("", BUY, 0, None, "", PLAIN)
+"""Any order that has ended, for those who hold on to one: all they ask is whether it rests."""
+_GONE.state = OrderState.CANCELLED
+
+
+class MarketState(msgspec.Struct, frozen=True, gc=False):
+    """A `Market`; `next_id` is the last order id that was given out."""
+
+    next_id: int
+    value: ValueState
+    book: BookState
 
 
 class Market:
@@ -71,6 +87,26 @@ class Market:
         """Take an order out, if it still rests."""
         if order.is_resting:
             self.book.cancel(order.order_id)
+
+    def save(self) -> MarketState:
+        """A copy."""
+        return MarketState(self._next_id, self.value.save(), save_book(self.book))
+
+    def load(self, state: MarketState) -> None:
+        """Go on from a saved one. Whoever holds orders of the book gets them anew by `order_of`."""
+        self._next_id = state.next_id
+        self.value.load(state.value)
+        load_book(self.book, state.book)
+
+    @staticmethod
+    def reference(order: BookOrder) -> str:
+        """What `order_of` finds an order by after a load; empty for every order that does not rest."""
+        return order.order_id if order.is_resting else ""
+
+    def order_of(self, reference: str) -> BookOrder:
+        """The order of a saved reference: a resting one, or, for an empty one, some order that has ended."""
+        order = self.book.get(reference)
+        return _GONE if order is None else order
 
     def _legal(self, size: int, price: int) -> int:
         """The size raised to the product's minimum, or lowered to its maximum."""

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 
+import msgspec
+
 from engine.core.events import BookSnapshot, BookUpdate, FeedState, FeedStatus, MarketEvent, TradePrint
 from engine.core.order_book import OrderBook
 from engine.core.order_book_events import Trade
 from engine.exchange.simulator.link import Link
+
+
+class MarketDataState(msgspec.Struct, frozen=True, gc=False):
+    """A `MarketData`: trades not yet sent, with their times, and messages that have not arrived."""
+
+    tape: list[tuple[int, Trade]]
+    sent: list[MarketEvent]
 
 
 class MarketData:
@@ -73,3 +82,12 @@ class MarketData:
         while sent and sent[0].recv_ns <= now_ns:
             arrived.append(sent.popleft())
         return arrived
+
+    def save(self) -> MarketDataState:
+        """A copy, without the book and the link, which are others' too."""
+        return MarketDataState(list(self._tape), list(self._sent))
+
+    def load(self, state: MarketDataState) -> None:
+        """Go on from a saved one."""
+        self._tape = list(state.tape)
+        self._sent = deque(state.sent)

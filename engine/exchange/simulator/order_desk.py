@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from random import Random
 
+import msgspec
+
 from engine.core.events import (
     CancelOrder,
     CancelRejected,
@@ -22,6 +24,7 @@ from engine.core.order_book_levels import BookOrder
 from engine.exchange.account import Account
 from engine.exchange.simulator.link import Link
 from engine.exchange.simulator.market import Market
+from engine.exchange.simulator.randomness import RandomState, load_random, save_random
 from engine.exchange.simulator.settings import ANSWER_ORIGINAL, SimulatorSettings
 
 OWNER = "us"
@@ -32,15 +35,35 @@ _SECOND_NS = 1_000_000_000
 
 
 class _Working:
-    """An order of ours in the book; `hold_price` is what the account holds per lot of it."""
+    """An order of ours in the book; the account holds `unfilled` lots of it at `hold_price`."""
 
     __slots__ = ("client_id", "hold_price", "order", "unfilled")
 
-    def __init__(self, client_id: str, order: BookOrder, hold_price: int) -> None:
+    def __init__(self, client_id: str, order: BookOrder, hold_price: int, unfilled: int) -> None:
         self.client_id = client_id
         self.order = order
         self.hold_price = hold_price
-        self.unfilled = order.size
+        self.unfilled = unfilled
+
+
+class WorkingOrder(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """An order of ours in the book, named by the venue's id; see `_Working`."""
+
+    client_id: str
+    venue_id: str
+    hold_price: int
+    unfilled: int
+
+
+class OrderDeskState(msgspec.Struct, frozen=True, gc=False):
+    """An `OrderDesk`: our orders, oldest first; venue ids by the client ids that were used; the times of
+    the orders that the rate limit counts; answers that have not arrived; the generator."""
+
+    working: list[WorkingOrder]
+    known: dict[str, str]
+    recent: list[int]
+    sent: list[OrderEvent]
+    random: RandomState
 
 
 class OrderDesk:
@@ -139,8 +162,7 @@ class OrderDesk:
             return
         self._remember(order.client_id, entered.order_id)
         self._accept(now_ns, order.client_id, entered.order_id)
-        working = _Working(order.client_id, entered, hold_price)
-        self._working[order.client_id] = self._by_venue_id[entered.order_id] = working
+        self._keep(_Working(order.client_id, entered, hold_price, order.size))
 
     def cancel(self, now_ns: int, cancel: CancelOrder) -> None:
         """A cancel of ours has arrived."""
@@ -160,6 +182,9 @@ class OrderDesk:
             )
             return
         self._market.book.cancel(working.order.order_id)
+
+    def _keep(self, working: _Working) -> None:
+        self._working[working.client_id] = self._by_venue_id[working.order.order_id] = working
 
     # -- what the book did --------------------------------------------------------------------------
 
@@ -305,6 +330,34 @@ class OrderDesk:
         while sent and sent[0].recv_ns <= now_ns:
             arrived.append(sent.popleft())
         return arrived
+
+    # -- the desk as a value ------------------------------------------------------------------------
+
+    def save(self) -> OrderDeskState:
+        """A copy, without account, market and link, which are others' too."""
+        return OrderDeskState(
+            [
+                WorkingOrder(each.client_id, each.order.order_id, each.hold_price, each.unfilled)
+                for each in self._working.values()
+            ],
+            self._known.copy(),
+            list(self._recent),
+            list(self._sent),
+            save_random(self._random),
+        )
+
+    def load(self, state: OrderDeskState) -> None:
+        """Go on from a saved one; the market must have been loaded."""
+        self._working.clear()
+        self._by_venue_id.clear()
+        for each in state.working:
+            order = self._market.order_of(each.venue_id)
+            self._keep(_Working(each.client_id, order, each.hold_price, each.unfilled))
+        self._known = dict(state.known)
+        self._recent.clear()
+        self._recent.extend(state.recent)
+        self._sent = deque(state.sent)
+        load_random(self._random, state.random)
 
 
 def _why(order: BookOrder) -> tuple[str, str]:

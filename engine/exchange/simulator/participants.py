@@ -9,12 +9,15 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Sequence
 from random import Random
+
+import msgspec
 
 from engine.core.order import Side
 from engine.core.order_book_levels import BookOrder
 from engine.exchange.simulator.market import Market
-from engine.exchange.simulator.randomness import named_random
+from engine.exchange.simulator.randomness import RandomState, load_random, named_random, save_random
 from engine.exchange.simulator.settings import SimulatorSettings
 
 _BPS = 1e-4
@@ -26,6 +29,15 @@ NOISE_LIMIT_SHARE = 0.5
 """Half of the noise traders rest near the touch, the others take."""
 NOISE_DEPTH_BPS = 1.0
 NOISE_ORDERS = 20
+
+
+class ParticipantState(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A `Participant`: its generator, its orders group by group (see `Market.reference`), and the level
+    that the ladder moves next."""
+
+    random: RandomState
+    orders: list[list[str]]
+    level: int = 0
 
 
 class Participant(ABC):
@@ -47,6 +59,22 @@ class Participant(ABC):
     @abstractmethod
     def act(self, market: Market) -> None:
         """Do what it does."""
+
+    def _groups(self) -> Sequence[list[BookOrder] | deque[BookOrder]]:
+        """Its orders, as it keeps them."""
+        return ()
+
+    def save(self) -> ParticipantState:
+        """A copy."""
+        orders = [[Market.reference(order) for order in group] for group in self._groups()]
+        return ParticipantState(save_random(self._random), orders)
+
+    def load(self, state: ParticipantState, market: Market) -> None:
+        """Go on from a saved one; the market must have been loaded."""
+        load_random(self._random, state.random)
+        for group, references in zip(self._groups(), state.orders, strict=True):
+            group.clear()
+            group.extend(map(market.order_of, references))
 
 
 class Sizes:
@@ -100,6 +128,18 @@ class Ladder(Participant):
                 orders.append(placed)
         self._index = (self._index + 1) % len(self._orders)
 
+    def _groups(self) -> Sequence[list[BookOrder]]:
+        return self._orders
+
+    def save(self) -> ParticipantState:
+        """See `Participant`."""
+        return msgspec.structs.replace(super().save(), level=self._index)
+
+    def load(self, state: ParticipantState, market: Market) -> None:
+        """See `Participant`."""
+        super().load(state, market)
+        self._index = state.level
+
 
 class Maker(Participant):
     """Quotes both sides around a noisy view of the value and pulls what its view no longer supports."""
@@ -136,6 +176,9 @@ class Maker(Participant):
             order = market.quote(side, view * (1.0 - side * distance), size)
             if order is not None:
                 orders.append(order)
+
+    def _groups(self) -> Sequence[deque[BookOrder]]:
+        return tuple(self._orders.values())
 
     @staticmethod
     def _pull_stale(market: Market, side: Side, orders: deque[BookOrder], limit: float) -> None:
@@ -223,6 +266,9 @@ class NoiseTrader(Participant):
         order = market.quote(side, touch * (1.0 - side * distance), size)
         if order is not None:
             self._orders.append(order)
+
+    def _groups(self) -> Sequence[deque[BookOrder]]:
+        return (self._orders,)
 
 
 class Arbitrageur(Participant):

@@ -6,6 +6,9 @@ import math
 from collections import deque
 from random import Random
 
+import msgspec
+
+from engine.exchange.simulator.randomness import RandomState, load_random, save_random
 from engine.exchange.simulator.settings import SimulatorSettings
 
 STEP_NS = 50_000_000
@@ -13,6 +16,15 @@ STEP_NS = 50_000_000
 
 _MINUTE_NS = 60_000_000_000
 _HOUR_NS = 60 * _MINUTE_NS
+
+
+class ValueState(msgspec.Struct, frozen=True, gc=False):
+    """A `ValueProcess`: the log value at the path's end, the path from step `step` on, the generator."""
+
+    log: float
+    path: list[float]
+    step: int
+    random: RandomState
 
 
 class ValueProcess:
@@ -79,3 +91,14 @@ class ValueProcess:
     def ahead(self) -> float:
         """The value one informed horizon from now, in ticks."""
         return self._path[-1]
+
+    def save(self) -> ValueState:
+        """A copy."""
+        return ValueState(self._log, list(self._path), self._step, save_random(self._random))
+
+    def load(self, state: ValueState) -> None:
+        """Go on from a saved one."""
+        self._log = state.log
+        self._path = deque(state.path)
+        self._step = state.step
+        load_random(self._random, state.random)

@@ -1,0 +1,244 @@
+"""Reads a session in again: the newest snapshot, then what the journal has after it, through the Traders.
+
+A market that we make ourselves happens once more beside them, from the same moment, seed and orders; what
+it tells must be what is on record. So it goes on afterwards as if nothing had been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from engine.config import Config
+from engine.core.clock import Clock, ManualClock
+from engine.core.events import (
+    Alert,
+    AnyCommand,
+    AnyEvent,
+    CancelOrder,
+    Command,
+    Event,
+    OrderRejected,
+    SubmitOrder,
+    Timer,
+)
+from engine.persistence.continuation import Continuation
+from engine.persistence.directory import JournalDirectory
+from engine.persistence.errors import DamageError
+from engine.persistence.records import Entry, Recorded, SessionEnded, StateDigest, batches
+from engine.persistence.recovery import recover
+from engine.runtime.builder import Market
+from engine.runtime.desk import Desk
+from engine.runtime.engine import WakeUp
+from engine.runtime.session_state import StateKeeper, decode
+from engine.runtime.stages import CROSSED, NOT_SENT, MarketDataStage, in_order_of_arrival
+
+_ADVICE = (
+    ". Nothing was changed and no order was sent; look at it with `pinnacle-tui replay SESSION --verify`, or "
+    "begin another session with --new"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found of a session that goes on; told once all of it has been verified."""
+
+    session: str
+    snapshot_seq: int | None
+    """None where everything was read from the first record on."""
+    records: int
+    """After the snapshot."""
+    events: int
+    digests: int
+    seconds: float
+    bytes_dropped: int
+    records_dropped: int
+    kept_as: str
+    warnings: tuple[str, ...]
+
+    def sentence(self) -> str:
+        """All of it, for people."""
+        start = f"its state at record {self.snapshot_seq}, then " if self.snapshot_seq is not None else ""
+        checked = f", {self.digests} digests agree" if self.digests else ""
+        dropped = ""
+        if self.bytes_dropped:
+            dropped = (
+                f"; {self.bytes_dropped} bytes that were never acknowledged were cut off and are kept in "
+                f"{self.kept_as}"
+            )
+        warned = "".join(f"; {warning}" for warning in self.warnings)
+        return (
+            f"session {self.session} goes on: {start}{self.records} records with {self.events} events were "
+            f"read in {self.seconds:.2f} s{checked}{dropped}{warned}"
+        )
+
+
+@dataclass(slots=True)
+class ReadIn:
+    """Where a session stands, and what was read to get there."""
+
+    continuation: Continuation = field(default_factory=Continuation)
+    report: Report | None = None
+    records: int = 0
+    """After the snapshot."""
+    events: int = 0
+    digests: int = 0
+    """That were checked."""
+    next_timer_ns: int = 0
+    ended: SessionEnded | None = None
+    """The session's last word, if it is one."""
+
+
+def read_in(
+    name: str,
+    directory: JournalDirectory,
+    market: Market,
+    clock: ManualClock,
+    real: Clock,
+    config: Config,
+) -> ReadIn:
+    """Bring freshly built desks and markets to where the session's journal ends, and repair a torn end.
+
+    Raises `DamageError` when the journal is damaged, or is not what the Traders and the market do.
+    """
+    began = real.monotonic_ns()
+    log = recover(directory, is_cut_allowed=config.engine.mode != "live")
+    resumption = Resumption(
+        market,
+        clock,
+        real,
+        config.engine.timer_interval_ms * 1_000_000,
+        unsent_orders(batches(log.records())),
+    )
+    read = resumption.read
+    if log.snapshot is not None:
+        state = decode(log.snapshot.body)
+        StateKeeper(market.desks, market.exchanges, clock).load(state)
+        read.next_timer_ns = state.next_timer_ns
+    for batch in batches(log.records()):
+        resumption.take(batch)
+    read.continuation = log.continuation
+    read.report = Report(
+        session=name,
+        snapshot_seq=None if log.snapshot is None else log.snapshot.seq,
+        records=read.records,
+        events=read.events,
+        digests=read.digests,
+        seconds=(real.monotonic_ns() - began) / 1e9,
+        bytes_dropped=log.bytes_dropped,
+        records_dropped=log.records_dropped,
+        kept_as=log.kept_as,
+        warnings=tuple(log.warnings),
+    )
+    return read
+
+
+class Resumption:
+    """Takes in the batches of a journal, in order, and brings desks and market to where they ended.
+
+    Raises `DamageError`, naming the record, when a Trader or a market of ours does other than what is on
+    record: what stands there is not what these programs do.
+    """
+
+    def __init__(
+        self, market: Market, clock: ManualClock, real: Clock, timer_interval_ns: int, unsent: frozenset[str]
+    ) -> None:
+        """`unsent` are the client ids of recorded orders that never left; see `unsent_orders`."""
+        self.read = ReadIn()
+        self._desks = {desk.product: desk for desk in market.desks}
+        self._first = market.desks[0]
+        self._clock = clock
+        self._timer_interval_ns = timer_interval_ns
+        self._unsent = unsent
+        self._market_data = MarketDataStage(market.feeds, self._desks, clock, real)
+
+    def take(self, batch: Sequence[Entry]) -> None:
+        """One batch: a wake-up of a desk, something it was told, or notes."""
+        self.read.records += len(batch)
+        events: list[AnyEvent] = []
+        commands: list[AnyCommand] = []
+        for entry in batch:
+            value = entry.value
+            if isinstance(value, Alert):
+                continue
+            if isinstance(value, Event):
+                events.append(value)  # type: ignore[arg-type]
+            elif isinstance(value, Command):
+                commands.append(value)  # type: ignore[arg-type]
+            else:
+                self._note(entry.seq, value)
+        if events:
+            self._wake(batch[0].seq, events, commands)
+
+    def _note(self, seq: int, note: Recorded) -> None:
+        self.read.ended = note if isinstance(note, SessionEnded) else None
+        if isinstance(note, StateDigest):
+            self.read.digests += 1
+            if self._desks[note.product].trader.digest() != note.digest:
+                raise DamageError(
+                    f"record {seq}: the state of {note.product} is not the recorded one{_ADVICE}"
+                )
+
+    def _wake(self, seq: int, events: list[AnyEvent], commands: list[AnyCommand]) -> None:
+        desk = self._desks.get(events[0].product)
+        if desk is None:
+            raise DamageError(
+                f"record {seq} speaks of {events[0].product}, which is not traded here{_ADVICE}"
+            )
+        self.read.ended = None
+        timer = events[-1]
+        is_wake_up = isinstance(timer, Timer)
+        if is_wake_up:
+            self._happen(desk, timer, seq, events[:-1])
+        answers: list[AnyCommand] = []
+        for event in events:
+            answers += desk.trader.on_event(event)
+        if answers != commands:
+            raise DamageError(
+                f"record {seq}: the Trader of {desk.product} answers with other orders than those on record"
+                f"{_ADVICE}"
+            )
+        self._send(desk, commands)
+        if is_wake_up and desk.is_book_impossible:
+            self._market_data.distrust(desk, CROSSED)
+        self._watch(desk, events, commands)
+        self.read.events += len(events)
+
+    def _happen(self, desk: Desk, timer: AnyEvent, seq: int, recorded: list[AnyEvent]) -> None:
+        """Let the market go on to the moment of a wake-up; it must tell what is on record."""
+        if desk is self._first:
+            self._clock.advance_to(timer.recv_ns)
+            self._market_data.step()
+            self.read.next_timer_ns = timer.recv_ns + self._timer_interval_ns
+        if in_order_of_arrival(desk) != [event for event in recorded if not _is_our_word(event)]:
+            raise DamageError(f"record {seq}: the market of {desk.product} does not repeat itself{_ADVICE}")
+
+    def _send(self, desk: Desk, commands: Sequence[AnyCommand]) -> None:
+        unsent = self._unsent
+        for command in commands:
+            if isinstance(command, CancelOrder) and command.client_id not in unsent:
+                desk.venue.cancel(command)
+        for command in commands:
+            if isinstance(command, SubmitOrder) and command.client_id not in unsent:
+                desk.venue.submit(command)
+
+    @staticmethod
+    def _watch(desk: Desk, events: Sequence[AnyEvent], commands: Sequence[AnyCommand]) -> None:
+        trader = desk.trader
+        trader.drain_alerts()
+        wake = WakeUp(events, commands, trader.drain_fills(), trader.orders.drain_ended())
+        desk.watcher.on_wake_up(wake.timeline())
+
+
+def unsent_orders(batches: Iterable[Sequence[Entry]]) -> frozenset[str]:
+    """The client ids of orders that were recorded and never left, by our own word."""
+    return frozenset(
+        entry.value.client_id
+        for batch in batches
+        for entry in batch
+        if isinstance(entry.value, OrderRejected) and entry.value.code == NOT_SENT
+    )
+
+
+def _is_our_word(event: AnyEvent) -> bool:
+    return isinstance(event, OrderRejected) and event.code == NOT_SENT

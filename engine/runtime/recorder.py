@@ -1,0 +1,111 @@
+"""Puts on record what goes into the Traders and what comes out, before anything leaves the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from engine.core.events import Alert, AnyCommand, AnyEvent
+from engine.persistence.errors import JournalError
+from engine.persistence.journal import Journal
+from engine.persistence.records import TYPES, AnyNote, StateDigest, encode
+from engine.trader import Trader
+
+
+class Recorder(Protocol):
+    """Where wake-ups are recorded. What is not acknowledged may be lost by a crash, so nobody is told of it
+    and no order of it leaves."""
+
+    @property
+    def is_failed(self) -> bool:
+        """True when nothing can be recorded any more: no order may leave."""
+        ...
+
+    def record(self, trader: Trader, events: Sequence[AnyEvent], commands: Sequence[AnyCommand]) -> int:
+        """Record one wake-up of a Trader as a whole; its number. Raises `JournalError`, once."""
+        ...
+
+    def note(self, value: AnyNote | Alert) -> int:
+        """Record what no Trader is shown; its number. Raises `JournalError`, once."""
+        ...
+
+    def is_acknowledged(self, number: int) -> bool:
+        """True when no crash that was promised to be survived can lose what was recorded up to `number`."""
+        ...
+
+
+class Unrecorded:
+    """Keeps nothing, so there is nothing to wait for. See `Recorder`."""
+
+    __slots__ = ()
+    is_failed = False
+
+    def record(self, trader: Trader, events: Sequence[AnyEvent], commands: Sequence[AnyCommand]) -> int:
+        """See `Recorder`."""
+        return 0
+
+    def note(self, value: AnyNote | Alert) -> int:
+        """See `Recorder`."""
+        return 0
+
+    def is_acknowledged(self, number: int) -> bool:
+        """See `Recorder`."""
+        return True
+
+
+UNRECORDED: Final = Unrecorded()
+
+
+class JournalRecorder:
+    """Records in a journal; each wake-up is one batch, which a crash leaves whole or not at all.
+
+    A journal that failed is said to have failed once. From then on nothing is recorded, everything counts
+    as acknowledged, and no new order may leave: see `ExecutionStage`.
+    """
+
+    def __init__(self, journal: Journal, digest_every: int) -> None:
+        """After `digest_every` events of a Trader a digest of its state follows."""
+        self._journal = journal
+        self._digest_every = digest_every
+        self._digested: dict[str, int] = {}
+        self._is_said = False
+
+    @property
+    def is_failed(self) -> bool:
+        """See `Recorder`."""
+        return self._journal.failed is not None
+
+    def record(self, trader: Trader, events: Sequence[AnyEvent], commands: Sequence[AnyCommand]) -> int:
+        """See `Recorder`."""
+        if self._is_said:
+            return 0
+        batch = [(TYPES[type(event)], encode(event)) for event in events]
+        if commands:
+            batch += [(TYPES[type(command)], encode(command)) for command in commands]
+        try:
+            number = self._journal.append_batch(batch)
+            product, count = trader.instrument.symbol, trader.event_count
+            if count - self._digested.setdefault(product, count - len(events)) >= self._digest_every:
+                self._digested[product] = count
+                self._append(StateDigest(product, trader.digest()))
+        except JournalError:
+            self._is_said = True
+            raise
+        return number
+
+    def note(self, value: AnyNote | Alert) -> int:
+        """See `Recorder`."""
+        if self._is_said:
+            return 0
+        try:
+            return self._append(value)
+        except JournalError:
+            self._is_said = True
+            raise
+
+    def is_acknowledged(self, number: int) -> bool:
+        """See `Recorder`."""
+        return number <= self._journal.acked_seq or self.is_failed
+
+    def _append(self, value: AnyNote | Alert) -> int:
+        return self._journal.append(TYPES[type(value)], encode(value))

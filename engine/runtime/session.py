@@ -1,0 +1,229 @@
+"""The session that this process writes: begun or gone on with, kept, and ended in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from importlib.metadata import version
+from os import getpid
+from typing import Final
+
+from engine.config import Resolved
+from engine.core.clock import Clock, ManualClock
+from engine.core.events import OrderAccepted, Recovered
+from engine.persistence.directory import JournalDirectory
+from engine.persistence.errors import JournalError
+from engine.persistence.journal import Journal
+from engine.persistence.records import Reconciled, SessionEnded, SessionStarted
+from engine.persistence.settings import Durability
+from engine.runtime import session_opening as opening
+from engine.runtime.builder import Market, build_market
+from engine.runtime.desk import Desk
+from engine.runtime.engine import Engine, Outcome
+from engine.runtime.read_in import ReadIn, Report, read_in
+from engine.runtime.recorder import UNRECORDED, JournalRecorder, Recorder
+from engine.runtime.session_snapshots import SessionSnapshots
+from engine.runtime.session_state import StateKeeper
+from engine.runtime.session_store import StoredSession, data_dir_of, end_of, write
+from engine.runtime.storage_watch import StorageWatch
+
+_MS: Final = 1_000_000
+_KIB: Final = 1 << 10
+
+
+class Session:
+    """What a run trades on and where it is kept. Made by `open_session`.
+
+    In order: `attach` it to the engine that was built over it, `resume` when whoever watches is there,
+    run, `end`. Without a journal all of them do nothing.
+    """
+
+    def __init__(self, resolved: Resolved, market: Market, clock: ManualClock) -> None:
+        self.resolved = resolved
+        """The configuration in force: that of the session where it goes on."""
+        self.market = market
+        self.clock = clock
+        """The engine's own."""
+        self.recorder: Recorder = UNRECORDED
+        self.report: Report | None = None
+        """What was found of a session that goes on; None for a new one."""
+
+    @property
+    def name(self) -> str:
+        """What it is kept as; empty when it is not."""
+        return ""
+
+    def notices(self) -> tuple[str, ...]:
+        """What whoever starts the run should be told, one sentence each."""
+        return () if self.report is None else (self.report.sentence(),)
+
+    def attach(self, engine: Engine) -> None:
+        """Record what this engine does. To be called inside the running event loop."""
+
+    def resume(self, engine: Engine) -> None:
+        """Tell the Traders of a session that goes on what befell them, and what the market has of them."""
+
+    async def end(self, outcome: Outcome) -> None:
+        """The run has ended: so has the session, in order, where no order is open."""
+
+
+class KeptSession(Session):
+    """A session with a journal."""
+
+    def __init__(
+        self,
+        resolved: Resolved,
+        market: Market,
+        clock: ManualClock,
+        real: Clock,
+        stored: StoredSession,
+        directory: JournalDirectory,
+        read: ReadIn,
+        changes: dict[str, str],
+    ) -> None:
+        super().__init__(resolved, market, clock)
+        self.report = read.report
+        self.stored = stored
+        self._directory = directory
+        self._read = read
+        self._changes = changes
+        self._real = real
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._engine: Engine | None = None
+        settings = resolved.config.persistence
+        self.journal = Journal(
+            directory,
+            read.continuation,
+            durability=Durability(settings.durability),
+            segment_bytes=settings.segment_kib * _KIB,
+            sync_interval_ns=settings.sync_interval_ms * _MS,
+            wall_ns=real.wall_ns,
+            monotonic_ns=real.monotonic_ns,
+            on_acked=self._acked,
+            on_failed=self._failed,
+        )
+        self._recorder = JournalRecorder(self.journal, settings.digest_every)
+        self.recorder = self._recorder
+        self._snapshots: SessionSnapshots | None = None
+        self._watch: StorageWatch | None = None
+
+    @property
+    def name(self) -> str:
+        """See `Session`."""
+        return self.stored.name
+
+    def attach(self, engine: Engine) -> None:
+        """See `Session`."""
+        loop = self._loop = asyncio.get_running_loop()
+        self._engine = engine
+        self.journal.start()
+        self._recorder.note(SessionStarted(version("pinnacle-tui"), getpid()))
+        engine.next_timer_ns = self._read.next_timer_ns
+        settings = self.resolved.config.persistence
+        if self.market.exchanges:
+            states = StateKeeper(self.market.desks, self.market.exchanges, self.clock)
+            self._snapshots = SessionSnapshots(
+                self.journal, self._directory, self._recorder, settings, self._real, states, engine
+            )
+            engine.after_step = self._snapshots.after_step
+        self._watch = StorageWatch(self.journal, engine, self._real)
+        self._watch.start(loop)
+
+    def resume(self, engine: Engine) -> None:
+        """See `Session`."""
+        if self.report is None:
+            return
+        for desk in self.market.desks:
+            self._account_for(desk, engine)
+        if self._changes:
+            engine.change_settings(self._changes)
+
+    def _account_for(self, desk: Desk, engine: Engine) -> None:
+        """Every order of before is uncertain; those that the venue lists are certain again."""
+        now, wall = self.clock.monotonic_ns(), self.clock.wall_ns()
+        listed = set(desk.venue.open_orders())
+        decided: dict[str, str] = {}
+        adopted = []
+        for order in desk.trader.orders.open_orders():
+            is_found = order.client_id in listed and order.accepted_ns is not None
+            decided[order.client_id] = "confirmed" if is_found else "unresolved"
+            if is_found:
+                adopted.append(OrderAccepted(desk.product, now, wall, order.client_id, order.venue_order_id))
+        assert self.report is not None
+        engine.inform(desk, [Recovered(desk.product, now, wall, self.report.sentence()), *adopted])
+        if not self._recorder.is_failed:
+            self._recorder.note(Reconciled(desk.product, f"open orders at {desk.venue.name}", decided))
+
+    def _acked(self, seq: int) -> None:
+        if self._engine is not None:
+            self._call(self._engine.on_acknowledged)
+
+    def _failed(self, error: JournalError) -> None:
+        if self._engine is not None:
+            self._call(partial(self._engine.end, str(error), error.exit_code))
+
+    def _call(self, what: Callable[[], object]) -> None:
+        """From the journal's thread to the engine's loop."""
+        assert self._loop is not None
+        with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
+            self._loop.call_soon_threadsafe(what)
+
+    async def end(self, outcome: Outcome) -> None:
+        """See `Session`. A failure of the disk is told of by the outcome already, or makes no difference."""
+        if self._watch is not None:
+            self._watch.stop()
+        if self._snapshots is not None:
+            await self._snapshots.settle()
+        try:
+            if outcome.is_proven and not self._recorder.is_failed:
+                self._recorder.note(SessionEnded(outcome.reason, outcome.exit_code, outcome.open_orders))
+                await asyncio.to_thread(self.journal.finish)
+                ended = end_of(self.market.desks, self.clock.wall_ns(), outcome.reason, outcome.exit_code)
+                write(self.stored.path, self.stored.info, ended)
+            else:
+                # With orders that may be open the session is not over: the next start goes on with it.
+                await asyncio.to_thread(self.journal.close)
+        finally:
+            self._directory.close()
+
+
+def open_session(resolved: Resolved, real: Clock, *, is_new: bool = False) -> Session:
+    """The session that a run goes on with, or a new one. Nothing was sent yet.
+
+    Raises `LockedError` when its engine runs, `DamageError` for one that cannot be gone on with as it is,
+    `UsageError` for settings that do not fit it.
+    """
+    if not resolved.config.persistence.journal:
+        market = build_market(resolved.config)
+        return Session(resolved, market, ManualClock(0, market.start_wall_ns))
+    data_dir = data_dir_of(resolved.config)
+    with opening.choosing(data_dir):
+        last = None if is_new else opening.unfinished(resolved, data_dir)
+        if last is not None and (goes_on := _go_on(last, resolved, real)) is not None:
+            return goes_on
+        market = build_market(resolved.config)
+        stored, directory = opening.begin(data_dir, resolved, market, real)
+    clock = ManualClock(0, market.start_wall_ns)
+    return KeptSession(resolved, market, clock, real, stored, directory, ReadIn(), {})
+
+
+def _go_on(last: StoredSession, resolved: Resolved, real: Clock) -> Session | None:
+    """Go on with a session; None when it turns out to have ended in order."""
+    directory = opening.lock(last, resolved.config.engine.mode)
+    try:
+        resolved, changes = opening.continued(last, resolved)
+        market = build_market(resolved.config)
+        opening.require_same_instruments(last, market)
+        clock = ManualClock(0, market.start_wall_ns)
+        read = read_in(last.name, directory, market, clock, real, resolved.config)
+        if read.ended is not None:  # it was killed after its last word and before it could say so here
+            ended = end_of(market.desks, clock.wall_ns(), read.ended.reason, read.ended.exit_code)
+            write(last.path, last.info, ended)
+            directory.close()
+            return None
+        return KeptSession(resolved, market, clock, real, last, directory, read, changes)
+    except BaseException:
+        directory.close()
+        raise
