@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from engine.core.errors import UsageError
 from engine.core.events import (
     Answer,
@@ -32,6 +34,13 @@ Tell = Callable[[Event, Severity, str, str], None]
 _MOST_NAMED: Final = 5
 """Orders that a sentence names; the rest is counted."""
 _NOTHING: Final[tuple[AnyCommand, ...]] = ()
+
+
+class OperatorState(msgspec.Struct, frozen=True):
+    """What people have changed for good."""
+
+    is_stopping: bool
+    changed_settings: dict[str, str]
 
 
 class OperatorCommands:
@@ -75,6 +84,16 @@ class OperatorCommands:
             OperatorAction.REARM: self._rearm,
             OperatorAction.SHUTDOWN: self._shut_down,
         }
+
+    def save(self) -> OperatorState:
+        """Whether the end was asked for, and every changed setting."""
+        return OperatorState(self.is_stopping, self.changed_settings.copy())
+
+    def load(self, state: OperatorState) -> None:
+        """Put the changed settings into force again."""
+        if state.changed_settings:
+            self._reconfigure(state.changed_settings)
+        self.is_stopping, self.changed_settings = state.is_stopping, dict(state.changed_settings)
 
     def on_command(self, event: OperatorCommand) -> Sequence[AnyCommand]:
         """Do what is asked, or refuse; `answer` then says which."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final, Protocol
 
 import msgspec
@@ -21,6 +22,37 @@ TAKE_LIFE_NS: Final = 1_000_000_000
 
 _TWICE: Final = "DUPLICATE"
 """The same order again within a moment: the first one is on its way."""
+
+
+class WantedState(msgspec.Struct, frozen=True):
+    """A quote that is wanted, without its reasons."""
+
+    slot: str
+    side: Side
+    level: int
+    price: int
+    size: int
+
+
+class OrderEntryState(msgspec.Struct, frozen=True):
+    """What is wanted and could not be placed yet."""
+
+    is_live: bool
+    quote_count: int
+    slot_freed: bool
+    wanted: tuple[WantedState, ...]
+    take: Take | None
+    take_since_ns: int
+
+
+class Reasons(msgspec.Struct, frozen=True):
+    """Why a quote has its price and its size."""
+
+    price: tuple[Term, ...]
+    size: tuple[Term, ...]
+
+
+_NO_REASONS: Final = Reasons((), ())
 
 
 class Tell(Protocol):
@@ -118,16 +150,25 @@ class OrderEntry:
         room = mid * numerator // (2 * denominator)
         return max(1, (mid + 1) // 2 - room) if side is SELL else mid // 2 + room
 
-    def state(self) -> Hashable:
-        """Everything that future commands depend on, for the Trader's digest."""
-        take = self._take
-        return (
-            self.is_live,
-            self.quote_count,
-            self._slot_freed,
-            tuple((quote.slot, quote.price, quote.size) for quote in self.wanted),
-            None if take is None else (take.side.value, take.price, take.size, self._take_since_ns),
+    # -- saving ----------------------------------------------------------------------------------
+
+    def reasons(self) -> dict[str, Reasons]:
+        """Why each wanted quote is as it is, by slot."""
+        return {quote.slot: Reasons(quote.explain(), quote.explain_size()) for quote in self.wanted}
+
+    def save(self) -> OrderEntryState:
+        """All of it but the reasons, which are for people."""
+        wanted = [WantedState(q.slot, q.side, q.level, q.price, q.size) for q in self.wanted]
+        return OrderEntryState(
+            self.is_live, self.quote_count, self._slot_freed, tuple(wanted), self._take, self._take_since_ns
         )
+
+    def load(self, state: OrderEntryState, reasons: Mapping[str, Reasons]) -> None:
+        """Want what was wanted then, for the same reasons."""
+        self.is_live, self.quote_count = state.is_live, state.quote_count
+        self._slot_freed = state.slot_freed
+        self.wanted = [_quote(wanted, reasons.get(wanted.slot, _NO_REASONS)) for wanted in state.wanted]
+        self._take, self._take_since_ns = state.take, state.take_since_ns
 
     # -- quotes ----------------------------------------------------------------------------------
 
@@ -250,6 +291,15 @@ class OrderEntry:
             self._tell(event, "NOT_CLOSED", text, Severity.ERROR)
         else:
             self._tell(event, code, f"{purpose} was not sent: {reason}")
+
+
+def _quote(wanted: WantedState, reasons: Reasons) -> Quote:
+    price, size = partial(_told, reasons.price), partial(_told, reasons.size)
+    return Quote(wanted.slot, wanted.side, wanted.level, wanted.price, wanted.size, price, size)
+
+
+def _told(terms: tuple[Term, ...]) -> tuple[Term, ...]:
+    return terms
 
 
 def _cut(quote: Quote, size: int) -> Quote:

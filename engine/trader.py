@@ -8,13 +8,13 @@ object with other edges.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from engine.core.depth import DepthReader
-from engine.core.errors import IntegrityError
+from engine.core.errors import IntegrityError, StateError
 from engine.core.events import (
     Alert,
     Answer,
@@ -33,22 +33,25 @@ from engine.core.events import (
     OrderExpired,
     OrderFilled,
     OrderRejected,
+    Recovered,
     SettingsChange,
     Severity,
+    StorageStatus,
+    Term,
     Timer,
     TradePrint,
 )
 from engine.core.instrument import Instrument
-from engine.core.ledger import Ledger
+from engine.core.ledger import Ledger, LedgerState
 from engine.core.order import BUY, SELL
-from engine.core.order_manager import OrderManager
+from engine.core.order_manager import OrderManager, OrderManagerState
 from engine.core.own_orders import ExcludingOwn
-from engine.core.price_levels import PriceLevels
-from engine.operator_commands import OperatorCommands, Reconfigure
-from engine.order_entry import OrderEntry
-from engine.risk.gate import FLATTEN, RiskGate
-from engine.risk.loss_guard import LossGuard
-from engine.risk.state import RiskState, TradingState
+from engine.core.price_levels import PriceLevels, PriceLevelsState
+from engine.operator_commands import OperatorCommands, OperatorState, Reconfigure
+from engine.order_entry import OrderEntry, OrderEntryState, Reasons
+from engine.risk.gate import FLATTEN, RiskGate, RiskGateState
+from engine.risk.loss_guard import LossGuard, LossGuardState
+from engine.risk.state import RiskState, RiskStateSaved, TradingState
 from engine.strategy.protocol import Decision, MarketView, Quote, Strategy
 
 _LIVE: Final = FeedState.LIVE
@@ -57,6 +60,44 @@ _PAUSED: Final = TradingState.PAUSED
 _NOTHING: Final[tuple[AnyCommand, ...]] = ()
 _SAME_ALERT_EVERY_NS: Final = 60_000_000_000
 """The same code of a denial or rejection is told once a minute; every one of them is counted."""
+
+
+STATE_VERSION: Final = 1
+"""Of `TraderState`: another one cannot be gone on with."""
+_RECOVERED: Final = "RECOVERED"
+_encode: Final = msgspec.msgpack.Encoder(order="deterministic").encode
+
+
+class Explanations(msgspec.Struct, frozen=True):
+    """Why prices are as they are: for people, and no part of the digest."""
+
+    orders: dict[str, tuple[Term, ...]] = {}
+    """By client id."""
+    wanted: dict[str, Reasons] = {}
+    """By slot."""
+
+
+class TraderState(msgspec.Struct, frozen=True):
+    """Everything that a Trader's future depends on, besides its instrument and the settings it began with."""
+
+    version: int
+    product: str
+    event_count: int
+    command_count: int
+    crossed_count: int
+    feed_state: FeedState
+    settled: TradingState
+    told_ns: dict[str, int]
+    operator: OperatorState
+    book: PriceLevelsState
+    orders: OrderManagerState
+    ledger: LedgerState
+    risk: RiskStateSaved
+    guard: LossGuardState
+    gate: RiskGateState
+    entry: OrderEntryState
+    strategy: bytes
+    explanations: Explanations = Explanations()
 
 
 class Trader:
@@ -141,6 +182,8 @@ class Trader:
             Timer: self._on_timer,
             OperatorCommand: self._operator.on_command,
             SettingsChange: self._operator.on_settings,
+            Recovered: self._on_recovered,
+            StorageStatus: self._on_storage,
             OrderAccepted: self._on_order,
             OrderRejected: self._on_order,
             OrderFilled: self._on_order,
@@ -193,30 +236,94 @@ class Trader:
         """True when no order could close anything: no position is held, or too little for any order."""
         return not self._is_tradable(self.ledger.position)
 
+    @property
+    def changed_settings(self) -> Mapping[str, str]:
+        """Every setting that was changed since the start, with its present text."""
+        return self._operator.changed_settings
+
+    # -- saving ----------------------------------------------------------------------------------
+
     def digest(self) -> str:
         """SHA-256 over the whole trading state: equal digests mean equal futures for equal events."""
-        snapshot = self.book.snapshot()
-        changed = self._operator.changed_settings
-        state: tuple[object, ...] = (
+        return hashlib.sha256(_encode(self._state(Explanations()))).hexdigest()
+
+    def save(self) -> TraderState:
+        """The whole trading state, copied."""
+        return self._state(Explanations(self.orders.explanations(), self._entry.reasons()))
+
+    def _state(self, explanations: Explanations) -> TraderState:
+        return TraderState(
+            STATE_VERSION,
             self.instrument.symbol,
             self.event_count,
             self.command_count,
             self.crossed_count,
-            self.feed_state.value,
-            self._operator.is_stopping,
-            self._settled.name,
-            self._entry.state(),
-            (snapshot.bids, snapshot.asks),
-            self.orders.state(),
-            self.ledger.state(),
-            self.strategy.state(),
-            self.gate.state(),
-            self.risk.state(),
-            self.guard.state(),
+            self.feed_state,
+            self._settled,
+            self._told_ns.copy(),
+            self._operator.save(),
+            self.book.save(),
+            self.orders.save(),
+            self.ledger.save(),
+            self.risk.save(),
+            self.guard.save(),
+            self.gate.save(),
+            self._entry.save(),
+            self.strategy.save(),
+            explanations,
         )
-        if changed:
-            state += (tuple(sorted(changed.items())),)
-        return hashlib.sha256(repr(state).encode()).hexdigest()
+
+    def load(self, state: TraderState) -> None:
+        """Go on from a saved state, in a Trader freshly built for the same product and settings.
+
+        Raises `StateError` for another version's or another product's.
+        """
+        if state.version != STATE_VERSION or state.product != self.instrument.symbol:
+            raise StateError(
+                f"a saved state of {state.product}, version {state.version}, cannot be gone on with here, "
+                f"where {self.instrument.symbol} is traded with version {STATE_VERSION}. Nothing was changed"
+            )
+        self._operator.load(state.operator)
+        self.event_count, self.command_count = state.event_count, state.command_count
+        self.crossed_count = state.crossed_count
+        self.feed_state, self._settled = state.feed_state, state.settled
+        self._told_ns = dict(state.told_ns)
+        self.book.load(state.book)
+        self.orders.load(state.orders, state.explanations.orders)
+        self.ledger.load(state.ledger)
+        self.risk.load(state.risk)
+        self.guard.load(state.guard)
+        self.gate.load(state.gate)
+        self._entry.load(state.entry, state.explanations.wanted)
+        self.strategy.load(state.strategy)
+
+    # -- what befell the engine ------------------------------------------------------------------
+
+    def _on_recovered(self, event: Recovered) -> Sequence[AnyCommand]:
+        uncertain = self.orders.doubt_all(event.recv_ns)
+        self._entry.forget()
+        self.risk.hold(
+            _RECOVERED,
+            _PAUSED,
+            "orders of before the crash are being accounted for",
+            "the venue has told of each of them",
+            event.recv_ns,
+        )
+        orders = f"{uncertain} {'order of before is' if uncertain == 1 else 'orders of before are'} uncertain"
+        self._alert(
+            event, Severity.WARNING, _RECOVERED, f"{event.reason}; {orders}" if event.reason else orders
+        )
+        return _NOTHING
+
+    def _on_storage(self, event: StorageStatus) -> Sequence[AnyCommand]:
+        if event.is_sound:
+            self.risk.release(event.code)
+            self._alert(event, Severity.INFO, event.code, event.reason)
+            return _NOTHING
+        self.risk.hold(event.code, _PAUSED, event.reason, "the disk is well again", event.recv_ns)
+        self._alert(event, Severity.ERROR, event.code, event.reason)
+        self._entry.forget()
+        return self._entry.pull(event.recv_ns)
 
     # -- market data -----------------------------------------------------------------------------
 
@@ -315,6 +422,8 @@ class Trader:
         if self._operator.is_stopping:
             return commands
 
+        if self.risk.has_hold(_RECOVERED) and not self.orders.has_uncertain:
+            self.risk.release(_RECOVERED)
         if self.risk.effective > self._settled:
             # What the new state forbids goes first; what it allows is judged anew by the gate.
             self._entry.forget()

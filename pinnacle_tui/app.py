@@ -391,7 +391,7 @@ class ConsoleApp(PlayingApp):
         """Only what would do something now is offered."""
         match action:
             case "freeze":
-                return self.frozen is None and self.mirror.view is not None
+                return self.frozen is None and self.mirror.view is not None and not self.is_playback
             case "unfreeze":
                 return self.frozen is not None
             case "help_anywhere":

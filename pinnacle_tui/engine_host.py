@@ -71,6 +71,10 @@ class ChildEngine:
 
     is_owned = True
     is_in_process = False
+    _what = "the engine"
+    _unproven = "nobody proved that no order is open"
+    _killed = EXIT_WITHOUT_PROOF
+    """The exit code where a signal ended it."""
 
     def __init__(self, command: Sequence[str], log: Path) -> None:
         """Start `command` with the option that names the inherited socket. `OSError` when it cannot be."""
@@ -150,13 +154,19 @@ class ChildEngine:
     def _describe(self, code: int) -> Ending:
         if code < 0:
             name = signal.Signals(-code).name
-            return Ending(
-                EXIT_WITHOUT_PROOF, f"the engine was killed by {name}; nobody proved that no order is open"
-            )
+            return Ending(self._killed, f"{self._what} was killed by {name}; {self._unproven}")
         if code:
             said = next((line for line in reversed(self.last_words()) if line.strip()), "")
-            return Ending(code, f"the engine ended with exit code {code}" + (f": {said}" if said else ""))
-        return Ending(0, "the engine has ended")
+            return Ending(code, f"{self._what} ended with exit code {code}" + (f": {said}" if said else ""))
+        return Ending(0, f"{self._what} has ended")
+
+
+class ChildPlayback(ChildEngine):
+    """A playback as a child process. No order of it was ever sent: there is nothing to prove at its end."""
+
+    _what = "the playback"
+    _unproven = "nothing trades in it"
+    _killed = 1
 
 
 class InlineEngine:

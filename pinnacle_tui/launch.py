@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from engine.config import Resolved
 from engine.core.errors import PinnacleError
 from engine.link.messages import Role
-from pinnacle_tui.engine_host import AttachedEngine, ChildEngine, Ending, EngineHost, InlineEngine
+from engine.link.view import Playback, View
+from pinnacle_tui.engine_host import (
+    AttachedEngine,
+    ChildEngine,
+    ChildPlayback,
+    Ending,
+    EngineHost,
+    InlineEngine,
+)
 from pinnacle_tui.output import abandon
 from pinnacle_tui.paths import config_folder, state_folder
 
@@ -52,6 +60,19 @@ def run_attached(session: str | None, resolved: Resolved, *, may_steer: bool) ->
 
     host = AttachedEngine(resolve(default_folder(), session))
     return _run(host, resolved, Role.CONTROL if may_steer else Role.VIEW, may_kill=may_steer)
+
+
+def watch_playback(session: str | os.PathLike[str], resolved: Resolved, arguments: Sequence[str] = ()) -> int:
+    """The screen over a recorded session, played back by a child process; the exit code.
+
+    `session` is what `replay` takes, `arguments` are further options of it.
+    """
+    command = [sys.executable, "-m", "pinnacle_tui", "replay", os.fspath(session), "--serve", *arguments]
+    try:
+        host = ChildPlayback(command, _fresh_log(state_folder() / "logs"))
+    except OSError as error:
+        raise ConsoleError(f"the playback cannot be started: {error.strerror}") from None
+    return _run(host, resolved, Role.OWNER)
 
 
 class Outcome(Protocol):
@@ -131,6 +152,11 @@ def _run(host: EngineHost, resolved: Resolved, role: Role, *, may_kill: bool = T
                 "the screen failed, and the engine with it, which ran in the same process; its orders were "
                 f"simulated and are gone. What happened is in {report}"
             )
+        if isinstance(host, ChildPlayback):
+            # It knows nobody but the console that started it, and nothing is lost with it.
+            raise ConsoleError(
+                f"the screen failed, and the playback ended with it. What happened is in {report}"
+            )
         now = time.monotonic()
         crashes = [at for at in crashes if now - at < _MINUTE_S] + [now]
         if len(crashes) >= _MOST_CRASHES:
@@ -162,6 +188,8 @@ def last_words(session: EngineSession) -> str:
     if ending is not None and (ending.code or mirror.view is None):
         lines.append(ending.sentence)
     view, bye = mirror.view, mirror.bye
+    if view is not None and view.playback is not None:
+        return "\n".join([*lines, *_left_at(session, view, view.playback)])
     for book in view.products if view is not None else ():
         product = mirror.product(book.symbol)
         if product is None:
@@ -181,6 +209,18 @@ def last_words(session: EngineSession) -> str:
     if ending is None and mirror.hello is not None:
         lines.append(f"the engine goes on: pinnacle-tui attach {mirror.hello.session}")
     return "\n".join(lines)
+
+
+def _left_at(session: EngineSession, view: View, playback: Playback) -> Iterator[str]:
+    """Where a playback was left, for going there again, and whether it was what had been recorded."""
+    from pinnacle_tui.widgets.words import exact_time
+
+    hello = session.mirror.hello
+    name = hello.plays if hello is not None else ""
+    moment = exact_time(view.market_wall_ns)
+    yield f"{name}: left at record {playback.position_seq} of {playback.last_seq}, {moment}"
+    if playback.divergence:
+        yield f"diverged: {playback.divergence}"
 
 
 def _fresh_log(folder: Path) -> Path:

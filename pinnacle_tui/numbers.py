@@ -164,8 +164,23 @@ def age(ns: int | None) -> str:
     return f"{seconds // 86_400}d{seconds // 3_600 % 24:02}h"
 
 
+def elapsed(ns: int, *, millis: bool = False) -> str:
+    """How far into something, to be compared with its length: `12:31`, `1:00:00`, `12:31.412`."""
+    ms = max(0, ns) // 1_000_000
+    hours, minutes, seconds = ms // 3_600_000, ms // 60_000 % 60, ms // 1_000 % 60
+    text = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+    return f"{text}.{ms % 1_000:03}" if millis else text
+
+
 def clock(wall_ns: int, *, millis: bool = False) -> str:
     """The UTC time of day, `09:41:06` or `09:41:06.812`."""
     ms = wall_ns // 1_000_000 % 86_400_000
     text = f"{ms // 3_600_000:02}:{ms // 60_000 % 60:02}:{ms // 1_000 % 60:02}"
     return f"{text}.{ms % 1_000:03}" if millis else text
+
+
+def speed_words(speed: float | None) -> str:
+    """`0.1x`, `1x`, `1,000x`, `max speed`."""
+    if speed is None:
+        return "max speed"
+    return f"{speed:,.0f}x" if speed >= 1 and speed == int(speed) else f"{speed:g}x"

@@ -12,7 +12,8 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from engine.link.settings import PANELS, RATES
 from pinnacle_tui.bound_keys import bindings_of, keys_in, playback_bindings, written_key
-from pinnacle_tui.player import SPEEDS, speed_words
+from pinnacle_tui.numbers import speed_words
+from pinnacle_tui.player import SPEEDS
 from pinnacle_tui.screens.base import Dialog
 
 if TYPE_CHECKING:

@@ -200,13 +200,6 @@ class Player:
             self._send()
 
 
-def speed_words(speed: float | None) -> str:
-    """`0.1x`, `1x`, `1,000x`, `max speed`."""
-    if speed is None:
-        return "max speed"
-    return f"{speed:,.0f}x" if speed >= 1 and speed == int(speed) else f"{speed:g}x"
-
-
 def next_speed(speed: float | None, by: int) -> float | None:
     """The next of `SPEEDS` above (1) or below (-1); at the ends the same."""
     if speed is None:

@@ -53,6 +53,11 @@ class PlayingApp(SteeringApp):
         return hello is not None and hello.is_playback
 
     @property
+    def can_steer(self) -> bool:
+        """See `SteeringApp`. What is past cannot be steered."""
+        return self.has_control and not self.is_playback
+
+    @property
     def playback(self) -> Playback | None:
         """Where the playback stands; None where nothing is played, and before the first view."""
         return self.player.playback if self.is_playback else None
@@ -64,7 +69,7 @@ class PlayingApp(SteeringApp):
         something else there.
         """
         playback = self.playback
-        if playback is None or not self.can_steer:
+        if playback is None or not self.has_control:
             return False
         match action:
             case "play":
@@ -95,8 +100,6 @@ class PlayingApp(SteeringApp):
         if action in _PLAYING:
             is_free = isinstance(self.screen, ConsoleScreen) and not self.is_typing
             return is_free and self.may_play(action, parameters)
-        if action in OF_THE_PRESENT and not action.startswith("kill") and self.is_playback:
-            return False
         return super().check_action(action, parameters)
 
     def tell_divergence(self) -> None:

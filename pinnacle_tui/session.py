@@ -234,7 +234,9 @@ class EngineSession:
             return
         bye = self.mirror.bye
         if bye is not None and bye.exit_code == ending.code:
-            ending = Ending(ending.code, f"the engine has ended: {bye.reason}")
+            hello = self.mirror.hello
+            what = "playback" if hello is not None and hello.is_playback else "engine"
+            ending = Ending(ending.code, f"the {what} has ended: {bye.reason}")
         self.ending = ending
         self.mirror.is_connected = False
         self._leave_off()  # another engine may have taken the name by now

@@ -49,9 +49,14 @@ class SteeringApp(ThemedApp):
         raise NotImplementedError
 
     @property
-    def can_steer(self) -> bool:
+    def has_control(self) -> bool:
         """True while the engine takes commands from this console."""
         return self.mirror.is_controller and self.session.link_state in (LinkState.UP, LinkState.SILENT)
+
+    @property
+    def can_steer(self) -> bool:
+        """True while there is something that can be steered, and this console may."""
+        return self.has_control
 
     @property
     def undoable(self) -> SettingChanged | None:

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final
 from zlib import crc32
 
-_TAIL = 3
+import msgspec
+
+_TAIL: Final = 3
+_PAGE_BYTES: Final = 125
+
+
+class FillIdsState(msgspec.Struct, frozen=True):
+    """The ids as `FillIds` keeps them: bitmaps of a thousand bits by head, all others as they are."""
+
+    pages: dict[str, bytes]
+    rest: set[str]
+    checksum: int
 
 
 class FillIds:
@@ -37,6 +49,17 @@ class FillIds:
             self._rest.add(fill_id)
         self._checksum += crc32(fill_id.encode())
         return True
+
+    def save(self) -> FillIdsState:
+        """All of it, copied."""
+        pages = {page: seen.to_bytes(_PAGE_BYTES, "little") for page, seen in self._pages.items()}
+        return FillIdsState(pages, set(self._rest), self._checksum)
+
+    def load(self, state: FillIdsState) -> None:
+        """Know what was known then, and nothing else."""
+        self._pages = {page: int.from_bytes(seen, "little") for page, seen in state.pages.items()}
+        self._rest = set(state.rest)
+        self._checksum = state.checksum
 
     @property
     def checksum(self) -> int:

@@ -11,14 +11,16 @@ Each side is accumulated on its own; none is computed from the other.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from decimal import Context, Decimal
 from types import MappingProxyType
 from typing import Final
 
+import msgspec
+
 from engine.core.errors import OrderError
 from engine.core.events import OrderFilled
-from engine.core.fill_ids import FillIds
+from engine.core.fill_ids import FillIds, FillIdsState
 from engine.core.instrument import Instrument
 
 DAY_NS: Final = 86_400_000_000_000
@@ -33,6 +35,36 @@ def fee_atoms(fill: OrderFilled, instrument: Instrument, half_ticks: int) -> int
     if asset == instrument.base:
         return instrument.value(half_ticks, fill.fee)
     return fill.fee_value
+
+
+class LedgerState(msgspec.Struct, frozen=True):
+    """The accounts and the fills they know; each field is the `Ledger`'s own of that name."""
+
+    atoms: int
+    cash: int
+    position: int
+    open_cost: int
+    realised: int
+    fees: int
+    base_fees: int
+    other_fees: dict[str, int]
+    other_value: int
+    is_complete: bool
+    dust: Decimal
+    mark: int | None
+    reference: int
+    captured: int
+    revalued: int
+    fill_count: int
+    bought: int
+    sold: int
+    day: int
+    day_volume: int
+    opening_equity: int
+    ids: FillIdsState
+
+
+_COPIED: Final = tuple(name for name in LedgerState.__struct_fields__ if name not in ("other_fees", "ids"))
 
 
 class Ledger:
@@ -296,30 +328,17 @@ class Ledger:
         by_mark = self._atoms * (self._captured + self._revalued) - self._fees
         return worth - by_cost or worth - by_mark
 
-    def state(self) -> Hashable:
-        """Everything later answers depend on."""
-        return (
-            self._cash,
-            self._position,
-            self._open_cost,
-            self._realised,
-            self._fees,
-            self._base_fees,
-            tuple(sorted(self._other_fees.items())),
-            self._other_value,
-            self._is_complete,
-            str(self._dust),
-            self._mark,
-            self._reference,
-            self._captured,
-            self._revalued,
-            self._fill_count,
-            self._bought,
-            self._sold,
-            self._day,
-            self._day_volume,
-            self._ids.checksum,
-        )
+    def save(self) -> LedgerState:
+        """All of it, copied."""
+        plain = {name: getattr(self, f"_{name}") for name in _COPIED}
+        return LedgerState(other_fees=dict(self._other_fees), ids=self._ids.save(), **plain)
+
+    def load(self, state: LedgerState) -> None:
+        """Put the accounts of the same instrument back to what they were."""
+        for name in _COPIED:
+            setattr(self, f"_{name}", getattr(state, name))
+        self._other_fees = dict(state.other_fees)
+        self._ids.load(state.ids)
 
     @property
     def _is_valued(self) -> bool:

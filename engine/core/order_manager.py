@@ -7,8 +7,9 @@ Nothing is believed to have ended without the venue's evidence.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol, TypeVar
 
 import msgspec
@@ -27,17 +28,19 @@ from engine.core.events import (
     OrderRejected,
     Severity,
     SubmitOrder,
+    Term,
 )
-from engine.core.fill_ids import FillIds
+from engine.core.fill_ids import FillIds, FillIdsState
 from engine.core.instrument import Instrument
 from engine.core.order import BUY, OrderState, Side, TimeInForce, check_transition
-from engine.core.own_orders import Explain, OwnOrder, OwnOrders, unexplained
+from engine.core.own_orders import Explain, OwnOrder, OwnOrders, OwnOrderState, unexplained
 
 ENDED_ORDERS_KEPT: Final = 1_000
 """Ended orders remembered, for late answers."""
 
 _MS: Final = 1_000_000
 _NEVER: Final = 1 << 63
+_LONG_AGO: Final = -(1 << 62)
 # Looking a member up on an enum class costs more than most of what is done here.
 _NEW: Final = OrderState.NEW
 _PARTIALLY_FILLED: Final = OrderState.PARTIALLY_FILLED
@@ -109,6 +112,23 @@ class TimeUpdate(msgspec.Struct, frozen=True, gc=False):
     alerts: tuple[Alert, ...] = ()
 
 
+class OrderManagerState(msgspec.Struct, frozen=True):
+    """Our orders as they stood, and what is known of older ones. Times in engine nanoseconds."""
+
+    id_sequence: int
+    live: tuple[OwnOrderState, ...]
+    """In the order they were sent."""
+    slots: dict[str, str]
+    """The client id of the order that occupies each slot."""
+    ended: tuple[OwnOrderState, ...]
+    missing: dict[str, tuple[int, int]]
+    fills: FillIdsState
+    ended_count: int
+    buys_paused_ns: int
+    sells_paused_ns: int
+    check_ns: int
+
+
 _NOTHING_DUE: Final = TimeUpdate()
 _ENDS: Final = {OrderCancelled: OrderState.CANCELLED, OrderExpired: OrderState.EXPIRED}
 
@@ -133,8 +153,8 @@ class OrderManager:
         self._ended_now: list[OwnOrder] = []
         self._fills = FillIds()
         self._ended_count = 0
-        self._buys_paused_ns = -_NEVER
-        self._sells_paused_ns = -_NEVER
+        self._buys_paused_ns = _LONG_AGO
+        self._sells_paused_ns = _LONG_AGO
         self._check_ns = _NEVER
 
     def configure(self, policy: RefreshPolicy) -> None:
@@ -478,17 +498,60 @@ class OrderManager:
         ended, self._ended_now = self._ended_now, []
         return ended
 
-    def state(self) -> Hashable:
-        """Everything that future decisions depend on, for the Trader's digest."""
-        return (
+    # -- saving ----------------------------------------------------------------------------------
+
+    def explanations(self) -> dict[str, tuple[Term, ...]]:
+        """Why each live order has its price, by client id."""
+        return {client_id: order.explain() for client_id, order in self.own.by_id.items()}
+
+    def save(self) -> OrderManagerState:
+        """All of it, copied; the policy is a setting."""
+        own = self.own
+        return OrderManagerState(
             self._ids.sequence,
-            self._fills.checksum,
+            tuple([order.save() for order in own.by_id.values()]),
+            {slot: order.client_id for slot, order in own.by_slot.items()},
+            tuple([order.save() for order in self._ended]),
+            self._missing.copy(),
+            self._fills.save(),
             self._ended_count,
-            self._buys_paused_ns,
-            self._sells_paused_ns,
-            tuple(order.digest() for order in self.own.by_id.values()),
-            tuple(self._missing.items()),
+            max(self._buys_paused_ns, _LONG_AGO),
+            max(self._sells_paused_ns, _LONG_AGO),
+            self._check_ns,
         )
+
+    def load(self, state: OrderManagerState, explanations: Mapping[str, tuple[Term, ...]]) -> None:
+        """Hold the orders that were saved; their prices are explained as they were then."""
+        self._ids.sequence = state.id_sequence
+        live = {
+            saved.command.client_id: OwnOrder.loaded(
+                saved, partial(_told, explanations.get(saved.command.client_id, ()))
+            )
+            for saved in state.live
+        }
+        self._ended = deque(OwnOrder.loaded(saved) for saved in state.ended)
+        self._known = {order.client_id: order for order in self._ended} | live
+        self.own.load(live, state.slots)
+        self._missing = dict(state.missing)
+        self._fills.load(state.fills)
+        self._ended_count = state.ended_count
+        self._buys_paused_ns, self._sells_paused_ns = state.buys_paused_ns, state.sells_paused_ns
+        self._check_ns = state.check_ns
+
+    def doubt_all(self, now_ns: int) -> int:
+        """Every live order is UNCERTAIN: what became of it meanwhile only the venue knows. How many are."""
+        for order in self.own.by_id.values():
+            self._doubt(order, now_ns)
+        return len(self.own.by_id)
+
+    @property
+    def has_uncertain(self) -> bool:
+        """True while the state of any live order is known to the venue alone."""
+        return any(order.state is _UNCERTAIN for order in self.own.by_id.values())
+
+
+def _told(terms: tuple[Term, ...]) -> tuple[Term, ...]:
+    return terms
 
 
 def _alert(event: OrderEvent, severity: Severity, code: str, text: str) -> Alert:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, Self
+
+import msgspec
 
 from engine.core.depth import DepthReader
 from engine.core.errors import OrderError
@@ -20,6 +22,26 @@ Explain = Callable[[], tuple[Term, ...]]
 def unexplained() -> tuple[Term, ...]:
     """The explanation of an order whose price no model made."""
     return ()
+
+
+class OwnOrderState(msgspec.Struct, frozen=True, gc=False):
+    """One order as it stood; each field is the `OwnOrder`'s of that name."""
+
+    command: SubmitOrder
+    filled: int
+    remaining: int
+    state: OrderState
+    venue_order_id: str
+    accepted_ns: int | None
+    cancel_asked_ns: int | None
+    cancel_due_ns: int | None
+    cancel_interval_ns: int
+    cancel_reason: str
+    uncertain_ns: int | None
+    is_unresolved: bool
+    ended_ns: int | None
+    end_reason: str
+    is_displayed: bool
 
 
 class OwnOrder:
@@ -84,25 +106,33 @@ class OwnOrder:
         self.is_displayed = False
         """True while the venue shows the order in its book, as far as we know."""
 
-    def digest(self) -> Hashable:
-        """Everything that future decisions about the order depend on."""
-        return (
-            self.client_id,
-            self.slot,
-            int(self.side),
-            self.price,
-            self.size,
+    def save(self) -> OwnOrderState:
+        """All of it but the explanation, which is for people."""
+        return OwnOrderState(
+            self.command,
             self.filled,
-            self.state.value,
+            self.remaining,
+            self.state,
             self.venue_order_id,
-            self.sent_ns,
             self.accepted_ns,
             self.cancel_asked_ns,
             self.cancel_due_ns,
             self.cancel_interval_ns,
+            self.cancel_reason,
             self.uncertain_ns,
             self.is_unresolved,
+            self.ended_ns,
+            self.end_reason,
+            self.is_displayed,
         )
+
+    @classmethod
+    def loaded(cls, state: OwnOrderState, explain: Explain = unexplained) -> Self:
+        """The order that was saved."""
+        order = cls(state.command, explain)
+        for name in OwnOrderState.__struct_fields__:
+            setattr(order, name, getattr(state, name))
+        return order
 
 
 class OwnOrders:
@@ -162,6 +192,27 @@ class OwnOrders:
             self.sell_count += 1
             if self.best_ask is None or price < self.best_ask:
                 self.best_ask = price
+
+    def load(self, live: Mapping[str, OwnOrder], slots: Mapping[str, str]) -> None:
+        """Hold these orders, in this order, as when they were saved: nothing is told of them again.
+
+        `slots` has the client id of the order that occupies each slot.
+        """
+        self.by_id = dict(live)
+        self.by_slot = {slot: live[client_id] for slot, client_id in slots.items()}
+        buys = [order for order in live.values() if order.side is BUY]
+        sells = [order for order in live.values() if order.side is not BUY]
+        self.buy_count, self.sell_count = len(buys), len(sells)
+        self.buy_lots = sum(order.remaining for order in buys)
+        self.sell_lots = sum(order.remaining for order in sells)
+        self.buy_tick_lots = sum(order.price * order.remaining for order in buys)
+        self.best_bid = max((order.price for order in buys), default=None)
+        self.best_ask = min((order.price for order in sells), default=None)
+        for orders, displayed in ((buys, self.displayed_bids), (sells, self.displayed_asks)):
+            displayed.clear()  # and not replaced: others look into the same one
+            for order in orders:
+                if order.is_displayed:
+                    displayed[order.price] = displayed.get(order.price, 0) + order.remaining
 
     def show(self, order: OwnOrder) -> None:
         """The venue has the order: unless it cannot rest, it is part of the displayed book now."""

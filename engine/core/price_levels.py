@@ -8,10 +8,25 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 
+import msgspec
+
 from engine.core.depth import DepthReader
 from engine.core.errors import OrderError
 from engine.core.events import Level
 from engine.core.order import BUY, Side
+
+
+class PriceLevelsState(msgspec.Struct, frozen=True):
+    """Prices of each side, the best last, with their lots, and the counters."""
+
+    bid_prices: list[int]
+    bid_sizes: list[int]
+    ask_prices: list[int]
+    """Negated, as they are kept."""
+    ask_sizes: list[int]
+    snapshots: int
+    updates: int
+    absent_deletes: int
 
 
 class PriceLevels(DepthReader):
@@ -102,6 +117,29 @@ class PriceLevels(DepthReader):
         """Forget all levels; the counters stay."""
         self._bid_sizes, self._ask_sizes = {}, {}
         self._bid_keys, self._ask_keys = [], []
+
+    # -- saving ----------------------------------------------------------------------------------
+
+    def save(self) -> PriceLevelsState:
+        """All of it, copied."""
+        bids, asks = self._bid_sizes, self._ask_sizes
+        return PriceLevelsState(
+            self._bid_keys.copy(),
+            [bids[price] for price in self._bid_keys],
+            self._ask_keys.copy(),
+            [asks[-key] for key in self._ask_keys],
+            self.snapshots,
+            self.updates,
+            self.absent_deletes,
+        )
+
+    def load(self, state: PriceLevelsState) -> None:
+        """Be the book that was saved."""
+        self._bid_keys, self._ask_keys = list(state.bid_prices), list(state.ask_prices)
+        self._bid_sizes = dict(zip(state.bid_prices, state.bid_sizes, strict=True))
+        self._ask_sizes = {-key: size for key, size in zip(state.ask_prices, state.ask_sizes, strict=True)}
+        self.snapshots, self.updates = state.snapshots, state.updates
+        self.absent_deletes = state.absent_deletes
 
     # -- reading ---------------------------------------------------------------------------------
 

@@ -36,6 +36,16 @@ class Series:
             self._points = points[:-1:2] + points[-1:]
             self._spacing_ns *= 2
 
+    @property
+    def spacing_ns(self) -> int:
+        """How far apart points are at least."""
+        return self._spacing_ns
+
+    def restore(self, spacing_ns: int, points: Iterable[tuple[int, int]]) -> None:
+        """Be the series that had these points at that spacing."""
+        self._spacing_ns = spacing_ns
+        self._points = [(time_ns, value) for time_ns, value in points]
+
     def __len__(self) -> int:
         return len(self._points)
 

@@ -6,7 +6,6 @@ code. Each of them fails closed: what it cannot judge, it denies.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,6 +35,14 @@ class Denial(msgspec.Struct, frozen=True, gc=False):
 
     code: str
     reason: str
+
+
+class RiskGateState(msgspec.Struct, frozen=True):
+    """The counters, and what was sent last to each slot."""
+
+    approved: int
+    denied: dict[str, int]
+    last_in_slot: dict[str, SubmitOrder]
 
 
 @dataclass(slots=True)
@@ -123,13 +130,15 @@ class RiskGate:
         elif 10 * size < 8 * limit:
             self._state.release(_POSITION_HOLD)
 
-    def state(self) -> Hashable:
-        """Everything that future decisions depend on, for the Trader's digest."""
-        return (
-            self.approved,
-            tuple(sorted(self.denied.items())),
-            tuple((slot, order.client_id) for slot, order in sorted(self._last_in_slot.items())),
-        )
+    def save(self) -> RiskGateState:
+        """All of it, copied; the limits are settings."""
+        return RiskGateState(self.approved, self.denied.copy(), self._last_in_slot.copy())
+
+    def load(self, state: RiskGateState) -> None:
+        """Go on from there."""
+        self.approved = state.approved
+        self.denied = dict(state.denied)
+        self._last_in_slot = dict(state.last_in_slot)
 
     # -- the controls, in order ------------------------------------------------------------------
 

@@ -5,15 +5,23 @@ All comparisons are exact: money in atoms, percentages as fractions, cross-multi
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import msgspec
 
 from engine.core.errors import UsageError
 from engine.core.instrument import Instrument
 from engine.risk.settings import RiskLimits
-from engine.risk.state import RiskState, TradingState
+from engine.risk.state import UNTIL_RESUMED, RiskState, TradingState
 
 STOP_LOSS = "stop_loss"
 TAKE_PROFIT = "take_profit"
+
+
+class LossGuardState(msgspec.Struct, frozen=True):
+    """What drawdown is measured from and against."""
+
+    capital: int
+    peak: int
+    restarts: bool
 
 
 class LossGuard:
@@ -121,10 +129,14 @@ class LossGuard:
                 TradingState.PAUSED,
                 f"the open position {what} {money(abs(unrealised))} on a cost of {money(cost)} "
                 f"{self._instrument.quote}",
-                "a person resumes",
+                UNTIL_RESUMED,
                 now_ns,
             )
 
-    def state(self) -> Hashable:
-        """Everything that future decisions depend on, for the Trader's digest."""
-        return (self.peak, "restarts") if self._restarts else (self.peak,)
+    def save(self) -> LossGuardState:
+        """All of it; the limits are settings."""
+        return LossGuardState(self._capital, self.peak, self._restarts)
+
+    def load(self, state: LossGuardState) -> None:
+        """Measure from what was measured from then."""
+        self._capital, self.peak, self._restarts = state.capital, state.peak, state.restarts

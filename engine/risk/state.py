@@ -7,12 +7,16 @@ long as its condition lasts. The effective state is the most restrictive of the 
 from __future__ import annotations
 
 import enum
-from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Final
+
+import msgspec
 
 from engine.core.errors import OrderError
 
-OPERATOR_HOLD = "OPERATOR"
+OPERATOR_HOLD: Final = "OPERATOR"
+UNTIL_RESUMED: Final = "a person resumes"
+"""What releases a hold that a resume ends."""
 
 
 class TradingState(enum.IntEnum):
@@ -40,6 +44,14 @@ class Restriction:
     reason: str
     release: str
     """What ends it, in words."""
+
+
+class RiskStateSaved(msgspec.Struct, frozen=True):
+    """The latch and the holds, in the order they began."""
+
+    latch: Restriction | None
+    holds: tuple[Restriction, ...]
+    is_flattening: bool
 
 
 class RiskState:
@@ -79,7 +91,7 @@ class RiskState:
 
     def pause(self, reason: str, now_ns: int) -> None:
         """A person stops the quoting."""
-        self.hold(OPERATOR_HOLD, TradingState.PAUSED, reason, "a person resumes", now_ns)
+        self.hold(OPERATOR_HOLD, TradingState.PAUSED, reason, UNTIL_RESUMED, now_ns)
 
     def flatten(self, reason: str, now_ns: int) -> None:
         """A person wants the position closed: quoting stays paused until a person resumes."""
@@ -91,12 +103,12 @@ class RiskState:
         self.is_flattening = False
 
     def resume(self) -> bool:
-        """A person lets quoting go on: ends every pause, whoever asked for it, and a flatten.
+        """A person lets quoting go on: ends every pause that a person can end, and a flatten.
 
-        False when there is no pause.
+        False when there is no such pause.
         """
         self.is_flattening = False
-        paused = [code for code, hold in self._holds.items() if hold.state is TradingState.PAUSED]
+        paused = [code for code, hold in self._holds.items() if hold.release == UNTIL_RESUMED]
         for code in paused:
             del self._holds[code]
         self._settle()
@@ -124,10 +136,16 @@ class RiskState:
         """The most restrictive of them, the latch before a hold that goes as far; None while ACTIVE."""
         return max(self.restrictions(), key=lambda restriction: restriction.state, default=None)
 
-    def state(self) -> Hashable:
-        """Everything that future decisions depend on, for the Trader's digest."""
-        restrictions = tuple((r.code, r.state.name, r.since_ns) for r in self.restrictions())
-        return (*restrictions, "flattening") if self.is_flattening else restrictions
+    def save(self) -> RiskStateSaved:
+        """All of it."""
+        return RiskStateSaved(self._latch, tuple(self._holds.values()), self.is_flattening)
+
+    def load(self, state: RiskStateSaved) -> None:
+        """Be as restricted as then."""
+        self._latch = state.latch
+        self._holds = {hold.code: hold for hold in state.holds}
+        self.is_flattening = state.is_flattening
+        self._settle()
 
     def _settle(self) -> None:
         self.effective = max((r.state for r in self.restrictions()), default=TradingState.ACTIVE)

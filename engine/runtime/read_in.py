@@ -162,9 +162,9 @@ class Resumption:
             if isinstance(value, Alert):
                 continue
             if isinstance(value, Event):
-                events.append(value)  # type: ignore[arg-type]
+                events.append(value)
             elif isinstance(value, Command):
-                commands.append(value)  # type: ignore[arg-type]
+                commands.append(value)
             else:
                 self._note(entry.seq, value)
         if events:

@@ -6,11 +6,13 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
+import msgspec
+
 from engine.core.events import AnyEvent, BookSnapshot, BookUpdate, FeedStatus, OrderFilled, TradePrint
 from engine.exchange.protocol import Venue
 from engine.link.mirror import HISTORY_POINTS, HISTORY_SPACING_NS
 from engine.link.series import Series
-from engine.telemetry.markouts import Markouts
+from engine.telemetry.markouts import Markouts, MarkoutsState
 from engine.trader import Trader
 
 TAPE: Final = 60
@@ -22,6 +24,20 @@ _OURS: Final = 256
 
 
 _BOOK: Final = (BookUpdate, BookSnapshot, FeedStatus)
+
+
+class WatcherState(msgspec.Struct, frozen=True):
+    """What is remembered of a desk for people."""
+
+    tape: tuple[TradePrint, ...]
+    trade_count: int
+    market_ns: int | None
+    markouts: MarkoutsState
+    profit: tuple[tuple[int, int], ...]
+    profit_spacing_ns: int
+    ours: tuple[int, ...]
+    mid: int | None
+    next_point_ns: int
 
 
 class DeskWatcher:
@@ -81,6 +97,29 @@ class DeskWatcher:
             self.markouts.on_time(now)
             if now >= self._next_point_ns:
                 self._note_profit(now)
+
+    def save(self) -> WatcherState:
+        """All of it, copied."""
+        return WatcherState(
+            tuple(self.tape),
+            self.trade_count,
+            self.market_ns,
+            self.markouts.save(),
+            tuple(self.profit),
+            self.profit.spacing_ns,
+            tuple(self._ours),
+            self._mid,
+            self._next_point_ns,
+        )
+
+    def load(self, state: WatcherState) -> None:
+        """Remember what was remembered then."""
+        self.tape = deque(state.tape, maxlen=TAPE)
+        self.trade_count, self.market_ns = state.trade_count, state.market_ns
+        self.markouts.load(state.markouts)
+        self.profit.restore(state.profit_spacing_ns, state.profit)
+        self._ours = dict.fromkeys(state.ours)
+        self._mid, self._next_point_ns = state.mid, state.next_point_ns
 
     def is_ours(self, trade_id: int) -> bool:
         """True when a fill of ours is known to belong to that print."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import msgspec
 
 from engine.core.depth import DepthReader
 from engine.core.events import TradePrint
@@ -12,11 +12,21 @@ from engine.strategy.basic_explanation import Cycle, PriceReason, SizeReason
 from engine.strategy.basic_parameters import DEPTH_LEVELS, BasicParameters
 from engine.strategy.basic_settings import BasicSettings
 from engine.strategy.protocol import Decision, MarketView, Quote, Take
-from engine.strategy.volatility import StressGauge, Volatility
+from engine.strategy.volatility import StressGauge, StressState, Volatility, VolatilityState
 
 _STOPPED = Decision(reason="not running")
 _ONE_SIDED = Decision(reason="no quotes: the market does not have both sides")
 _CROSSED = Decision(reason="no quotes: the book is crossed or locked")
+
+
+class BasicState(msgspec.Struct, frozen=True):
+    """What the model has learnt of the market, and when it acted last."""
+
+    volatility: VolatilityState
+    stress: StressState
+    is_running: bool
+    decided_ns: int | None
+    hedged_ns: int | None
 
 
 class BasicMarketMaker:
@@ -125,15 +135,25 @@ class BasicMarketMaker:
                 reasons.append(reason)
         return Decision(tuple(quotes), take, "; ".join(reasons))
 
-    def state(self) -> Hashable:
+    def save(self) -> bytes:
         """See `Strategy`."""
-        return (
-            self._is_running,
-            self._decided_ns,
-            self._hedged_ns,
-            self._volatility.state(),
-            self._stress.state(),
+        return msgspec.msgpack.encode(
+            BasicState(
+                self._volatility.save(),
+                self._stress.save(),
+                self._is_running,
+                self._decided_ns,
+                self._hedged_ns,
+            )
         )
+
+    def load(self, state: bytes) -> None:
+        """See `Strategy`."""
+        saved = msgspec.msgpack.decode(state, type=BasicState)
+        self._volatility.load(saved.volatility)
+        self._stress.load(saved.stress)
+        self._is_running = saved.is_running
+        self._decided_ns, self._hedged_ns = saved.decided_ns, saved.hedged_ns
 
     def _cycle(self, bid: int, ask: int, bid_depth: int, ask_depth: int, position: int) -> Cycle:
         """Half-spread, levels and skew of this moment, in model units."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -92,6 +92,10 @@ class Strategy(Protocol):
         """What should be working now; None means: as before (the update interval has not passed)."""
         ...
 
-    def state(self) -> Hashable:
-        """Everything that future decisions depend on, for the Trader's digest."""
+    def save(self) -> bytes:
+        """Everything that future decisions depend on besides the settings, encoded; equal for equal."""
+        ...
+
+    def load(self, state: bytes) -> None:
+        """Go on from what a strategy of the same settings has saved."""
         ...

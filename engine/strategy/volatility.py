@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Hashable
 from typing import Final
+
+import msgspec
 
 WINDOW: Final = 60
 """One-second returns that count: the last minute."""
@@ -14,6 +15,24 @@ _SECOND_NS: Final = 1_000_000_000
 _TO_PERCENT_PER_SQRT_MINUTE: Final = math.sqrt(60) * 100
 _CALM_CHECKS: Final = 3
 _CALM_SHARE: Final = 0.8
+
+
+class VolatilityState(msgspec.Struct, frozen=True):
+    """The samples that count, and the value that follows from them."""
+
+    value: float
+    mid: int
+    sample: int
+    next_ns: int
+    squares: list[float]
+
+
+class StressState(msgspec.Struct, frozen=True):
+    """The judgement so far."""
+
+    is_stressed: bool
+    calm_checks: int
+    next_ns: int | None
 
 
 class Volatility:
@@ -58,9 +77,15 @@ class Volatility:
             mean = math.fsum(self._squares) / len(self._squares)
             self.value = math.sqrt(mean) * _TO_PERCENT_PER_SQRT_MINUTE
 
-    def state(self) -> Hashable:
-        """Everything that later values depend on."""
-        return (self._mid, self._sample, self._next_ns, tuple(self._squares))
+    def save(self) -> VolatilityState:
+        """All of it, copied."""
+        return VolatilityState(self.value, self._mid, self._sample, self._next_ns, list(self._squares))
+
+    def load(self, state: VolatilityState) -> None:
+        """Go on from there."""
+        self.value, self._mid, self._sample = state.value, state.mid, state.sample
+        self._next_ns = state.next_ns
+        self._squares = deque(state.squares, maxlen=WINDOW)
 
 
 class StressGauge:
@@ -101,6 +126,11 @@ class StressGauge:
                 self.is_stressed = False
                 self._calm_checks = 0
 
-    def state(self) -> Hashable:
-        """Everything that later judgements depend on."""
-        return (self.is_stressed, self._calm_checks, self._next_ns)
+    def save(self) -> StressState:
+        """The judgement so far; threshold and interval are settings."""
+        return StressState(self.is_stressed, self._calm_checks, self._next_ns)
+
+    def load(self, state: StressState) -> None:
+        """Go on from there, under the threshold and interval in force."""
+        self.is_stressed, self._calm_checks = state.is_stressed, state.calm_checks
+        self._next_ns = state.next_ns

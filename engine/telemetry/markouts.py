@@ -11,8 +11,10 @@ With s = +1 for our buy, P the fill's price, M the mid, and f the moment of the 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
 
 from engine.core.events import OrderFilled
 from engine.core.instrument import Instrument
@@ -74,6 +76,28 @@ class _Pending:
     captured: int
     fees: int
     sums: tuple[MarkoutSums, ...]
+
+
+class PendingState(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A fill that waits for its horizons, and the group it belongs to."""
+
+    at_ns: int
+    signed_lots: int
+    lots: int
+    mid: int
+    captured: int
+    fees: int
+    group: str
+
+
+class MarkoutsState(msgspec.Struct, frozen=True):
+    """Sums by group, one for each horizon, and the fills that wait for each."""
+
+    groups: dict[str, tuple[MarkoutSums, ...]]
+    rows: tuple[tuple[PendingState, ...], ...]
+    mid: int | None
+    last_ns: int
+    next_ns: int
 
 
 class Markouts:
@@ -177,6 +201,48 @@ class Markouts:
     def waiting_by_horizon(self) -> tuple[int, ...]:
         """Fills that a horizon is still to come for, in the order of `horizons_ns`."""
         return tuple(len(row) for row in self._rows)
+
+    def save(self) -> MarkoutsState:
+        """All of it, copied."""
+        names = {id(sums): group for group, sums in self._groups.items()}
+        rows = [
+            tuple(
+                [
+                    PendingState(
+                        fill.at_ns,
+                        fill.signed_lots,
+                        fill.lots,
+                        fill.mid,
+                        fill.captured,
+                        fill.fees,
+                        names[id(fill.sums)],
+                    )
+                    for fill in row
+                ]
+            )
+            for row in self._rows
+        ]
+        groups = {group: tuple([replace(each) for each in sums]) for group, sums in self._groups.items()}
+        return MarkoutsState(groups, tuple(rows), self._mid, self._last_ns, self._next_ns)
+
+    def load(self, state: MarkoutsState) -> None:
+        """Follow what was followed then; the horizons must be the same."""
+        self._groups = {
+            group: tuple([replace(each) for each in sums]) for group, sums in state.groups.items()
+        }
+        self._rows = [deque(self._pending(fill) for fill in row) for row in state.rows]
+        self._mid, self._last_ns, self._next_ns = state.mid, state.last_ns, state.next_ns
+
+    def _pending(self, fill: PendingState) -> _Pending:
+        return _Pending(
+            fill.at_ns,
+            fill.signed_lots,
+            fill.lots,
+            fill.mid,
+            fill.captured,
+            fill.fees,
+            self._sums_of(fill.group),
+        )
 
     def _sums_of(self, group: str) -> tuple[MarkoutSums, ...]:
         sums = self._groups.get(group)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from textual.app import ComposeResult
+from textual.binding import ActiveBinding
 from textual.screen import ModalScreen, Screen
 
 from pinnacle_tui.remembered import Remembered
@@ -97,7 +98,8 @@ class ConsoleScreen(Screen[None]):
         if not self.is_current:
             return
         offered: dict[str, Key] = {}
-        for active in self.active_bindings.values():
+        # What moves through time comes first, wherever the focus is.
+        for active in sorted(self.active_bindings.values(), key=lambda one: not _is_of_playback(one)):
             binding = active.binding
             if binding.show and active.enabled and binding.action not in offered:
                 rank = _RANKS.get(
@@ -120,8 +122,7 @@ class ConsoleScreen(Screen[None]):
         """Draw a scene in every panel that can be seen: what cannot be seen costs nothing."""
         solo = self.maximized
         for panel in self.panels():
-            is_frame = panel is self.status or panel is self.scrub
-            if panel.is_on_screen and not is_frame and (solo is None or panel is solo):
+            if panel.is_on_screen and panel is not self.status and (solo is None or panel is solo):
                 panel.show(scene)
 
     def draw_frame(self, scene: Scene) -> None:
@@ -156,6 +157,10 @@ class ConsoleScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         """What was covered has missed frames; what is new has places for its panels after a refresh."""
         self.call_after_refresh(self.console.draw_anew)
+
+
+def _is_of_playback(active: ActiveBinding) -> bool:
+    return (active.binding.id or "").startswith("playback.")
 
 
 class Dialog(ModalScreen[Any]):

@@ -43,7 +43,8 @@ class EndedDialog(Question):
         """How it ended, what follows, its last lines."""
         is_short = self.app.size.height < _SHORT
         with Vertical(id="dialog"):
-            yield Static(f"The engine has ended: exit code {self.ending.code}", classes="title", markup=False)
+            what = "playback" if self.console.is_playback else "engine"
+            yield Static(f"The {what} has ended: exit code {self.ending.code}", classes="title", markup=False)
             yield Static(f"{plain(self.ending.sentence)}.", classes="words error", markup=False)
             yield from self._consequences(3 if is_short else 8)
             lines = self.console.session.host.last_words()[-2 if is_short else -8 :]

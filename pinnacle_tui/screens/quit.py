@@ -30,7 +30,7 @@ def ask_to_quit(app: ConsoleApp) -> None:
         app.leave(0)
     elif isinstance(app.screen, QuitDialog | StoppingDialog):
         return  # asked already; to ask again is no answer
-    elif working_orders(app) and not session.is_stopping:
+    elif working_orders(app) and not session.is_stopping and not app.is_playback:
         app.push_screen(QuitDialog())
     else:
         stop(app)
@@ -184,11 +184,14 @@ class StoppingDialog(Question):
     def compose(self) -> ComposeResult:
         """What is waited for."""
         with Vertical(id="dialog"):
-            yield Static("Stopping the engine", classes="title", markup=False)
+            is_playback = self.console.is_playback
+            what = "Closing the playback" if is_playback else "Stopping the engine"
+            insist = "Kill it now" if is_playback else "Kill it now, without proof that no order is open"
+            yield Static(what, classes="title", markup=False)
             yield Static(classes="words", id="waiting", markup=False)
             with Vertical(id="answers"):
                 yield Answer("back", "Wait, and look at the screen meanwhile", is_safe=True, id="back")
-                yield Answer("insist", "Kill it now, without proof that no order is open", id="insist")
+                yield Answer("insist", insist, id="insist")
 
     def on_mount(self) -> None:
         """Tell, and go on telling."""
@@ -204,14 +207,19 @@ class StoppingDialog(Question):
         """Do not wait any longer."""
         if self.is_meant():
             app = self.console
-            app.say("the engine is being killed; nobody has proven that no order is open", "error")
+            if app.is_playback:
+                app.say("the playback is being killed; nothing trades in it")
+            else:
+                app.say("the engine is being killed; nobody has proven that no order is open", "error")
             app.session.stop()
 
     def _tell(self) -> None:
         app = self.console
-        session, orders = app.session, working_orders(app)
+        session = app.session
+        orders = [] if app.is_playback else working_orders(app)
         waited = age(session.clock.monotonic_ns() - self._since_ns)
-        lines = [Content(f"Waiting for it to cancel its orders, prove it and end: {waited}")]
+        for_what = "end" if app.is_playback else "cancel its orders, prove it and end"
+        lines = [Content(f"Waiting for it to {for_what}: {waited}")]
         if session.trouble:
             lines.append(Content.assemble((session.trouble, "$error")))
         if orders:

@@ -41,7 +41,9 @@ class SettingsScreen(SideScreen):
         from pinnacle_tui.screens.setting_editor import SettingEditor
 
         app, setting = self.console, event.setting
-        if not setting.is_live:
+        if app.is_playback:
+            app.say("these are the settings of the past: nothing can be changed in it", "warning")
+        elif not setting.is_live:
             app.say(_how_to_set(setting), "warning")
         elif not app.mirror.is_controller:
             take = key_of(app, "app.take_control")
@@ -57,26 +59,26 @@ class SettingsScreen(SideScreen):
         panel = self.query_one(SettingsPanel)
         enter = key_of(panel, "settings.edit", now=False) if self.console.can_steer else ""
         if setting is not None:
-            return _described(setting, enter)
+            return _described(setting, enter, is_past=self.console.is_playback)
         words = f"Arrows highlight a setting, {key_of(panel, 'settings.type', now=False)} filters"
         return Content.styled(
             f"{words}, {enter} changes the highlighted one." if enter else f"{words}.", "$muted"
         )
 
 
-def _described(setting: Setting, enter: str) -> Content:
+def _described(setting: Setting, enter: str, *, is_past: bool) -> Content:
     """A setting in words: what it is, what it may be, how it is changed: by the key `enter`, if any."""
     key = setting.key
     if key is None:
         return Content.styled(f"Section {setting.name}", "$muted")
-    value = f"{bounds(setting)}; {setting.value} now"
+    value = f"{bounds(setting)}; {setting.value} {'at this moment' if is_past else 'now'}"
     value += f", default {setting.default}" if setting.is_changed else ", the default"
     return Content("\n").join(
         [
             Content.styled(setting.name, "bold $title"),
             Content(key.meta.help),
             Content.styled(value, "$muted"),
-            Content.styled(_how_to_change(setting, enter), "$muted"),
+            Content.styled("" if is_past else _how_to_change(setting, enter), "$muted"),
         ]
     )
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, NamedTuple
+from math import ceil, sqrt
+from typing import Final, NamedTuple
 
 from rich.cells import cell_len
 from textual import events
 from textual.message import Message
 
 from engine.link.view import ALERTS, CANCELS, FILLS, Playback, Track
-from pinnacle_tui.numbers import age, clock
+from pinnacle_tui.numbers import age, clock, elapsed, speed_words
 from pinnacle_tui.palette import Palette
-from pinnacle_tui.player import speed_words
-from pinnacle_tui.widgets.panel import Panel
+from pinnacle_tui.widgets.drawn import Drawn
 from pinnacle_tui.widgets.rows import Row, Span
 from pinnacle_tui.widgets.scene import Scene
 from pinnacle_tui.widgets.word_groups import Item, fitted, item
 
+_HEAD: Final = ("┃", "replay bold")
 _DENSITIES: Final = "▁▂▃▄▅▆▇█"
 _DENSITY_ROWS: Final = 4
 """Rows from which the bar has one for how often orders were cancelled."""
@@ -34,18 +35,15 @@ class _Mark(NamedTuple):
 
 
 _MARKS: Final = {
-    ALERTS: _Mark("!", "‼", "warning bold", "alerts"),
-    FILLS: _Mark("●", "●", "own bold", "fills"),
+    ALERTS: _Mark("!", "!", "warning bold", "alerts"),
+    FILLS: _Mark("•", "●", "own bold", "fills"),
     CANCELS: _Mark("▂", "▂", "muted", "cancels"),
 }
-"""The first that happened in a column stands for it."""
+"""By kind; the first of them that happened in a column stands for it."""
 
 
-class ScrubBar(Panel, can_focus=False):
+class ScrubBar(Drawn, can_focus=False):
     """Words, marks, rail; in a higher one how often orders were cancelled. A click goes there."""
-
-    TITLE: ClassVar[str] = "PLAYBACK"
-    HAS_HEADING: ClassVar[bool] = False
 
     class Sought(Message):
         """A person pointed at a moment, in engine time."""
@@ -56,18 +54,29 @@ class ScrubBar(Panel, can_focus=False):
 
     def __init__(self, palette: Palette, *, id: str) -> None:
         super().__init__(palette, id=id)
+        self._scene: Scene | None = None
         self._rail = (0, 0)
         """The first column of the rail, and how many it has."""
 
+    def show(self, scene: Scene) -> None:
+        """Draw where the playback of a scene stands."""
+        self._scene = scene
+        self.redraw()
+
+    def redraw(self) -> None:
+        """See `Drawn`."""
+        if self._scene is not None and self.size:
+            self.put(self.rows(self._scene, *self.size), is_grey=self._scene.is_stale)
+
     def rows(self, scene: Scene, width: int, height: int) -> list[Row]:
-        """See `Panel`."""
+        """The rows of a bar of this size; none where nothing is played."""
         playback = scene.view.playback
         if playback is None:
             return []
         now_ns = scene.view.time_ns
         words = fitted(_words(playback, now_ns), width, _note(playback))
         before, after = _ends(playback, width)
-        cells = width - cell_len(before) - cell_len(after)
+        cells = max(1, width - cell_len(before) - cell_len(after))
         self._rail = (cell_len(before), cells)
         head = column(playback, now_ns, cells)
         marks = _marks(playback, cells)
@@ -84,12 +93,19 @@ class ScrubBar(Panel, can_focus=False):
 
     def on_click(self, event: events.Click) -> None:
         """A click on the rail, or on what is drawn along it, goes there."""
-        playback = self.scene.view.playback if self.scene is not None else None
+        playback = self._scene.view.playback if self._scene is not None else None
         first, cells = self._rail
         if playback is None or event.y == 0 or not first <= event.x < first + cells:
             return
-        span_ns = playback.last_ns - playback.first_ns
-        self.post_message(self.Sought(playback.first_ns + span_ns * (event.x - first) // max(1, cells - 1)))
+        self.post_message(self.Sought(moment(playback, event.x - first, cells)))
+
+
+def moment(playback: Playback, at: int, cells: int) -> int:
+    """The first moment of a column, of the last column the end of the session, in engine time."""
+    if at >= cells - 1:
+        return playback.last_ns
+    span_ns = playback.last_ns - playback.first_ns
+    return playback.first_ns - (-span_ns * at // cells)  # rounded up: not before the column begins
 
 
 def column(playback: Playback, time_ns: int, cells: int) -> int:
@@ -123,45 +139,31 @@ def _marks(playback: Playback, cells: int) -> dict[int, Span]:
 
 
 def _lane(cells: int, head: int, marks: dict[int, Span]) -> Row:
-    return _joined(
-        [
-            marks.get(at, ("┃" if at == head else " ", "replay bold"))
-            if at != head or at not in marks
-            else (marks[at][0], "replay bold reverse")
-            for at in range(cells)
-        ]
-    )
+    made = [marks.get(at, (" ", "text")) for at in range(cells)]
+    made[head] = (marks[head][0], "replay bold reverse") if head in marks else _HEAD
+    return _joined(made)
 
 
 def _rail(playback: Playback, cells: int, head: int, marks: dict[int, Span]) -> Row:
     read = cells if playback.read >= 1 else int(playback.read * cells)
-    made: list[Span] = []
-    for at in range(cells):
-        if at == head:
-            made.append(
-                (marks[at][0], "replay bold reverse")
-                if at in marks
-                else ("┃" if not marks else "╋", "replay bold")
-            )
-        elif at in marks:
-            made.append(marks[at])
-        else:
-            made.append(("━", "replay") if at < head else ("─" if at < read else "┄", "rule"))
+    made = [
+        marks.get(at, ("━", "replay") if at < head else ("─" if at < read else "┄", "rule"))
+        for at in range(cells)
+    ]
+    made[head] = (marks[head][0], "replay bold reverse") if head in marks else _HEAD
     return _joined(made)
 
 
 def _density(playback: Playback, cells: int, head: int) -> Row:
+    """How often orders were cancelled, by the root: a storm must not hide the ordinary."""
     track = next((track for track in playback.tracks if track.kind == CANCELS), None)
     found = _columns(track, cells) if track is not None else {}
     most = max(found.values(), default=1)
-    return _joined(
-        [
-            (_DENSITIES[(found[at] * 8 - 1) // most], "replay" if at == head else "muted")
-            if at in found
-            else (" ", "text")
-            for at in range(cells)
-        ]
-    )
+    made: list[Span] = []
+    for at in range(cells):
+        height = ceil(len(_DENSITIES) * sqrt(found.get(at, 0) / most))
+        made.append((_DENSITIES[height - 1] if height else " ", "replay" if at == head else "muted"))
+    return _joined(made)
 
 
 def _joined(cells: list[Span]) -> Row:
@@ -190,43 +192,39 @@ def _note(playback: Playback) -> Span:
 
 
 def _words(playback: Playback, now_ns: int) -> list[Item]:
-    passed, span = now_ns - playback.first_ns, playback.last_ns - playback.first_ns
-    seq, last = playback.position_seq, playback.last_seq
-    state = ("▶ ", "replay bold") if playback.is_playing else ("❚❚", "replay bold")
+    passed = elapsed(now_ns - playback.first_ns, millis=True)
+    whole = elapsed(playback.last_ns - playback.first_ns)
+    seq, last = f"{playback.position_seq:,}", f"{playback.last_seq:,}"
+    state = "▶ " if playback.is_playing else "❚❚"
     made = [
-        item(1, (" ", "text"), state, (f" {speed_words(playback.speed)}", "text bold")),
+        item(1, (f" {state}", "replay bold"), (f" {speed_words(playback.speed)}", "text bold")),
+        Item(2, False, (((passed, "text bold"), (f" of {whole}", "muted")), ((passed, "text bold"),), ())),
         Item(
-            2,
+            8,
             False,
-            (((age(passed), "text bold"), (f" of {age(span)}", "muted")), ((age(passed), "text bold"),)),
-        ),
-        Item(
-            6,
-            False,
-            (((f"record {seq:,}", "text"), (f" of {last:,}", "muted")), ((f"#{seq:,}", "text"),), ()),
+            ((("record ", "muted"), (seq, "text"), (f" of {last}", "muted")), ((f"#{seq}", "text"),), ()),
         ),
     ]
     if playback.read < 1:
-        made.append(item(3, (f"reading {playback.read:.0%}", "warning")))
+        made.append(item(3, (f"reading {int(100 * playback.read)} %", "warning")))
     if playback.divergence:
         made.append(item(2, (" DIVERGED ", "danger bold reverse")))
     tracks = {track.kind: track for track in playback.tracks}
-    for rank, kind in ((4, FILLS), (7, CANCELS), (5, ALERTS)):
+    for rank, kind in ((4, FILLS), (6, CANCELS), (5, ALERTS)):
         if kind in tracks:
-            made.append(_counted(rank, kind, tracks[kind], now_ns))
+            made += _told(rank, kind, tracks[kind], now_ns)
     return made
 
 
-def _counted(rank: int, kind: str, track: Track, now_ns: int) -> Item:
-    """`● fill 12/31  3.2s ago, next in 12s`."""
+def _told(rank: int, kind: str, track: Track, now_ns: int) -> list[Item]:
+    """`● fills 12/31`, and how far away the nearest are: `◂3.2s ▸12s`."""
     mark = _MARKS[kind]
-    front = (f"{mark.glyph} ", mark.style)
+    front, name = (f"{mark.several} ", mark.style), (f"{mark.plural} ", "muted")
     count = (f"{track.passed:,}/{track.total:,}", "text")
-    parts = []
+    made = [Item(rank, True, ((front, name, count), (front, count), ()))]
+    near = []
     if track.last_ns is not None:
-        parts.append(f"{age(now_ns - track.last_ns)} ago")
+        near.append(f"◂{age(now_ns - track.last_ns)}")
     if track.next_ns is not None:
-        parts.append(f"next in {age(track.next_ns - now_ns)}")
-    near = (f" {', '.join(parts)}" if parts else "", "muted")
-    name = (f"{mark.plural} ", "muted")
-    return Item(rank, True, ((front, name, count, near), (front, name, count), (front, count), ()))
+        near.append(f"▸{age(track.next_ns - now_ns)}")
+    return [*made, item(rank + 5, (" ".join(near), "muted"), is_right=True)] if near else made

@@ -33,9 +33,11 @@ def track(kind: str, counts: dict[int, int], **changes: Any) -> Track:
 
 
 def tracks() -> tuple[Track, ...]:
-    fills = {bucket: 1 + bucket % 3 // 2 for bucket in range(400) if bucket * 37 % 23 < 3 or 180 < bucket < 190}
+    fills = {
+        bucket: 1 + bucket % 3 // 2 for bucket in range(400) if bucket * 37 % 23 < 3 or 180 < bucket < 190
+    }
     alerts = {61: 1, 187: 2, 188: 1, 330: 1}
-    cancels = {bucket: 2 + bucket * bucket % 11 + (30 if 176 < bucket < 200 else 0) for bucket in range(400)}
+    cancels = {n: 2 + n * n % 11 + (30 if 176 < n < 200 else 0) for n in range(400)}
     return (
         track(FILLS, fills),
         track(ALERTS, alerts, last_ns=views.TIME - 201 * views.S, next_ns=views.TIME + 938 * views.S),

@@ -43,6 +43,23 @@ TAKING_TURNS = {
         ("settings.keep", "settings.edit"),
         # While a text is searched for, n leads to the next line that has it.
         ("log.match_next", "app.next_product"),
+        # In the past there is nothing to pause.
+        *(
+            (f"playback.{playing}", f"app.{quoting}")
+            for playing in ("play", "hold")
+            for quoting in ("pause", "resume")
+        ),
+        ("playback.play", "playback.hold"),
+        # While a session is played back its keys come first.
+        ("playback.step", "blotter.tab_right"),
+        ("playback.step_back", "blotter.tab_left"),
+        ("playback.start", "ladder.follow"),
+        ("playback.start", "depth_chart.fit"),
+        *(
+            (f"playback.{of_session}", f"{panel}.{of_list}")
+            for panel in ("blotter", "log", "settings", "trades")
+            for of_session, of_list in (("start", "first"), ("end", "last"))
+        ),
     )
 }
 
