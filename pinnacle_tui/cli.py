@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -326,6 +327,74 @@ def inspect(
         file, products=products, depth=depth, snapshot=snapshot, product_file=product_file
     )
     return _answer(answer, recording.inspection_text(answer), as_json)
+
+
+def _data_dir_option(command: _Command) -> _Command:
+    return click.option("--data-dir", type=Path, metavar="DIR", help="The folder that holds sessions.")(
+        command
+    )
+
+
+def _sessions_folder(given: Path | None) -> Path:
+    """Where sessions are looked for: as given, else as the configuration says."""
+    if given is not None:
+        return given
+    from engine.config import load_config
+    from engine.runtime.session_store import data_dir_of
+
+    return data_dir_of(load_config(None, os.environ, (), {}).config)
+
+
+@cli.command(
+    epilog=_examples(
+        "pinnacle-tui replay sim-btc-usd-0001",
+        "pinnacle-tui replay sim-btc-usd-0001 --verify --json",
+        "pinnacle-tui replay sim-btc-usd-0001 --at 1m30s",
+    )
+)
+@click.argument("session")
+@click.option(
+    "--verify", is_flag=True, help="Compute every order and digest anew, name the first difference."
+)
+@click.option(
+    "--at",
+    "moment",
+    metavar="SEQ|TIME",
+    help="Print the state at a record (24360) or a time (90s, 09:13:38).",
+)
+@_data_dir_option
+@_json_option
+def replay(session: str, verify: bool, moment: str | None, data_dir: Path | None, as_json: bool) -> int:
+    """Travel through a recorded session; with --verify or --at without a screen."""
+    if verify and moment is not None:
+        raise click.UsageError("--verify goes through all of a session, --at stops in it; name one of them")
+    from engine.commands import replay as past
+
+    folder = _sessions_folder(data_dir)
+    if moment is not None:
+        answer = past.state_at(session, folder, moment)
+        return _answer(answer, past.state_text(answer), as_json)
+    if not verify:
+        raise click.UsageError("name --verify or --at")
+    with _progress("verifying", as_json) as progress:
+        answer = past.verify(session, folder, progress)
+    _answer(answer, past.verify_text(answer), as_json)
+    return int(answer["exit_code"])
+
+
+@contextmanager
+def _progress(label: str, as_json: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar with rate and time left on standard error, where that is a terminal and nobody wants JSON."""
+    if as_json or not sys.stderr.isatty():
+        yield lambda done, whole: None
+        return
+    with click.progressbar(length=1, label=label, file=sys.stderr, show_eta=True) as bar:
+
+        def told(done: int, whole: int) -> None:
+            bar.length = max(1, whole)
+            bar.update(done - bar.pos)
+
+        yield told
 
 
 @cli.command(epilog=_examples("pinnacle-tui bench --json", "pinnacle-tui bench --input capture.jsonl.gz"))

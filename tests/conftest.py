@@ -28,6 +28,14 @@ def shared_data() -> Path:
     return SHARED
 
 
+@pytest.fixture(autouse=True)
+def state_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this test's sessions are kept: nobody else's are gone on with."""
+    folder = tmp_path_factory.mktemp("state")
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+    return folder
+
+
 @pytest.fixture
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A user who has never run the program. The name is short: the path of a socket has little room."""

@@ -405,9 +405,11 @@ class Engine:
         try:
             self._supervisor.run(self._strategy.name, lambda: self._strategy.step(desk, events))
             sent = self._supervisor.run(self._execution.name, lambda: self._execution.step(desk, events))
-        except StageFailure:
+        except StageFailure as failure:
             # What the Trader was shown has happened all the same: its fills are money.
             if events:
+                if failure.stage == self._strategy.name:
+                    self._execution.record_failure(desk, events, failure)
                 self._show(desk, events, Sent((), 0))
             raise
         if desk.is_book_impossible:

@@ -12,12 +12,9 @@ from dataclasses import dataclass, field
 from engine.config import Config
 from engine.core.clock import Clock, ManualClock
 from engine.core.events import (
-    Alert,
     AnyCommand,
     AnyEvent,
     CancelOrder,
-    Command,
-    Event,
     OrderRejected,
     SubmitOrder,
     Timer,
@@ -25,11 +22,15 @@ from engine.core.events import (
 from engine.persistence.continuation import Continuation
 from engine.persistence.directory import JournalDirectory
 from engine.persistence.errors import DamageError
-from engine.persistence.records import Entry, Recorded, SessionEnded, StateDigest, batches
+from engine.persistence.format import RecordType
+from engine.persistence.records import Entry, SessionEnded, batches
+from engine.persistence.records import decode as decode_record
 from engine.persistence.recovery import recover
+from engine.persistence.scanner import Record
 from engine.runtime.builder import Market
 from engine.runtime.desk import Desk
 from engine.runtime.engine import WakeUp
+from engine.runtime.replayer import Parts, Replayer, take_apart
 from engine.runtime.session_state import StateKeeper, decode
 from engine.runtime.stages import CROSSED, NOT_SENT, MarketDataStage, in_order_of_arrival
 
@@ -108,9 +109,11 @@ def read_in(
         clock,
         real,
         config.engine.timer_interval_ms * 1_000_000,
-        unsent_orders(batches(log.records())),
+        unsent_orders(log.records()),
     )
     read = resumption.read
+    for desk in market.desks:
+        desk.trader.strategy.start()
     if log.snapshot is not None:
         state = decode(log.snapshot.body)
         StateKeeper(market.desks, market.exchanges, clock).load(state)
@@ -150,68 +153,39 @@ class Resumption:
         self._clock = clock
         self._timer_interval_ns = timer_interval_ns
         self._unsent = unsent
+        self._replayer = Replayer({product: desk.trader for product, desk in self._desks.items()})
         self._market_data = MarketDataStage(market.feeds, self._desks, clock, real)
 
     def take(self, batch: Sequence[Entry]) -> None:
         """One batch: a wake-up of a desk, something it was told, or notes."""
+        parts = take_apart(batch)
         self.read.records += len(batch)
-        events: list[AnyEvent] = []
-        commands: list[AnyCommand] = []
-        for entry in batch:
-            value = entry.value
-            if isinstance(value, Alert):
-                continue
-            if isinstance(value, Event):
-                events.append(value)
-            elif isinstance(value, Command):
-                commands.append(value)
-            else:
-                self._note(entry.seq, value)
-        if events:
-            self._wake(batch[0].seq, events, commands)
+        desk = self._desks.get(parts.product)
+        timer = parts.events[-1] if parts.events else None
+        if desk is not None and isinstance(timer, Timer):
+            self._happen(desk, timer, parts)
+        self._replayer.take(parts)
+        if self._replayer.divergence is not None:
+            raise DamageError(f"{self._replayer.divergence.sentence()}{_ADVICE}")
+        if desk is not None:
+            self._send(desk, parts.commands)
+            if isinstance(timer, Timer) and desk.is_book_impossible:
+                self._market_data.distrust(desk, CROSSED)
+            self._watch(desk, parts)
+        self.read.events, self.read.digests = self._replayer.events, self._replayer.digests
+        last = parts.notes[-1] if parts.notes else None
+        self.read.ended = last if isinstance(last, SessionEnded) else None
 
-    def _note(self, seq: int, note: Recorded) -> None:
-        self.read.ended = note if isinstance(note, SessionEnded) else None
-        if isinstance(note, StateDigest):
-            self.read.digests += 1
-            if self._desks[note.product].trader.digest() != note.digest:
-                raise DamageError(
-                    f"record {seq}: the state of {note.product} is not the recorded one{_ADVICE}"
-                )
-
-    def _wake(self, seq: int, events: list[AnyEvent], commands: list[AnyCommand]) -> None:
-        desk = self._desks.get(events[0].product)
-        if desk is None:
-            raise DamageError(
-                f"record {seq} speaks of {events[0].product}, which is not traded here{_ADVICE}"
-            )
-        self.read.ended = None
-        timer = events[-1]
-        is_wake_up = isinstance(timer, Timer)
-        if is_wake_up:
-            self._happen(desk, timer, seq, events[:-1])
-        answers: list[AnyCommand] = []
-        for event in events:
-            answers += desk.trader.on_event(event)
-        if answers != commands:
-            raise DamageError(
-                f"record {seq}: the Trader of {desk.product} answers with other orders than those on record"
-                f"{_ADVICE}"
-            )
-        self._send(desk, commands)
-        if is_wake_up and desk.is_book_impossible:
-            self._market_data.distrust(desk, CROSSED)
-        self._watch(desk, events, commands)
-        self.read.events += len(events)
-
-    def _happen(self, desk: Desk, timer: AnyEvent, seq: int, recorded: list[AnyEvent]) -> None:
+    def _happen(self, desk: Desk, timer: Timer, parts: Parts) -> None:
         """Let the market go on to the moment of a wake-up; it must tell what is on record."""
         if desk is self._first:
             self._clock.advance_to(timer.recv_ns)
             self._market_data.step()
             self.read.next_timer_ns = timer.recv_ns + self._timer_interval_ns
-        if in_order_of_arrival(desk) != [event for event in recorded if not _is_our_word(event)]:
-            raise DamageError(f"record {seq}: the market of {desk.product} does not repeat itself{_ADVICE}")
+        if in_order_of_arrival(desk) != [event for event in parts.events[:-1] if not _is_our_word(event)]:
+            raise DamageError(
+                f"record {parts.seq}: the market of {desk.product} does not repeat itself{_ADVICE}"
+            )
 
     def _send(self, desk: Desk, commands: Sequence[AnyCommand]) -> None:
         unsent = self._unsent
@@ -223,20 +197,22 @@ class Resumption:
                 desk.venue.submit(command)
 
     @staticmethod
-    def _watch(desk: Desk, events: Sequence[AnyEvent], commands: Sequence[AnyCommand]) -> None:
+    def _watch(desk: Desk, parts: Parts) -> None:
         trader = desk.trader
         trader.drain_alerts()
-        wake = WakeUp(events, commands, trader.drain_fills(), trader.orders.drain_ended())
+        wake = WakeUp(parts.events, parts.commands, trader.drain_fills(), trader.orders.drain_ended())
         desk.watcher.on_wake_up(wake.timeline())
 
 
-def unsent_orders(batches: Iterable[Sequence[Entry]]) -> frozenset[str]:
+def unsent_orders(records: Iterable[Record]) -> frozenset[str]:
     """The client ids of orders that were recorded and never left, by our own word."""
+    rejected = (
+        decode_record(record.payload, record.seq)
+        for record in records
+        if record.kind == RecordType.ORDER_REJECT
+    )
     return frozenset(
-        entry.value.client_id
-        for batch in batches
-        for entry in batch
-        if isinstance(entry.value, OrderRejected) and entry.value.code == NOT_SENT
+        each.client_id for each in rejected if isinstance(each, OrderRejected) and each.code == NOT_SENT
     )
 
 

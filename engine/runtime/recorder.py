@@ -21,7 +21,9 @@ class Recorder(Protocol):
         """True when nothing can be recorded any more: no order may leave."""
         ...
 
-    def record(self, trader: Trader, events: Sequence[AnyEvent], commands: Sequence[AnyCommand]) -> int:
+    def record(
+        self, trader: Trader, events: Sequence[AnyEvent | Alert], commands: Sequence[AnyCommand]
+    ) -> int:
         """Record one wake-up of a Trader as a whole; its number. Raises `JournalError`, once."""
         ...
 
@@ -40,7 +42,9 @@ class Unrecorded:
     __slots__ = ()
     is_failed = False
 
-    def record(self, trader: Trader, events: Sequence[AnyEvent], commands: Sequence[AnyCommand]) -> int:
+    def record(
+        self, trader: Trader, events: Sequence[AnyEvent | Alert], commands: Sequence[AnyCommand]
+    ) -> int:
         """See `Recorder`."""
         return 0
 
@@ -75,7 +79,9 @@ class JournalRecorder:
         """See `Recorder`."""
         return self._journal.failed is not None
 
-    def record(self, trader: Trader, events: Sequence[AnyEvent], commands: Sequence[AnyCommand]) -> int:
+    def record(
+        self, trader: Trader, events: Sequence[AnyEvent | Alert], commands: Sequence[AnyCommand]
+    ) -> int:
         """See `Recorder`."""
         if self._is_said:
             return 0

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from operator import attrgetter
 from typing import Final, NamedTuple
 
 from engine.core.clock import Clock
 from engine.core.events import (
+    Alert,
     AnyCommand,
     AnyEvent,
     CancelOrder,
     MarketEvent,
     OrderRejected,
+    Severity,
     SubmitOrder,
     Timer,
 )
@@ -26,6 +29,7 @@ from engine.exchange.protocol import Feed
 from engine.persistence.errors import JournalError
 from engine.runtime.desk import Desk
 from engine.runtime.recorder import Recorder
+from engine.runtime.supervisor import STAGE_FAILED
 
 NOT_SENT: Final = "NOT_SENT"
 """The code of an order that was recorded and never left: our own word, not a venue's."""
@@ -181,6 +185,13 @@ class ExecutionStage:
             raise
         self._hand_over(desk, commands, number)
         return Sent(commands, number)
+
+    def record_failure(self, desk: Desk, events: Sequence[AnyEvent], failure: Exception) -> None:
+        """Record a wake-up over which the Trader failed: its commands leave with what comes next."""
+        last = events[-1]
+        note = Alert(desk.product, last.recv_ns, last.wall_ns, Severity.CRITICAL, STAGE_FAILED, str(failure))
+        with suppress(JournalError):  # the run ends for another reason already
+            self._recorder.record(desk.trader, [*events, note], ())
 
     def _hand_over(self, desk: Desk, commands: Sequence[AnyCommand], number: int) -> None:
         for command in commands:

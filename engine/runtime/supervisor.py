@@ -11,6 +11,8 @@ from engine.core.errors import PinnacleError
 
 T = TypeVar("T")
 
+STAGE_FAILED = "STAGE_FAILED"
+"""The code of the alert that tells of a failure."""
 ALERTS = "alerts"
 """The name under which the telling of alerts is watched."""
 _S = 1_000_000_000
@@ -29,8 +31,10 @@ class StageFailure(PinnacleError):
     The exit code is that of the cause, where the cause has one.
     """
 
-    def __init__(self, message: str, cause: Exception) -> None:
+    def __init__(self, message: str, stage: str, cause: Exception) -> None:
         super().__init__(message)
+        self.stage = stage
+        """Its name."""
         self.exit_code = cause.exit_code if isinstance(cause, PinnacleError) else PinnacleError.exit_code
 
 
@@ -67,9 +71,9 @@ class Supervisor:
             text = str(error) if isinstance(error, PinnacleError) else f"{type(error).__name__}: {error}"
             if stage not in self._failed:
                 self._failed.add(stage)
-                self._report("STAGE_FAILED", f"the {stage} stage failed: {text}")
+                self._report(STAGE_FAILED, f"the {stage} stage failed: {text}")
             message = f"the {stage} stage failed ({text}); all orders are being cancelled and the engine ends"
-            raise StageFailure(message, error) from error
+            raise StageFailure(message, stage, error) from error
 
     def watch(self, stage: str, now_ns: int, step: Callable[[], None]) -> None:
         """One step of a stage that only watches; `now_ns` is engine time."""
@@ -95,4 +99,4 @@ class Supervisor:
         record.told_ns = {told: at for told, at in record.told_ns.items() if now_ns - at < _SAME_EVERY_NS}
         if text not in record.told_ns and stage != ALERTS:  # nobody could be told that nobody can be told
             record.told_ns[text] = now_ns
-            self._report("STAGE_FAILED", text)
+            self._report(STAGE_FAILED, text)

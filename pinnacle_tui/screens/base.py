@@ -95,7 +95,8 @@ class ConsoleScreen(Screen[None]):
         self.bindings_updated_signal.subscribe(self, lambda _: self.call_after_refresh(self._offer_keys))
 
     def _offer_keys(self) -> None:
-        if not self.is_current:
+        # Under a dialog no key of playing is taken, but it is no reason to show other ones.
+        if not self.is_current or (self.console.is_playback and self.app.screen is not self):
             return
         offered: dict[str, Key] = {}
         # What moves through time comes first, wherever the focus is.

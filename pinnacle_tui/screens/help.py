@@ -60,7 +60,10 @@ class HelpScreen(Dialog):
     def compose(self) -> ComposeResult:
         """The panel, the screen, everywhere."""
         below, focused = self._below, self._below.focused
+        is_playback = self.console.is_playback
         with VerticalScroll(id="dialog"):
+            if is_playback:
+                yield from self._part("The past", PLAYBACK_HELP, playback_bindings())
             if isinstance(focused, Panel):
                 of_panel = bindings_of(focused)
                 yield from self._part(f"This panel: {focused.TITLE.lower()}", focused.HELP, of_panel)
@@ -70,9 +73,7 @@ class HelpScreen(Dialog):
             elif isinstance(below, Dialog):
                 yield from self._part("This question", "", bindings_of(below))
             everywhere = bindings_of(self.app)
-            is_playback = self.console.is_playback
             if is_playback:
-                yield from self._part("The past", PLAYBACK_HELP, playback_bindings())
                 everywhere = tuple(bound for bound in everywhere if bound.action not in OF_THE_PRESENT)
             yield from self._part("Everywhere", "", everywhere)
             may_kill = self.console.session.may_kill and not is_playback

@@ -208,7 +208,8 @@ def _words(playback: Playback, now_ns: int) -> list[Item]:
     if playback.read < 1:
         made.append(item(3, (f"reading {int(100 * playback.read)} %", "warning")))
     if playback.divergence:
-        made.append(item(2, (" DIVERGED ", "danger bold reverse")))
+        # The sentence behind it needs the room; what has happened can be seen below.
+        return [*made, item(2, (" DIVERGED ", "danger bold reverse"))]
     tracks = {track.kind: track for track in playback.tracks}
     for rank, kind in ((4, FILLS), (6, CANCELS), (5, ALERTS)):
         if kind in tracks:

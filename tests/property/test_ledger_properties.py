@@ -287,7 +287,7 @@ from engine.core.ledger import Ledger
 ledger = Ledger(THIRDS, OPENING)
 for step in random_stream(5):
     play(ledger, step)
-print(hashlib.sha256(repr(ledger.state()).encode()).hexdigest())
+print(hashlib.sha256(repr(ledger.save()).encode()).hexdigest())
 """
 
 

@@ -299,9 +299,9 @@ def test_a_crossed_or_locked_book_is_not_quoted_and_not_measured():
     bench.maker.on_book(0, bench.book)
     for book in (([("10002", "10")], [("10001", "10")]), ([("10001", "10")], [("10001", "10")])):
         bench.market(book)
-        state = bench.maker.state()
+        state = bench.maker.save()
         bench.maker.on_book(0, bench.book)
-        assert bench.maker.state() == state
+        assert bench.maker.save() == state
         decision = bench.decide()
         assert decision.quotes == ()
         assert decision.reason == "no quotes: the book is crossed or locked"
@@ -318,15 +318,15 @@ def test_the_same_history_gives_the_same_state_and_another_one_does_not():
         bench = MakerBench(auto_hedge_enabled=True)
         bench.stress()
         decision = bench.decide(position)
-        return bench.maker.state(), [(q.slot, q.price, q.size) for q in decision.quotes]
+        return bench.maker.save(), [(q.slot, q.price, q.size) for q in decision.quotes]
 
     assert run("0") == run("0")
     assert hash(run("0")[0]) == hash(run("0")[0])
     assert run("0")[0] != run("5")[0], "the second one hedged"
     fresh = MakerBench()
-    before = fresh.maker.state()
+    before = fresh.maker.save()
     fresh.decide()
-    assert fresh.maker.state() != before
+    assert fresh.maker.save() != before
 
 
 # -- hedging -------------------------------------------------------------------------------------

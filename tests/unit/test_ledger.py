@@ -107,12 +107,12 @@ def test_a_repeated_fill_changes_nothing() -> None:
     ledger = Ledger(UNIT, 0)
     ledger.mark(half_ticks("100"))
     assert ledger.apply(fill(BUY, 2, "99.99", "0.01", "7001"))
-    before = ledger.state()
+    before = ledger.save()
     assert not ledger.apply(fill(BUY, 2, "99.99", "0.01", "7001"))
     assert not ledger.apply(fill(SELL, 9, "5", "1", "7001"))
-    assert ledger.state() == before
+    assert ledger.save() == before
     assert ledger.apply(fill(BUY, 2, "99.99", "0.01", "7002"))
-    assert ledger.state() != before
+    assert ledger.save() != before
 
 
 def test_released_cost_is_rounded_to_an_atom_and_nothing_is_lost() -> None:
@@ -234,14 +234,14 @@ def test_volume_counts_per_utc_day() -> None:
 def test_an_impossible_fill_is_refused_and_changes_nothing(change: dict[str, Any]) -> None:
     ledger = Ledger(UNIT, 0)
     known: dict[str, Any] = {"product": "BTC-USD", "price": 10_000, "size": 1, **change}
-    before = ledger.state()
+    before = ledger.save()
     with pytest.raises(OrderError, match="cannot be booked"):
         ledger.apply(
             OrderFilled(
                 recv_ns=0, wall_ns=0, client_id="c", fill_id="1", side=BUY, fee=0, is_maker=True, **known
             )
         )
-    assert ledger.state() == before
+    assert ledger.save() == before
     assert ledger.apply(fill(BUY, 1, "100", fill_id="1"))
 
 

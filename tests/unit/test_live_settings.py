@@ -238,9 +238,9 @@ def test_what_was_learnt_of_the_market_survives_a_change() -> None:
         settle(bench, 1_000)
     maker = bench.trader.strategy
     assert maker.is_stressed
-    before = maker.state()
+    before = maker.save()
     change(bench, strategy__spread_widen_factor="3", strategy__levels="1")
-    assert maker.state() == before
+    assert maker.save() == before
 
 
 def test_a_stress_check_comes_by_the_new_interval_at_once() -> None:

@@ -192,8 +192,8 @@ def test_guards_act_together_and_the_strictest_wins() -> None:
 
 def test_state_for_the_digest_is_the_peak() -> None:
     desk = Desk()
-    before = desk.guard.state()
+    before = desk.guard.save()
     desk.check(equity=BTC.atoms(999))
-    assert desk.guard.state() == before
+    assert desk.guard.save() == before
     desk.check(equity=BTC.atoms(1_001))
-    assert desk.guard.state() != before
+    assert desk.guard.save() != before

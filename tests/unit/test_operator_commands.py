@@ -353,11 +353,11 @@ def test_rearm_leaves_a_pause_and_says_so() -> None:
 def test_nothing_latched_is_a_refusal_and_no_exception() -> None:
     bench = TraderBench()
     bench.quote()
-    peak = bench.trader.guard.state()
+    peak = bench.trader.guard.save()
     assert bench.operator(A.REARM) == ()
     assert bench.trader.answer.is_taken is False
     assert bench.trader.answer.text == "nothing is latched: there is nothing to take back"
-    assert bench.trader.guard.state() == peak
+    assert bench.trader.guard.save() == peak
     assert codes(bench) == ["REFUSED"]
 
 

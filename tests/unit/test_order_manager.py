@@ -632,11 +632,11 @@ def test_ended_orders_are_forgotten_oldest_first() -> None:
 
 def test_state_is_hashable_and_sees_every_change() -> None:
     desk = Desk(post_fill_pause_ns=MS)
-    seen = {desk.manager.state()}
+    seen = {desk.manager.save()}
 
     def changed() -> bool:
         before = len(seen)
-        seen.add(desk.manager.state())
+        seen.add(desk.manager.save())
         return len(seen) > before
 
     client_id = desk.submit(bid(100))
@@ -660,6 +660,6 @@ def test_the_same_events_give_the_same_state() -> None:
             client_id = desk.place(bid(100 + step), step)
             desk.fill(client_id, 40, step)
             desk.cancelled(client_id, 60, step)
-        return desk.manager.state()
+        return desk.manager.save()
 
     assert run() == run()

@@ -554,9 +554,9 @@ def test_denials_speak_in_units() -> None:
 
 def test_state_is_hashable_and_sees_every_verdict() -> None:
     desk = Desk(max_order_size_base=Decimal("0.5"))
-    seen = {desk.gate.state()}
+    seen = {desk.gate.save()}
     desk.code(desk.order(Side.BUY, 3))
-    seen.add(desk.gate.state())
+    seen.add(desk.gate.save())
     desk.code(desk.order(Side.BUY, 501))
-    seen.add(desk.gate.state())
+    seen.add(desk.gate.save())
     assert len(seen) == 3

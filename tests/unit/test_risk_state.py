@@ -100,11 +100,11 @@ def test_every_restriction_is_named() -> None:
 
 def test_state_for_the_digest() -> None:
     state = RiskState()
-    seen = {state.state()}
+    seen = {state.save()}
     state.hold("A", S.REDUCING, "", "", 1)
-    seen.add(state.state())
+    seen.add(state.save())
     state.hold("A", S.HALTED, "", "", 1)
-    seen.add(state.state())
+    seen.add(state.save())
     state.latch(S.KILLED, "K", "", 2)
-    seen.add(state.state())
+    seen.add(state.save())
     assert len(seen) == 4

@@ -79,16 +79,16 @@ def test_a_long_silence_equals_the_same_silence_second_by_second(silence_s, beyo
     for second in range(1, silence_s + 1):
         walked.advance(second * SECOND)
     walked.advance(end)
-    assert jumped.state() == walked.state()
+    assert jumped.save() == walked.save()
     assert jumped.value == walked.value
 
 
 def test_state_tells_histories_apart():
     one, other = Volatility(), Volatility()
-    assert one.state() == other.state()
+    assert one.save() == other.save()
     one.on_mid(0, 100)
-    assert one.state() != other.state()
-    assert hash(one.state())
+    assert one.save() != other.save()
+    assert hash(one.save())
 
 
 def test_stress_begins_at_the_threshold_and_ends_after_three_calm_checks():
@@ -112,4 +112,4 @@ def test_stress_is_judged_only_when_a_check_is_due():
     for now in range(SECOND + 1, 2 * SECOND, SECOND // 10):
         gauge.judge(now, 0.0)
     assert gauge.is_stressed
-    assert gauge.state() != StressGauge(0.5, SECOND).state()
+    assert gauge.save() != StressGauge(0.5, SECOND).save()

@@ -1,0 +1,263 @@
+"""Reads a journal without a lock and without changing it: also beside the engine that writes it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Final
+
+from engine.persistence.directory import read_meta
+from engine.persistence.disk import DISK, Disk
+from engine.persistence.errors import DamageError, JournalError
+from engine.persistence.format import COMMIT
+from engine.persistence.scanner import Record, Scanned, look_on, padding_flips, records_of, scan
+from engine.persistence.segments import (
+    ARCHIVE,
+    Segment,
+    check_chain,
+    check_seal,
+    damaged,
+    open_segment,
+    read_segment,
+    segment_names,
+)
+from engine.persistence.snapshots import Snapshot, load, snapshot_names
+
+CLEAN: Final = "clean"
+TORN: Final = "torn"
+CORRUPT: Final = "corrupt"
+_MOST_PROBLEMS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is not as it should be."""
+
+    file: str
+    offset: int | None
+    text: str
+
+
+@dataclass(slots=True)
+class VerifyReport:
+    """What was checked, and what was found."""
+
+    status: str = CLEAN
+    """`clean`, `torn` (an end that a crash leaves, which the next start cuts off), or `corrupt`."""
+    segments: int = 0
+    records: int = 0
+    bytes: int = 0
+    """Of all files of the journal."""
+    first_seq: int = 0
+    last_seq: int = 0
+    """The last record of a whole batch."""
+    first_ns: int = 0
+    last_ns: int = 0
+    """Wall clock of the first and the last record."""
+    snapshots: int = 0
+    torn_bytes: int = 0
+    torn_records: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    def tell(self, status: str, file: str, offset: int | None, text: str) -> None:
+        """Note a problem; the worst status stays."""
+        if self.status != CORRUPT:
+            self.status = status
+        if len(self.problems) < _MOST_PROBLEMS:
+            self.problems.append(Problem(file, offset, text))
+
+
+class JournalReader:
+    """The journal in a folder, archived segments included. Raises as `read_meta` does."""
+
+    def __init__(self, path: str, disk: Disk = DISK, *, with_archive: bool = True) -> None:
+        self.path = path
+        self.uuid = bytes.fromhex(read_meta(path, disk).uuid)
+        self._disk = disk
+        self._with_archive = with_archive
+
+    def segments(self) -> list[Segment]:
+        """The segments there are now, in order. `DamageError` for one whose header cannot be read."""
+        folders = [f"{self.path}/{ARCHIVE}", self.path] if self._with_archive else [self.path]
+        found: dict[str, Segment] = {}
+        with self._reading():
+            for folder in folders:
+                for name in segment_names(folder, self._disk):
+                    try:
+                        found.setdefault(name, open_segment(folder, name, self._disk, self.uuid))
+                    except FileNotFoundError:  # moved to the archive since it was listed
+                        archive = f"{self.path}/{ARCHIVE}"
+                        found[name] = open_segment(archive, name, self._disk, self.uuid)
+        return [found[name] for name in sorted(found)]
+
+    def snapshots(self) -> list[Snapshot]:
+        """The sound snapshots, oldest first."""
+        sound = []
+        with self._reading():
+            for name in snapshot_names(self.path, self._disk):
+                try:
+                    sound.append(load(self.path, name, self._disk, self.uuid))
+                except (DamageError, FileNotFoundError):  # `verify` tells of it; or it was retired meanwhile
+                    continue
+        return sound
+
+    def records(self, from_seq: int = 1, to_seq: int | None = None) -> Iterator[Record]:
+        """The records of whole batches, from one number to another, both included.
+
+        Raises `DamageError` where data that was on the disk once cannot be read, after everything before it
+        has been told. The growing end of a running engine, and a torn one, just end.
+        """
+        segments = self.segments()
+        for index, segment in enumerate(segments):
+            is_last = index == len(segments) - 1
+            if not is_last and segments[index + 1].header.first_seq <= from_seq:
+                continue
+            if to_seq is not None and segment.header.first_seq > to_seq:
+                return
+            image, found = self._read(segment)
+            for record in records_of(image, segment.header, segment.name, found.committed_end):
+                if to_seq is not None and record.seq > to_seq:
+                    return
+                if record.seq >= from_seq:
+                    yield record
+            if is_last:
+                self._judge_end(segment, image, found)
+            elif not segment.is_thinned:
+                check_seal(segment, found, segments[index + 1])
+
+    def batches_end_before(self, seq: int) -> int:
+        """The last record of the last batch that ends before record `seq`; 0 where there is none."""
+        last = 0
+        for record in self.records(1, seq - 1):
+            if record.flags & COMMIT:
+                last = record.seq
+        return last
+
+    def verify(
+        self, *, is_deep: bool = False, progress: Callable[[int], None] = lambda _: None
+    ) -> VerifyReport:
+        """Check every header, the chain, every checksum, number and batch, and every snapshot.
+
+        `is_deep` adds the zeros between records. `progress` is told of bytes that were checked.
+        """
+        report = VerifyReport()
+        try:
+            segments = self.segments()
+        except DamageError as error:
+            report.tell(CORRUPT, self.path, 0, str(error))
+            return report
+        report.segments = len(segments)
+        if segments:
+            report.first_seq = segments[0].header.first_seq
+        for index, segment in enumerate(segments):
+            after = segments[index + 1] if index + 1 < len(segments) else None
+            try:
+                self._verify_segment(segment, after, report, is_deep=is_deep)
+            except DamageError as error:
+                report.tell(CORRUPT, segment.path, None, str(error))
+            progress(segment.file_bytes)
+        for before, after in pairwise(segments):
+            try:
+                check_chain(before, after)
+            except DamageError as error:
+                report.tell(CORRUPT, after.path, 0, str(error))
+        self._verify_snapshots(report)
+        return report
+
+    def _verify_segment(
+        self, segment: Segment, after: Segment | None, report: VerifyReport, *, is_deep: bool
+    ) -> None:
+        image, found = self._read(segment)
+        report.bytes += segment.file_bytes
+        report.records += found.committed_records
+        report.last_seq = max(report.last_seq, found.committed_seq)
+        records = records_of(image, segment.header, segment.name, found.committed_end)
+        first = next(records, None)
+        if first is not None:
+            report.first_ns = report.first_ns or first.ts_ns
+            report.last_ns = first.ts_ns
+            for record in records:
+                report.last_ns = record.ts_ns
+        if is_deep:
+            for offset in padding_flips(image, found.committed_end):
+                report.tell(CORRUPT, segment.path, offset, "a byte between two records is not zero")
+        if after is not None:
+            if not segment.is_thinned:
+                check_seal(segment, found, after)
+            elif found.stop:
+                raise damaged(segment, found, None, "it was written whole")
+            return
+        later = self._judge_end(segment, image, found)
+        torn = image[found.committed_end :].rstrip(b"\0")
+        if torn or segment.file_bytes < segment.header.size:
+            report.torn_bytes, report.torn_records = len(torn), later
+            text = (
+                f"{len(torn)} bytes behind record {found.committed_seq} were never acknowledged "
+                f"({found.stop or 'a batch that was not finished'}); the next start cuts them off and keeps "
+                "a copy"
+            )
+            if segment.file_bytes < segment.header.size:
+                text = (
+                    f"the file has {segment.file_bytes} bytes of {segment.header.size}: somebody cut it off; "
+                    f"records up to {found.committed_seq} are there"
+                )
+            report.tell(TORN, segment.path, found.committed_end, text)
+
+    def _verify_snapshots(self, report: VerifyReport) -> None:
+        with self._reading():
+            for name in snapshot_names(self.path, self._disk):
+                try:
+                    snapshot = load(self.path, name, self._disk, self.uuid)
+                except FileNotFoundError:
+                    continue
+                except DamageError as error:
+                    report.tell(CORRUPT, f"{self.path}/{name}", None, str(error))
+                    continue
+                report.snapshots += 1
+                if snapshot.seq > report.last_seq:
+                    text = (
+                        f"it is the state after record {snapshot.seq}, and the journal ends with "
+                        f"{report.last_seq}: records that were on the disk once are missing"
+                    )
+                    report.tell(CORRUPT, f"{self.path}/{name}", None, text)
+
+    def _read(self, segment: Segment) -> tuple[bytes, Scanned]:
+        """A segment's bytes and how far they go. What grows meanwhile is read again until it makes sense."""
+        with self._reading():
+            image = read_segment(segment, self._disk)
+            found = scan(image, segment.header)
+            while found.stop or found.committed_end < found.end:
+                again = read_segment(segment, self._disk)
+                if again == image:
+                    break
+                image, found = again, scan(again, segment.header)
+        return image, found
+
+    def _judge_end(self, segment: Segment, image: bytes, found: Scanned) -> int:
+        """Records behind the last whole batch. `DamageError` when some before them were on the disk once."""
+        watermark = later = 0
+        for record in look_on(image, segment.header, found.committed_end, found.committed_seq + 1):
+            later += 1
+            watermark = max(watermark, record.seq - record.lag)
+        if watermark > found.committed_seq:
+            raise damaged(segment, found, watermark, "it is not an end that a crash leaves")
+        return later
+
+    def _reading(self) -> _Reading:
+        return _Reading(self.path)
+
+
+class _Reading:
+    """Turns what the disk says into an error of ours; a file that is gone stays what it is."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+            where = os.fspath(error.filename) if error.filename else self._path
+            raise JournalError(f"{where} cannot be read: {error.strerror}; nothing was changed") from error
