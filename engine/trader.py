@@ -42,7 +42,7 @@ from engine.core.events import (
     TradePrint,
 )
 from engine.core.instrument import Instrument
-from engine.core.ledger import Ledger, LedgerState
+from engine.core.ledger import DAY_NS, Ledger, LedgerState
 from engine.core.order import BUY, SELL
 from engine.core.order_manager import OrderManager, OrderManagerState
 from engine.core.own_orders import ExcludingOwn
@@ -143,6 +143,9 @@ class Trader:
         """The strategy's last answer, with the explanation of every quote."""
         self._settled = TradingState.ACTIVE
         """The trading state that the working orders conform to."""
+        self._judged: tuple[object, ...] = ()
+        """What the accounts were judged by last; the judgement follows from it."""
+        self._closing = ""
         self._alerts: list[Alert] = []
         self._fills: list[tuple[OrderFilled, int]] = []
         self._told_ns: dict[str, int] = {}
@@ -415,10 +418,9 @@ class Trader:
             commands += self._halt(event, "UNRESOLVED", "an order stayed unknown for too long")
         if self.feed_state is _LIVE:
             self.strategy.on_book(now, self.market)
-        closing = self._guard(event)
+        closing = self._closing_now(event)
         if self.risk.is_flattening:
             closing = self._flatten(event)
-        self._check_accounts()
         if self._operator.is_stopping:
             return commands
 
@@ -443,6 +445,22 @@ class Trader:
         self.decision = decision
         commands += self._entry.want(decision, event, is_reducing)
         return commands
+
+    def _closing_now(self, event: Timer) -> str:
+        """What must be closed. The accounts are judged anew only where something they depend on changed."""
+        ledger, risk = self.ledger, self.risk
+        judged = (
+            ledger.mark_half_ticks,
+            ledger.fill_count,
+            event.wall_ns // DAY_NS,
+            risk.version,
+            self.guard.limits,
+        )
+        if judged != self._judged:
+            self._closing = self._guard(event)
+            self._check_accounts()
+            self._judged = (*judged[:3], risk.version, judged[4])
+        return self._closing
 
     def _guard(self, event: Timer) -> str:
         """Judge the accounts; tells what restricts trading from now on, returns what must be closed."""

@@ -11,7 +11,7 @@ from typing import Final
 from engine.persistence.directory import read_meta
 from engine.persistence.disk import DISK, Disk
 from engine.persistence.errors import DamageError, JournalError
-from engine.persistence.format import COMMIT
+from engine.persistence.records import Entry, batches_of
 from engine.persistence.scanner import Record, Scanned, look_on, padding_flips, records_of, scan
 from engine.persistence.segments import (
     ARCHIVE,
@@ -109,6 +109,20 @@ class JournalReader:
         Raises `DamageError` where data that was on the disk once cannot be read, after everything before it
         has been told. The growing end of a running engine, and a torn one, just end.
         """
+        for segment, image, end in self._parts(from_seq, to_seq):
+            for record in records_of(image, segment.header, segment.name, end):
+                if to_seq is not None and record.seq > to_seq:
+                    break
+                if record.seq >= from_seq:
+                    yield record
+
+    def batches(self, from_seq: int = 1, to_seq: int | None = None) -> Iterator[list[Entry]]:
+        """The same by batches, with what they mean: those that begin within the two numbers."""
+        for _, image, end in self._parts(from_seq, to_seq):
+            yield from batches_of(image, end, from_seq, to_seq)
+
+    def _parts(self, from_seq: int, to_seq: int | None) -> Iterator[tuple[Segment, bytes, int]]:
+        """The segments that hold these records, each with its bytes and the end of its whole batches."""
         segments = self.segments()
         for index, segment in enumerate(segments):
             is_last = index == len(segments) - 1
@@ -117,23 +131,13 @@ class JournalReader:
             if to_seq is not None and segment.header.first_seq > to_seq:
                 return
             image, found = self._read(segment)
-            for record in records_of(image, segment.header, segment.name, found.committed_end):
-                if to_seq is not None and record.seq > to_seq:
-                    return
-                if record.seq >= from_seq:
-                    yield record
+            yield segment, image, found.committed_end
+            if to_seq is not None and found.seq >= to_seq:
+                return
             if is_last:
                 self._judge_end(segment, image, found)
             elif not segment.is_thinned:
                 check_seal(segment, found, segments[index + 1])
-
-    def batches_end_before(self, seq: int) -> int:
-        """The last record of the last batch that ends before record `seq`; 0 where there is none."""
-        last = 0
-        for record in self.records(1, seq - 1):
-            if record.flags & COMMIT:
-                last = record.seq
-        return last
 
     def verify(
         self, *, is_deep: bool = False, progress: Callable[[int], None] = lambda _: None

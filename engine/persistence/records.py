@@ -6,8 +6,8 @@ retention. One wake-up of a desk is one batch, so a crash leaves all of it or no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -34,7 +34,7 @@ from engine.core.events import (
     TradePrint,
 )
 from engine.persistence.errors import DamageError
-from engine.persistence.format import COMMIT, MORE, SKIPPABLE, RecordType
+from engine.persistence.format import COMMIT, FRAME, FRAME_BYTES, HEADER_BYTES, MORE, SKIPPABLE, RecordType
 
 
 class Note(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
@@ -125,26 +125,11 @@ TYPES: Final[dict[type[object], RecordType]] = {
     Timer: RecordType.TIMER_EVENT,
     StateDigest: RecordType.STATE_DIGEST,
 }
-_KNOWN: Final = frozenset(RecordType)
+_MEANT: Final = frozenset(int(kind) for kind in RecordType if kind is not RecordType.SEAL)
 
 encode: Final = msgspec.msgpack.Encoder().encode
 """The payload of anything that is recorded."""
 _decode: Final[Callable[[bytes], Recorded]] = msgspec.msgpack.Decoder(Recorded).decode
-
-
-class RawRecord(Protocol):
-    """What this module reads of a record."""
-
-    @property
-    def seq(self) -> int: ...
-    @property
-    def ts_ns(self) -> int: ...
-    @property
-    def kind(self) -> int: ...
-    @property
-    def flags(self) -> int: ...
-    @property
-    def payload(self) -> bytes: ...
 
 
 class Entry(NamedTuple):
@@ -160,39 +145,54 @@ def decode(payload: bytes, seq: int) -> Recorded:
     try:
         return _decode(payload)
     except msgspec.MsgspecError as error:
-        raise DamageError(
-            f"record {seq} cannot be read ({error}): written by a newer version; use that version. "
-            "Nothing was changed"
-        ) from None
+        raise _unreadable(seq, error) from None
 
 
-def batches(records: Iterable[RawRecord]) -> Iterator[list[Entry]]:
-    """The batches of a sound journal, in order; one that was not committed is left out.
+def batches_of(
+    image: bytes, end: int, least_seq: int = 1, most_seq: int | None = None
+) -> Iterator[list[Entry]]:
+    """The batches of a segment whose records before offset `end` were found whole, in order.
 
-    Records of unknown types that may be skipped, and SEALs, are left out; any other unknown type is a
-    `DamageError`: written by a newer version.
+    Batches that end below `least_seq` or begin above `most_seq` are left out. Records of unknown types that
+    may be skipped, and SEALs, are left out; any other unknown type is a `DamageError`: a newer version's.
     """
     batch: list[Entry] = []
     parts: list[bytes] = []
-    for record in records:
-        kind, flags = record.kind, record.flags
-        if kind == RecordType.SEAL:
+    unpack, frame, entry = FRAME.unpack_from, FRAME_BYTES, tuple.__new__
+    at = HEADER_BYTES
+    while at < end:
+        length, _, seq, ts_ns, kind, flags, _ = unpack(image, at)
+        start = at + frame
+        at = (start + length + 7) & ~7
+        if seq < least_seq:
             continue
-        if kind in _KNOWN:
+        if kind in _MEANT:
+            payload = image[start : start + length]
             if flags & MORE:
-                parts.append(record.payload)
+                parts.append(payload)
                 continue
-            payload = record.payload
             if parts:
                 payload = b"".join((*parts, payload))
                 parts.clear()
-            batch.append(Entry(record.seq, record.ts_ns, decode(payload, record.seq)))
-        elif not kind & SKIPPABLE:
+            try:
+                batch.append(entry(Entry, (seq, ts_ns, _decode(payload))))
+            except msgspec.MsgspecError as error:
+                raise _unreadable(seq, error) from None
+        elif kind != RecordType.SEAL and not kind & SKIPPABLE:
             raise DamageError(
-                f"record {record.seq} has the unknown type {kind}: written by a newer version; use that "
-                "version. Nothing was changed"
+                f"record {seq} has the unknown type {kind}: written by a newer version; use that version. "
+                "Nothing was changed"
             )
         if flags & COMMIT:
             if batch:
+                if most_seq is not None and batch[0].seq > most_seq:
+                    return
                 yield batch
             batch = []
+
+
+def _unreadable(seq: int, error: Exception) -> DamageError:
+    return DamageError(
+        f"record {seq} cannot be read ({error}): written by a newer version; use that version. "
+        "Nothing was changed"
+    )

@@ -15,7 +15,7 @@ from engine.persistence.continuation import Chain, Continuation, OpenSegment
 from engine.persistence.directory import JournalDirectory
 from engine.persistence.errors import DamageError, JournalError
 from engine.persistence.format import COMMIT, RecordType, record_bytes
-from engine.persistence.records import LogCut
+from engine.persistence.records import Entry, LogCut, batches_of
 from engine.persistence.scanner import Record, Scanned, look_on, records_of, scan
 from engine.persistence.segments import (
     Segment,
@@ -61,6 +61,12 @@ class RecoveredJournal:
             for record in records_of(image, segment.header, segment.name, end):
                 if record.seq > least:
                     yield record
+
+    def batches(self) -> Iterator[list[Entry]]:
+        """The same by batches, with what they mean."""
+        least = 1 if self.snapshot is None else self.snapshot.seq + 1
+        for image, _, end in self._parts:
+            yield from batches_of(image, end, least)
 
 
 def recover(directory: JournalDirectory, *, is_cut_allowed: bool = True) -> RecoveredJournal:

@@ -57,13 +57,15 @@ class RiskStateSaved(msgspec.Struct, frozen=True):
 class RiskState:
     """The latch and the holds of one Trader."""
 
-    __slots__ = ("_holds", "_latch", "effective", "is_flattening")
+    __slots__ = ("_holds", "_latch", "effective", "is_flattening", "version")
 
     def __init__(self) -> None:
         self._latch: Restriction | None = None
         self._holds: dict[str, Restriction] = {}
         self.effective = TradingState.ACTIVE
         """The most restrictive of the latch and all holds."""
+        self.version = 0
+        """Changes with every change of latch and holds; means nothing by itself."""
         self.is_flattening = False
         """True while a flatten asked for by a person is under way: the one exemption in HALTED and KILLED."""
 
@@ -148,4 +150,5 @@ class RiskState:
         self._settle()
 
     def _settle(self) -> None:
+        self.version += 1
         self.effective = max((r.state for r in self.restrictions()), default=TradingState.ACTIVE)

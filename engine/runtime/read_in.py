@@ -23,7 +23,7 @@ from engine.persistence.continuation import Continuation
 from engine.persistence.directory import JournalDirectory
 from engine.persistence.errors import DamageError
 from engine.persistence.format import RecordType
-from engine.persistence.records import Entry, SessionEnded, batches
+from engine.persistence.records import Entry, SessionEnded
 from engine.persistence.records import decode as decode_record
 from engine.persistence.recovery import recover
 from engine.persistence.scanner import Record
@@ -118,7 +118,7 @@ def read_in(
         state = decode(log.snapshot.body)
         StateKeeper(market.desks, market.exchanges, clock).load(state)
         read.next_timer_ns = state.next_timer_ns
-    for batch in batches(log.records()):
+    for batch in log.batches():
         resumption.take(batch)
     read.continuation = log.continuation
     read.report = Report(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine.core.errors import UsageError
 from engine.persistence.errors import DamageError
 from engine.persistence.reader import JournalReader
-from engine.persistence.records import Entry, batches
+from engine.persistence.records import Entry
 from engine.persistence.segments import Segment
 from engine.runtime.replayer import Replayer, traders_of
 from engine.runtime.session_state import SessionState, decode
@@ -36,7 +36,7 @@ class RecordedSession:
 
     def batches(self, from_seq: int | None = None, to_seq: int | None = None) -> Iterator[list[Entry]]:
         """The batches from there on. `DamageError` behind the last sound one."""
-        return batches(self.reader.records(self.from_seq if from_seq is None else from_seq, to_seq))
+        return self.reader.batches(self.from_seq if from_seq is None else from_seq, to_seq)
 
 
 def open_recorded(session: StoredSession) -> RecordedSession:

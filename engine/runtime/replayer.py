@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
-from engine.core.events import Alert, AnyCommand, AnyEvent, Command, Event
+from engine.core.events import Alert, AnyCommand, AnyEvent
 from engine.persistence.records import Entry, Recorded, StateDigest
 from engine.runtime.builder import build_trader
 from engine.runtime.session_store import StoredSession
 from engine.runtime.supervisor import STAGE_FAILED
 from engine.trader import Trader
+
+_EVENTS: Final = frozenset(get_args(AnyEvent))
+_COMMANDS: Final = frozenset(get_args(AnyCommand))
 
 
 class Parts(NamedTuple):
@@ -32,18 +35,19 @@ class Parts(NamedTuple):
 
 def take_apart(batch: Sequence[Entry]) -> Parts:
     """A batch by what its records are."""
-    parts = Parts(batch[-1].seq, [], [], [])
+    events: list[Any] = []
+    commands: list[Any] = []
+    notes: list[Recorded] = []
     for entry in batch:
-        value = entry.value
-        if isinstance(value, Alert):
-            parts.notes.append(value)
-        elif isinstance(value, Event):
-            parts.events.append(value)
-        elif isinstance(value, Command):
-            parts.commands.append(value)
+        value = entry[2]
+        kind = type(value)
+        if kind in _EVENTS:
+            events.append(value)
+        elif kind in _COMMANDS:
+            commands.append(value)
         else:
-            parts.notes.append(value)
-    return parts
+            notes.append(value)
+    return Parts(batch[-1][0], events, commands, notes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,9 @@ class HelpScreen(Dialog):
         self.dismiss(None)
 
     def _part(self, title: str, words: str, keys: Iterable[BoundKey]) -> Iterable[Static]:
-        lines = [self._line(bound) for bound in keys if bound.tooltip]
+        told = [(self._written(bound), bound) for bound in keys if bound.tooltip]
+        cells = max([_KEY_CELLS, *(len(written) + 2 for written, _ in told)])
+        lines = [self._line(left(written, cells), bound) for written, bound in told]
         if not words and not lines:
             return
         yield Static(title, classes="title", markup=False)
@@ -100,9 +102,10 @@ class HelpScreen(Dialog):
         if lines:
             yield Static(Content("\n").join(lines), classes="words keys", markup=False)
 
-    def _line(self, bound: BoundKey) -> Content:
-        shown = left("  ".join(map(written_key, keys_in(self.app, bound))), _KEY_CELLS)
-        colour = "$text" if bound.id in self._valid else "$muted"
-        return Content.assemble(
-            (shown, "$accent" if bound.id in self._valid else "$muted"), (bound.tooltip, colour)
-        )
+    def _written(self, bound: BoundKey) -> str:
+        return "  ".join(map(written_key, keys_in(self.app, bound)))
+
+    def _line(self, written: str, bound: BoundKey) -> Content:
+        is_valid = bound.id in self._valid
+        colours = ("$accent", "$text") if is_valid else ("$muted", "$muted")
+        return Content.assemble((written, colours[0]), (bound.tooltip, colours[1]))
