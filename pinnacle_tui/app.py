@@ -260,7 +260,7 @@ class ConsoleApp(PlayingApp):
     def draw_now(self) -> None:
         """Draw the newest view, or the frozen one; the status is always that of now.
 
-        Under a dialog only the status is drawn, which must never tell of a past state.
+        Under a dialog only the status and the scrub bar are drawn, which must never tell of a past state.
         """
         screen = next((each for each in reversed(self.screen_stack) if isinstance(each, ConsoleScreen)), None)
         if screen is None or not screen.has_parts:

@@ -224,13 +224,14 @@ def attach(session: str | None, read_only: bool, path: Path | None, **options: s
 
 
 @cli.command(epilog=_examples("pinnacle-tui sessions", "pinnacle-tui sessions --json"))
+@click.option("--data-dir", type=Path, metavar="DIR", help="The folder that holds sessions.")
 @_json_option
-def sessions(as_json: bool) -> int:
-    """List the engines that run on this machine under this user."""
-    from engine.commands import sessions as running
+def sessions(data_dir: Path | None, as_json: bool) -> int:
+    """List the engines that run under this user, and the sessions on disk."""
+    from engine.commands import sessions as known
 
-    answer = running.sessions()
-    return _answer(answer, running.sessions_text(answer), as_json)
+    answer = known.sessions(data_dir=_sessions_folder(data_dir))
+    return _answer(answer, known.sessions_text(answer), as_json)
 
 
 @cli.command(
@@ -395,6 +396,148 @@ def _progress(label: str, as_json: bool) -> Iterator[Callable[[int, int], None]]
             bar.update(done - bar.pos)
 
         yield told
+
+
+@cli.group(
+    epilog=_examples(
+        "pinnacle-tui journal verify sim-btc-usd-0001", "pinnacle-tui journal tail -f sim-btc-usd-0001"
+    )
+)
+def journal() -> None:
+    """What a session's journal holds, and whether it is sound.
+
+    A SESSION is a session's name, its folder, or a folder of sessions, which means the newest. Everything but
+    repair only reads, and may be asked while the engine runs.
+    """
+
+
+@journal.command("verify", epilog=_examples("pinnacle-tui journal verify sim-btc-usd-0001 --deep"))
+@click.argument("session")
+@click.option(
+    "--deep", "is_deep", is_flag=True, help="The bytes between records too, and a replay of it all."
+)
+@_data_dir_option
+@_json_option
+def verify_journal(session: str, is_deep: bool, data_dir: Path | None, as_json: bool) -> int:
+    """Check headers, chain, checksums, numbers, batches and saved states. 0 clean, 1 torn, 6 damaged."""
+    from engine.commands import journal as journals
+
+    with _progress("checking", as_json) as progress:
+        answer = journals.verify(session, _sessions_folder(data_dir), is_deep=is_deep, progress=progress)
+    _answer(answer, journals.verify_text(answer), as_json)
+    return int(answer["exit_code"])
+
+
+@journal.command(
+    "dump", epilog=_examples("pinnacle-tui journal dump sim-btc-usd-0001 --from 100 --to 200 --type fill")
+)
+@click.argument("session")
+@click.option(
+    "--from", "from_seq", type=click.IntRange(min=1), default=1, metavar="SEQ", help="The first record."
+)
+@click.option("--to", "to_seq", type=click.IntRange(min=1), metavar="SEQ", help="The last record.")
+@click.option("--type", "kind", metavar="T", help="Only records of this type, as fill or order_intent.")
+@click.option("--product", metavar="P", help="Only records of this product.")
+@_data_dir_option
+@_json_option
+def dump_journal(
+    session: str,
+    from_seq: int,
+    to_seq: int | None,
+    kind: str | None,
+    product: str | None,
+    data_dir: Path | None,
+    as_json: bool,
+) -> int:
+    """Print records in plain words, or one JSON object a line."""
+    from engine.commands import journal_dump
+
+    if kind is not None:
+        journal_dump.kind_of(kind)
+    told = journal_dump.Dump(session, _sessions_folder(data_dir))
+    for entry in told.entries(from_seq, to_seq, kind=kind, product=product):
+        click.echo(json.dumps(told.words.object(entry)) if as_json else told.words.line(entry))
+    return 0
+
+
+@journal.command("stats", epilog=_examples("pinnacle-tui journal stats sim-btc-usd-0001"))
+@click.argument("session")
+@_data_dir_option
+@_json_option
+def journal_stats(session: str, data_dir: Path | None, as_json: bool) -> int:
+    """Count records and bytes by type, files, saved states, and how late the disk was."""
+    from engine.commands import journal_dump
+
+    answer = journal_dump.stats(session, _sessions_folder(data_dir))
+    return _answer(answer, journal_dump.stats_text(answer), as_json)
+
+
+@journal.command("tail", epilog=_examples("pinnacle-tui journal tail -n 5 -f sim-btc-usd-0001"))
+@click.argument("session")
+@click.option("-n", "count", type=click.IntRange(min=0), default=10, metavar="N", help="The last N records.")
+@click.option(
+    "-f", "--follow", "is_followed", is_flag=True, help="Go on as records come, until the session ends."
+)
+@_data_dir_option
+@_json_option
+def tail_journal(session: str, count: int, is_followed: bool, data_dir: Path | None, as_json: bool) -> int:
+    """Print the last records."""
+    from engine.commands import journal_dump
+
+    told = journal_dump.Dump(session, _sessions_folder(data_dir))
+
+    def show(entry: Any) -> None:
+        click.echo(json.dumps(told.words.object(entry)) if as_json else told.words.line(entry))
+
+    last = told.last(max(1, count))
+    for entry in last[len(last) - count :] if count else []:
+        show(entry)
+    if is_followed and not (last and type(last[-1].value).__name__ == "SessionEnded"):
+        try:
+            for entry in told.follow(last[-1].seq if last else 0):
+                show(entry)
+        except KeyboardInterrupt:  # the way to end it
+            pass
+    return 0
+
+
+@journal.command(
+    "repair", epilog=_examples("pinnacle-tui journal repair sim-btc-usd-0001 --truncate-at 4711 --yes")
+)
+@click.argument("session")
+@click.option(
+    "--truncate-at",
+    type=click.IntRange(min=2),
+    required=True,
+    metavar="SEQ",
+    help="The first record to drop.",
+)
+@click.option("--yes", "is_confirmed", is_flag=True, help="Do it; without, only say what it would do.")
+@_data_dir_option
+@_json_option
+def repair_journal(
+    session: str, truncate_at: int, is_confirmed: bool, data_dir: Path | None, as_json: bool
+) -> int:
+    """Give up the end of a damaged journal; everything that is cut away is kept beside it as .broken."""
+    from engine.commands import journal as journals
+
+    answer = journals.repair(session, _sessions_folder(data_dir), truncate_at, is_confirmed=is_confirmed)
+    return _answer(answer, journals.repair_text(answer), as_json)
+
+
+@journal.command("diff", epilog=_examples("pinnacle-tui journal diff sim-btc-usd-0001 sim-btc-usd-0002"))
+@click.argument("one")
+@click.argument("other")
+@click.option("--times", "with_times", is_flag=True, help="Compare also when records were written.")
+@_data_dir_option
+@_json_option
+def diff_journals(one: str, other: str, with_times: bool, data_dir: Path | None, as_json: bool) -> int:
+    """Find the first record in which two journals differ. 0 the same, 1 different."""
+    from engine.commands import journal as journals
+
+    answer = journals.diff(one, other, _sessions_folder(data_dir), with_times=with_times)
+    _answer(answer, journals.diff_text(answer), as_json)
+    return int(answer["exit_code"])
 
 
 @cli.command(epilog=_examples("pinnacle-tui bench --json", "pinnacle-tui bench --input capture.jsonl.gz"))

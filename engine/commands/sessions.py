@@ -1,4 +1,4 @@
-"""`sessions`: the engines that run on this machine under this user."""
+"""`sessions`: the engines that run on this machine under this user, and the sessions on disk."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.commands.stored_sessions import stored, stored_lines
 from engine.core.errors import PinnacleError
 from engine.core.instrument import scaled_text
 from engine.link.client import LinkClient
@@ -15,23 +16,32 @@ from engine.link.messages import EngineHello, Role
 from engine.link.mirror import EngineMirror
 from engine.link.runtime_folder import default_folder, resolve, running
 from engine.link.view import View
+from engine.runtime.session_store import default_data_dir
 
 _VIEW_WITHIN_S = 2.0
 
 
-def sessions(folder: Path | None = None) -> dict[str, Any]:
-    """Every engine that runs: what it says of itself, or why it does not answer."""
+def sessions(folder: Path | None = None, data_dir: Path | None = None) -> dict[str, Any]:
+    """Every engine that runs, with what it says of itself or why it does not answer, and every stored session."""
     place = folder or default_folder()
-    return {"v": 1, "folder": str(place), "sessions": asyncio.run(_all(place))}
+    stored_in = data_dir or default_data_dir()
+    return {
+        "v": 1,
+        "folder": str(place),
+        "sessions": asyncio.run(_all(place)),
+        "data_dir": str(stored_in),
+        "stored": stored(stored_in),
+    }
 
 
 def sessions_text(answer: Mapping[str, Any]) -> str:
-    """The list for people."""
+    """The lists for people."""
     found = answer["sessions"]
-    if not found:
-        return "no engine runs"
-    width = max(len(session["name"]) for session in found)
-    return "\n".join(f"{session['name']:<{width}}  {_words(session)}" for session in found)
+    lines = ["no engine runs"]
+    if found:
+        width = max(len(session["name"]) for session in found)
+        lines = [f"{session['name']:<{width}}  {_words(session)}" for session in found]
+    return "\n".join([*lines, *stored_lines(answer["stored"])])
 
 
 def _words(session: Mapping[str, Any]) -> str:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from engine.persistence.continuation import Chain, Continuation, OpenSegment
+from engine.persistence.cutting import broken_name, cut_behind, keep_copy
 from engine.persistence.directory import JournalDirectory
 from engine.persistence.errors import DamageError, JournalError
-from engine.persistence.format import COMMIT, RecordType, record_bytes
 from engine.persistence.records import Entry, LogCut, batches_of
 from engine.persistence.scanner import Record, Scanned, look_on, records_of, scan
 from engine.persistence.segments import (
@@ -30,8 +29,6 @@ from engine.persistence.segments import (
     segment_names,
 )
 from engine.persistence.snapshots import Snapshot, newest_first
-
-_ZEROS: Final = bytes(1 << 20)
 
 
 @dataclass(slots=True)
@@ -193,7 +190,7 @@ def _last(
                 f"{text}. No order was sent; confirm: `pinnacle-tui journal repair --truncate-at {seq + 1}`"
             )
         warnings.append(text)
-    broken = f"{segment.name}.{seq + 1}.broken"
+    broken = broken_name(segment.name, seq + 1)
     is_torn = any(memoryview(image)[end:]) or is_cut_off
     if found.is_sealed:
         return _sealed(directory, segment, image, found, broken, warnings)
@@ -207,8 +204,8 @@ def _last(
         continuation = Continuation(seq + 1, go_on, None, found.crc)
         return RecoveredJournal(continuation, None, warnings=warnings, _parts=[(image, segment, end)])
     if not _exists(directory, broken):
-        _keep(directory, segment, broken)
-    _cut(directory, segment, found)
+        keep_copy(directory, segment, broken)
+    cut_behind(directory, segment, end, seq, found.committed_records)
     image = read_segment(segment, disk)
     return _sealed(directory, segment, image, scan(image, segment.header), broken, warnings)
 
@@ -225,7 +222,7 @@ def _sealed(
     if found.stop:
         raise damaged(segment, found, None, "its end mark stands before it")
     chain = Chain(segment.header.index, segment.header.salt, found.crc)
-    kept = f"{segment.name}.{found.seq}.broken"
+    kept = broken_name(segment.name, found.seq)
     cut = _cut_of(directory, segment, kept, found) if _exists(directory, kept) else None
     descriptor = directory.disk.open(segment.path, os.O_RDWR)
     try:
@@ -240,31 +237,6 @@ def _sealed(
         result.bytes_dropped, result.records_dropped = cut.bytes_dropped, cut.records_dropped
         result.kept_as = cut.kept_as
     return result
-
-
-def _keep(directory: JournalDirectory, segment: Segment, broken: str) -> None:
-    """Put a copy of a torn segment beside it."""
-    directory.disk.write_whole(directory.path, broken, read_file(segment.path, directory.disk))
-
-
-def _cut(directory: JournalDirectory, segment: Segment, found: Scanned) -> None:
-    """Zeros behind the last whole batch, then the end mark, each on the disk before the next."""
-    disk, end = directory.disk, found.committed_end
-    header = segment.header
-    descriptor = disk.open(segment.path, os.O_RDWR)
-    try:
-        for offset in range(end, header.size, len(_ZEROS)):
-            disk.pwrite(descriptor, _ZEROS[: header.size - offset], offset)
-        disk.fdatasync(descriptor)
-        seq = found.committed_seq + 1
-        before = found.committed_records.to_bytes(8, "little")
-        seal = record_bytes(
-            header.salt, header.crc_kind, seq, header.created_ns, RecordType.SEAL, COMMIT, 1, before
-        )
-        disk.pwrite(descriptor, seal, end)
-        disk.fdatasync(descriptor)
-    finally:
-        disk.close(descriptor)
 
 
 def _cut_of(directory: JournalDirectory, segment: Segment, kept: str, found: Scanned) -> LogCut:

@@ -64,7 +64,7 @@ class PersistenceSettings:
         at_most=10_000_000,
     )
     snapshot_every: int = setting(
-        200_000,
+        50_000,
         "After so many records the state is saved, so that a start reads no more than that.",
         unit="records",
         at_least=100,

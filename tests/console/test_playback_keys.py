@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from console.running import Console, Running, words
 from engine.link.messages import CommandName, Role, Verdict
 from engine.link.view import ALERTS, FILLS
 from pinnacle_tui.bindings import PLAYBACK_BINDINGS
-from pinnacle_tui.bound_keys import playback_bindings
+from pinnacle_tui.bound_keys import Place, all_bindings, playback_bindings
 from pinnacle_tui.engine_host import Ending
+from pinnacle_tui.keymap import Keymap
 from pinnacle_tui.palette_commands import ConsoleCommands
 from pinnacle_tui.player import SPEEDS
 from pinnacle_tui.screens.go_to import GoTo
@@ -364,3 +366,44 @@ async def test_a_playback_that_fails_says_how_and_speaks_of_no_orders():
         assert "The playback has ended: exit code 1" in said
         assert "nothing trades in it" in said
         assert "Open when" not in said
+
+
+# -- other keys ------------------------------------------------------------------------------------
+
+
+async def test_a_keymap_file_moves_the_keys_of_playing(tmp_path: Path):
+    path = tmp_path / "keymap.toml"
+    path.write_text('[keys]\n"playback.next_fill" = "f5"\n"playback.end" = "m"\n')
+    keymap = Keymap.load(path)
+    assert keymap.problems == []
+    async with Running(playback_views.session(), size=(120, 40), keymap=keymap) as console:
+        await console.press("j", "end")
+        assert console.session.sent == []
+        await console.press("f5", "m")
+        assert [name for name, _ in sent(console.session)] == ["jump", "seek"]
+
+
+@pytest.mark.parametrize(
+    ("line", "clashes_with"),
+    [
+        ('"playback.next_fill" = "e"', "app.explain"),
+        ('"playback.next_fill" = "z"', "main.solo"),
+        ('"playback.step" = "y"', "blotter.copy"),
+        ('"app.explain" = "j"', "playback.next_fill"),
+    ],
+)
+def test_a_key_of_playing_that_is_also_another_one_is_named(tmp_path: Path, line: str, clashes_with: str):
+    path = tmp_path / "keymap.toml"
+    path.write_text(f"[keys]\n{line}\n")
+    (problem,) = Keymap.load(path).problems
+    assert clashes_with in problem
+
+
+def test_a_dialog_has_keys_of_its_own():
+    """Over a question no key of playing is taken: `y` may say yes though it were one of them."""
+    playing = playback_bindings()[0]
+    places = {bound.place: bound for bound in all_bindings()}
+    assert not playing.meets(places[Place.DIALOG])
+    assert not places[Place.DIALOG].meets(playing)
+    for other in (Place.APP, Place.SCREEN, Place.PANEL, Place.PLAYBACK):
+        assert playing.meets(places[other])

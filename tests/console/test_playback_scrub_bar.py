@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
 from engine.link.view import ALERTS, CANCELS, FILLS, MOST_BUCKETS, Playback
+from pinnacle_tui.numbers import elapsed, speed_words
 from pinnacle_tui.widgets.rows import Row, row_text
 from pinnacle_tui.widgets.scene import Scene
 from pinnacle_tui.widgets.scrub_bar import ScrubBar, column, moment
@@ -272,3 +273,30 @@ def test_a_session_of_one_record_is_one():
     one = Playback(1, 1, 1, 5, 5, START, START, 1.0, False)
     rows = bar().rows(views.scene(playback_views.mirror(shown=views.view(playback=one, time_ns=5))), 120, 4)
     assert "record 1 of 1" in row_text(rows[0])
+
+
+# -- how moments and speeds are written ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ns", "text", "exact"),
+    [
+        (0, "0:00", "0:00.000"),
+        (-5, "0:00", "0:00.000"),
+        (59_999_999_999, "0:59", "0:59.999"),
+        (751 * views.S + 4 * views.MS, "12:31", "12:31.004"),
+        (3_600 * views.S, "1:00:00", "1:00:00.000"),
+        (100 * HOUR_NS + 61 * views.S, "100:01:01", "100:01:01.000"),
+    ],
+)
+def test_time_since_the_start_is_written_like_that_of_a_clock(ns: int, text: str, exact: str):
+    assert elapsed(ns) == text
+    assert elapsed(ns, millis=True) == exact
+
+
+@pytest.mark.parametrize(
+    ("speed", "text"),
+    [(0.1, "0.1x"), (1.0, "1x"), (2.5, "2.5x"), (1_000.0, "1,000x"), (None, "max speed")],
+)
+def test_speeds_are_written_as_multiples(speed: float | None, text: str):
+    assert speed_words(speed) == text

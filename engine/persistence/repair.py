@@ -1,0 +1,93 @@
+"""Giving up the end of a damaged journal on purpose: everything that is cut away is kept beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.core.errors import UsageError
+from engine.persistence.cutting import broken_name, cut_behind, keep_copy
+from engine.persistence.directory import JournalDirectory
+from engine.persistence.disk import Disk
+from engine.persistence.errors import JournalError
+from engine.persistence.format import COMMIT, HEADER_BYTES
+from engine.persistence.reader import JournalReader
+from engine.persistence.scanner import records_of
+from engine.persistence.segments import Segment, scan_segment
+from engine.persistence.snapshots import seq_of, snapshot_names
+
+_BROKEN = ".broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a repair does."""
+
+    truncate_at: int
+    """The first record to be dropped: the first one of its batch."""
+    segment: Segment | None
+    """The segment that is cut within; None where it is cut between two."""
+    end: int
+    """Offset of the cut in it."""
+    records: int
+    """That stay in it."""
+    segments_dropped: tuple[str, ...]
+    snapshots_dropped: tuple[str, ...]
+
+
+def plan(path: str, truncate_at: int, disk: Disk) -> Plan:
+    """What dropping everything from a record on means. Nothing is changed.
+
+    Raises `UsageError` for a record that cannot be cut at, `DamageError` where the journal cannot be read.
+    """
+    segments = JournalReader(path, disk, with_archive=False).segments()
+    holding = [segment for segment in segments if segment.header.first_seq < truncate_at]
+    if not holding:
+        raise UsageError(
+            f"--truncate-at {truncate_at}: the journal begins with record "
+            f"{segments[0].header.first_seq if segments else 1}, nothing of it would be left. Nothing was "
+            f"changed"
+        )
+    segment = holding[-1]
+    image, found = scan_segment(segment, disk)
+    if truncate_at > found.committed_seq + 1:
+        raise UsageError(
+            f"--truncate-at {truncate_at}: records are sound up to {found.committed_seq}; cut at "
+            f"{found.committed_seq + 1} or before. Nothing was changed"
+        )
+    end, last_seq, records = HEADER_BYTES, segment.header.first_seq - 1, 0
+    whole = list(records_of(image, segment.header, segment.name, found.committed_end))
+    for number, record in enumerate(whole):
+        if record.seq >= truncate_at:
+            break
+        if record.flags & COMMIT:
+            last_seq, records = record.seq, number + 1
+            end = whole[number + 1].offset if number + 1 < len(whole) else found.committed_end
+    is_whole = found.is_sealed and end == found.committed_end and not found.stop
+    cut_at = last_seq + 1
+    names = snapshot_names(path, disk)
+    return Plan(
+        cut_at,
+        None if is_whole else segment,
+        end,
+        records,
+        tuple(each.name for each in segments if each.header.first_seq >= truncate_at),
+        tuple(name for name in names if seq_of(name) >= cut_at),
+    )
+
+
+def carry_out(directory: JournalDirectory, decided: Plan) -> None:
+    """Do it. Killed at any point, the same repair goes on. Raises `JournalError` when the disk fails."""
+    disk, folder = directory.disk, directory.path
+    try:
+        for name in (*decided.snapshots_dropped, *reversed(decided.segments_dropped)):
+            disk.rename(f"{folder}/{name}", f"{folder}/{name}{_BROKEN}")
+            disk.sync_folder(folder)
+        if decided.segment is not None:
+            broken = broken_name(decided.segment.name, decided.truncate_at)
+            if broken not in disk.listdir(folder):
+                keep_copy(directory, decided.segment, broken)
+            cut_behind(directory, decided.segment, decided.end, decided.truncate_at - 1, decided.records)
+    except OSError as error:
+        raise JournalError(
+            f"the repair of {folder} could not be finished: {error.strerror}; mend the disk, then repeat it"
+        ) from error
