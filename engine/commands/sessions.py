@@ -22,7 +22,7 @@ _VIEW_WITHIN_S = 2.0
 
 
 def sessions(folder: Path | None = None, data_dir: Path | None = None) -> dict[str, Any]:
-    """Every engine that runs, with what it says of itself or why it does not answer, and every stored session."""
+    """Every engine that runs, with what it says of itself or why it is silent, and every stored session."""
     place = folder or default_folder()
     stored_in = data_dir or default_data_dir()
     return {

@@ -23,7 +23,7 @@ _S: Final = 1_000_000_000
 
 
 def stored(data_dir: Path) -> list[dict[str, Any]]:
-    """Every session, the newest first. Figures of one that has not ended are those of its last saved state."""
+    """Every session, the newest first. One that has not ended is told by its last saved state."""
     return [_one(session) for session in reversed(sessions(data_dir))]
 
 
