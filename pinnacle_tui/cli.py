@@ -363,9 +363,25 @@ def _sessions_folder(given: Path | None) -> Path:
     metavar="SEQ|TIME",
     help="Print the state at a record (24360) or a time (90s, 09:13:38).",
 )
+@click.option("--config", "path", type=Path, metavar="FILE", help="The configuration file.")
+@_screen_options
 @_data_dir_option
 @_json_option
-def replay(session: str, verify: bool, moment: str | None, data_dir: Path | None, as_json: bool) -> int:
+@click.option(
+    "--serve", "is_served", is_flag=True, hidden=True, help="Play it back for the console that owns us."
+)
+@click.option("--owner-fd", type=int, hidden=True, help="The inherited socket of that console.")
+def replay(
+    session: str,
+    verify: bool,
+    moment: str | None,
+    path: Path | None,
+    data_dir: Path | None,
+    as_json: bool,
+    is_served: bool,
+    owner_fd: int | None,
+    **options: str | None,
+) -> int:
     """Travel through a recorded session; with --verify or --at without a screen."""
     if verify and moment is not None:
         raise click.UsageError("--verify goes through all of a session, --at stops in it; name one of them")
@@ -375,8 +391,20 @@ def replay(session: str, verify: bool, moment: str | None, data_dir: Path | None
     if moment is not None:
         answer = past.state_at(session, folder, moment)
         return _answer(answer, past.state_text(answer), as_json)
+    if is_served and owner_fd is not None:
+        import socket
+
+        return past.serve(session, folder, socket.socket(fileno=owner_fd))
     if not verify:
-        raise click.UsageError("name --verify or --at")
+        if as_json:
+            raise click.UsageError("--json goes with --verify and --at; the screen does not write JSON")
+        _require_terminal()
+        from engine.config import load_config
+        from pinnacle_tui import launch
+
+        given = {f"console.{key}": value for key, value in options.items() if value is not None}
+        resolved = load_config(path, os.environ, (), given)
+        return launch.watch_playback(past.folder_of(session, folder), resolved)
     with _progress("verifying", as_json) as progress:
         answer = past.verify(session, folder, progress)
     _answer(answer, past.verify_text(answer), as_json)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.core.clock import SystemClock
 from engine.core.errors import UsageError
 from engine.core.events import Event
 from engine.core.instrument import scaled_text
@@ -14,6 +17,7 @@ from engine.runtime import status
 from engine.runtime.desk import Desk
 from engine.runtime.moments import parse
 from engine.runtime.past_venue import PastVenue
+from engine.runtime.playback_service import PlaybackService
 from engine.runtime.recorded_session import RecordedSession, open_recorded
 from engine.runtime.replayer import take_apart
 from engine.runtime.session_store import find
@@ -28,7 +32,7 @@ Progress = Callable[[int, int], None]
 def verify(wanted: str, data_dir: Path, progress: Progress = lambda *_: None) -> dict[str, Any]:
     """Compute every command and digest of a session anew; the first difference, if there is one."""
     recorded = open_recorded(find(wanted, data_dir))
-    last = _last_seq(recorded)
+    last = recorded.last_seq
     replayer = recorded.replayer()
     began = time.perf_counter()
     for batch in recorded.batches():
@@ -94,6 +98,26 @@ def verify_text(answer: Mapping[str, Any]) -> str:
         f"{found['expected']}\n"
         f"  computed:  {found['got']}"
     )
+
+
+def folder_of(wanted: str, data_dir: Path) -> Path:
+    """The folder of a session that can be played. Raises as `open_recorded` does for one that cannot."""
+    session = find(wanted, data_dir)
+    open_recorded(session)
+    return session.path
+
+
+def serve(wanted: str, data_dir: Path, owner: socket.socket) -> int:
+    """Play a session back for the console behind `owner`, until it ends; the exit code."""
+    return asyncio.run(play(wanted, data_dir, owner))[1]
+
+
+async def play(wanted: str, data_dir: Path, owner: socket.socket) -> tuple[str, int]:
+    """The same on the caller's own loop: the reason of the end, and the exit code."""
+    session = find(wanted, data_dir)
+    with owner:
+        service = PlaybackService(open_recorded(session), session.config(), SystemClock())
+        return await service.run(owner)
 
 
 def state_at(wanted: str, data_dir: Path, moment: str) -> dict[str, Any]:
@@ -190,14 +214,6 @@ def _state(trader: Trader, mode: str, now_ns: int) -> dict[str, Any]:
         for each in trader.risk.restrictions()
     ]
     return report
-
-
-def _last_seq(recorded: RecordedSession) -> int:
-    last = recorded.reader.segments()[-1]
-    seq = last.header.first_seq - 1
-    for record in recorded.reader.records(last.header.first_seq):
-        seq = record.seq
-    return seq
 
 
 def _last_wall_ns(recorded: RecordedSession) -> int:

@@ -116,6 +116,11 @@ class JournalReader:
                 if record.seq >= from_seq:
                     yield record
 
+    def last_seq(self) -> int:
+        """The last record of the last whole batch; 0 where there is none."""
+        segments = self.segments()
+        return self._read(segments[-1])[1].committed_seq if segments else 0
+
     def batches(self, from_seq: int = 1, to_seq: int | None = None) -> Iterator[list[Entry]]:
         """The same by batches, with what they mean: those that begin within the two numbers."""
         for _, image, end in self._parts(from_seq, to_seq):

@@ -23,6 +23,8 @@ class RecordedSession:
     reader: JournalReader
     from_seq: int
     """The first record that is replayed."""
+    last_seq: int
+    """The last record of a whole batch."""
     begin: SessionState | None
     """The state before it; None where the session is replayed from its beginning."""
 
@@ -46,12 +48,13 @@ def open_recorded(session: StoredSession) -> RecordedSession:
     if not segments:
         raise UsageError(f"session {session.name} holds no record yet")
     first = _first_whole(segments)
+    last = reader.last_seq()
     if segments[first].header.first_seq == 1:
-        return RecordedSession(session, reader, 1, None)
+        return RecordedSession(session, reader, 1, last, None)
     least = segments[first].header.first_seq - 1
     for snapshot in reader.snapshots():
         if snapshot.seq >= least:
-            return RecordedSession(session, reader, snapshot.seq + 1, decode(snapshot.body))
+            return RecordedSession(session, reader, snapshot.seq + 1, last, decode(snapshot.body))
     raise DamageError(
         f"session {session.name} cannot be replayed: its records begin with {least + 1}, and no state before "
         "that is kept. Nothing was changed"
