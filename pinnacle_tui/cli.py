@@ -340,10 +340,10 @@ def _sessions_folder(given: Path | None) -> Path:
     """Where sessions are looked for: as given, else as the configuration says."""
     if given is not None:
         return given
+    from engine.commands.stored_sessions import folder_of
     from engine.config import load_config
-    from engine.runtime.session_store import data_dir_of
 
-    return data_dir_of(load_config(None, os.environ, (), {}).config)
+    return folder_of(load_config(None, os.environ, (), {}).config)
 
 
 @cli.command(

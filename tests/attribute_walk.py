@@ -17,7 +17,19 @@ from engine.core.order_book_levels import PLAIN, BookOrder, OrderTerms
 Path = tuple[str | int, ...]
 
 _PLAIN = (int, float, str, bytes, bool, type(None), enum.Enum, Decimal)
-ANY_ORDER = frozenset({"Agenda._entries", "BookSide.levels", "ChangeLog._bids", "ChangeLog._asks"})
+ANY_ORDER = frozenset(
+    {
+        "Agenda._entries",
+        "BookSide.levels",
+        "ChangeLog._bids",
+        "ChangeLog._asks",
+        "PriceLevels._bid_sizes",
+        "PriceLevels._ask_sizes",
+        "OwnOrders.displayed_bids",
+        "OwnOrders.displayed_asks",
+        "OrderManager._known",
+    }
+)
 """What is read by its keys alone, or in an order of its own."""
 
 
@@ -80,6 +92,8 @@ class Walk:
             self._leaf((*path, "keys"), owner, keys)
             for key in keys:
                 self._enter(value[key], (*path, key), owner)
+        elif callable(value) and not isinstance(value, type) and not hasattr(value, "__slots__"):
+            self._leaf(path, owner, "something to call")
         elif type(value).__module__.startswith("engine."):
             if self._share(value, path, owner, None):
                 for name in _names(value):

@@ -8,18 +8,24 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.commands.journal_words import clock
+from engine.config import Config
 from engine.core.errors import PinnacleError
 from engine.persistence.directory import is_in_use
 from engine.persistence.disk import DISK
 from engine.persistence.reader import JournalReader
 from engine.persistence.snapshots import load, snapshot_names
 from engine.runtime.session_state import decode
-from engine.runtime.session_store import StoredSession, sessions
+from engine.runtime.session_store import StoredSession, data_dir_of, sessions
 
 RUNNING: Final = "running"
 ENDED: Final = "ended"
 UNFINISHED: Final = "unfinished"
 _S: Final = 1_000_000_000
+
+
+def folder_of(config: Config) -> Path:
+    """The data folder of a configuration."""
+    return data_dir_of(config)
 
 
 def stored(data_dir: Path) -> list[dict[str, Any]]:

@@ -139,6 +139,11 @@ class Journal:
         return self._tail.failed
 
     @property
+    def busy_ns(self) -> int:
+        """How long the disk has been busy for us by now; 0 while it is not."""
+        return self._syncer.busy_ns
+
+    @property
     def sync_ns(self) -> int:
         """How long the disk has been busy for us by now; while it is not, how long it was the last time."""
         return self._syncer.sync_ns

@@ -59,6 +59,12 @@ class Syncer:
         self._took_ns = 0
 
     @property
+    def busy_ns(self) -> int:
+        """How long the disk has been busy for us by now; 0 while it is not."""
+        began = self._began_ns
+        return 0 if began is None else self._monotonic_ns() - began
+
+    @property
     def sync_ns(self) -> int:
         """How long the disk has been busy for us by now; while it is not, how long it was the last time."""
         began = self._began_ns

@@ -511,8 +511,12 @@ class Engine:
         except Exception as error:
             self._report("CANCEL_FAILED", f"{desk.venue.name} takes no cancels: {error}")
 
-    def _report(self, code: str, text: str) -> None:
+    def warn(self, code: str, text: str) -> None:
+        """Tell people of something beside the trading that is not well."""
+        self._report(code, text, Severity.WARNING)
+
+    def _report(self, code: str, text: str, severity: Severity = Severity.CRITICAL) -> None:
         now, wall = self.clock.monotonic_ns(), self.clock.wall_ns()
         for desk in self.desks.values():
-            alert = Alert(desk.product, now, wall, Severity.CRITICAL, code, text)
+            alert = Alert(desk.product, now, wall, severity, code, text)
             self._supervisor.watch(ALERTS, now, partial(self._observer.on_alerts, desk, [alert]))

@@ -20,12 +20,20 @@ _DISK_WITHIN_S: Final = 60.0
 """A disk that takes longer has failed."""
 
 
-class Ending(Protocol):
+_MIB: Final = 1 << 20
+_DAY_NS: Final = 86_400 * _S
+
+
+class SavedEngine(Protocol):
     """What this needs of an engine."""
 
     next_timer_ns: int
 
     def end(self, reason: str, exit_code: int) -> None:
+        """See `Engine`."""
+        ...
+
+    def warn(self, code: str, text: str) -> None:
         """See `Engine`."""
         ...
 
@@ -45,7 +53,7 @@ class SessionSnapshots:
         settings: PersistenceSettings,
         real: Clock,
         states: StateKeeper,
-        engine: Ending,
+        engine: SavedEngine,
     ) -> None:
         self.saved_seq = journal.last_seq
         """The record that the last snapshot stands behind, or the first one of this run."""
@@ -59,6 +67,7 @@ class SessionSnapshots:
         self._interval_ns = settings.snapshot_interval_s * _S
         self._due_ns = real.monotonic_ns() + self._interval_ns
         self._task: asyncio.Task[None] | None = None
+        self._is_warned = False
 
     def after_step(self) -> None:
         """Save the state if that is due; the copy is made at once, everything else later."""
@@ -85,9 +94,14 @@ class SessionSnapshots:
             if self._recorder.is_failed:
                 return
             number = self._recorder.note(SnapshotRef(seq, body_bytes))
-            deleted = await asyncio.to_thread(self._retire, number)
-            if deleted is not None:
-                self._recorder.note(deleted)
+            deleted, too_much = await asyncio.to_thread(self._retire, number)
+            if deleted:
+                self._recorder.note(ArchiveDeleted(tuple(deleted), too_much))
+            elif too_much and not self._is_warned:
+                self._is_warned = True
+                self._engine.warn(
+                    "ARCHIVE", f"{too_much}; nothing is deleted, persistence.archive_delete would"
+                )
         except (JournalError, OSError) as error:
             text = (
                 f"the state could not be saved ({error}); all orders are being cancelled and the engine ends"
@@ -107,9 +121,21 @@ class SessionSnapshots:
         )
         return len(body)
 
-    def _retire(self, number: int) -> ArchiveDeleted | None:
-        """Move what no kept snapshot needs into the archive, once the newest one is on record for good."""
-        settings = self._settings
+    def _retire(self, number: int) -> tuple[list[str], str]:
+        """Move what no kept snapshot needs into the archive, once the newest one is on record for good.
+
+        The files that were deleted, and what of the archive was too old or too large; empty for neither.
+        """
+        settings, directory = self._settings, self._directory
         self._journal.wait_durable(number, _DISK_WITHIN_S)
-        archive.retire(self._directory, settings.snapshots_kept, MarketDataClass(settings.market_data))
-        return None
+        archive.retire(directory, settings.snapshots_kept, MarketDataClass(settings.market_data))
+        held = archive.archive_size(directory.path, directory.disk, directory.uuid)
+        now_ns, most = self._real.wall_ns(), settings.archive_mib * _MIB
+        too_much = ""
+        if held.bytes > most:
+            too_much = f"the archive has {held.bytes // _MIB} MiB, more than {settings.archive_mib}"
+        elif held.oldest_ns is not None and now_ns - held.oldest_ns > settings.archive_days * _DAY_NS:
+            too_much = f"the archive holds files older than {settings.archive_days} days"
+        if not (too_much and settings.archive_delete):
+            return [], too_much
+        return archive.delete_beyond(directory, settings.archive_days, most, now_ns), too_much

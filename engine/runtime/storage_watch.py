@@ -14,8 +14,11 @@ LOOK_EVERY_S: Final = 0.25
 SPACE_EVERY_NS: Final = 2_000_000_000
 SLOW: Final = "DISK_SLOW"
 SPACE: Final = "DISK_SPACE"
+_LATE_NS: Final = 250_000_000
+"""A sync that takes longer is told of,"""
+_SAME_EVERY_NS: Final = 60_000_000_000
 _SLOW_NS: Final = 1_000_000_000
-"""A sync that takes longer pulls the quotes (control R27)."""
+"""and one that takes longer pulls the quotes (control R27)."""
 _MIB: Final = 1 << 20
 
 
@@ -29,6 +32,7 @@ class StorageWatch:
         self._is_slow = False
         self._is_full = False
         self._space_due_ns = 0
+        self._late_due_ns = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -46,11 +50,14 @@ class StorageWatch:
         if self._journal.failed is not None:
             return
         sync_ns = self._journal.sync_ns
-        if (sync_ns > _SLOW_NS) != self._is_slow:
-            self._is_slow = not self._is_slow
-            text = f"the disk needs {sync_ns / 1e9:.1f} s to write the journal; quotes are pulled"
-            self._tell(SLOW, text if self._is_slow else "the disk writes the journal in time again")
         now = self._real.monotonic_ns()
+        if sync_ns > _LATE_NS and now >= self._late_due_ns:
+            self._late_due_ns = now + _SAME_EVERY_NS
+            self._engine.warn("DISK_LATE", f"the disk needed {sync_ns // 1_000_000} ms to write the journal")
+        if ((busy_ns := self._journal.busy_ns) > _SLOW_NS) != self._is_slow:
+            self._is_slow = not self._is_slow
+            text = f"the disk has needed {busy_ns / 1e9:.1f} s by now to write the journal; quotes are pulled"
+            self._tell(SLOW, text if self._is_slow else "the disk writes the journal in time again")
         if now >= self._space_due_ns:
             self._space_due_ns = now + SPACE_EVERY_NS
             self._look_at_space()

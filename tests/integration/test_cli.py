@@ -235,6 +235,7 @@ def test_every_flag_sets_its_key(capsys: pytest.CaptureFixture[str]) -> None:
         "engine.speed": "max",
         "engine.duration_s": "60",
         "simulator.seed": "7",
+        "persistence.data_dir": "sessions",
         "exchange.name": "coinbase-exchange",
         "console.theme": "dark",
         "console.panel": "depth",

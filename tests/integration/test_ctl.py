@@ -52,9 +52,11 @@ async def console(here: Machine, role: Role = Role.CONTROL, **options: bool) -> 
 
 
 def test_where_no_engine_runs_sessions_is_empty_and_ctl_is_wrong_usage(here: Machine):
-    assert here.run("sessions") == (0, "no engine runs\n", "")
+    assert here.run("sessions") == (0, "no engine runs\nno session is on the disk\n", "")
     code, out, _ = here.run("sessions", "--json")
-    assert (code, json.loads(out)) == (0, {"v": 1, "folder": str(here.runtime), "sessions": []})
+    answer = json.loads(out)
+    assert (code, answer.pop("data_dir")) == (0, str(here.folder / "state" / "pinnacle-tui" / "sessions"))
+    assert answer == {"v": 1, "folder": str(here.runtime), "sessions": [], "stored": []}
     code, out, err = here.run("ctl", "kill")
     assert (code, out) == (2, "")
     assert "no engine runs" in err
@@ -102,7 +104,7 @@ def test_a_name_that_does_not_run_gets_the_nearest(served: tuple[Machine, Engine
 
 def test_with_two_engines_a_name_is_needed(here: Machine):
     here.engine()
-    here.engine(name=f"{NAME}-2")
+    here.engine("--new", name=f"{NAME}-2")
     code, _, err = here.run("ctl", "kill")
     assert code == 2
     assert f"2 engines run; name the one you mean: {NAME}, {NAME}-2" in err
@@ -119,7 +121,9 @@ def test_after_a_kill_9_its_name_and_socket_are_taken_over(here: Machine):
     dead.process.kill()
     dead.process.wait()
     assert (here.runtime / f"{NAME}.sock").exists(), "nobody was left to remove it"
-    assert here.run("sessions")[1] == "no engine runs\n"
+    listed = here.run("sessions")[1].splitlines()
+    assert listed[0] == "no engine runs"
+    assert "the next start goes on with it" in listed[-1]
     engine = here.engine()
     assert here.ctl("status")[1]["pid"] == engine.process.pid
     assert here.ctl("shutdown")[0] == 0

@@ -282,12 +282,13 @@ def test_any_instrument_any_sizes(tick: int, lot: int, steps: list[tuple[bool, i
 
 STATE_OF_ONE_STREAM = """
 import hashlib
+import msgspec
 from test_ledger_properties import OPENING, THIRDS, play, random_stream
 from engine.core.ledger import Ledger
 ledger = Ledger(THIRDS, OPENING)
 for step in random_stream(5):
     play(ledger, step)
-print(hashlib.sha256(repr(ledger.save()).encode()).hexdigest())
+print(hashlib.sha256(msgspec.msgpack.encode(ledger.save(), order="deterministic")).hexdigest())
 """
 
 

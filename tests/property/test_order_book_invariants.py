@@ -287,7 +287,8 @@ def assert_not_vacuous(counts: Counter[str], examples: int) -> None:
         "FOK_UNFILLABLE",
         "DUPLICATE_ID",
     ):
-        assert counts[word] > examples / 20, (word, counts)
+        # The rarest of them (an order amended down to what is filled) comes up once in some 30 examples.
+        assert counts[word] > examples / 60, (word, counts)
 
 
 def test_invariants_1_to_18_and_24() -> None:

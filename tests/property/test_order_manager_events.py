@@ -226,7 +226,7 @@ def run(seed: int, steps: int, counts: Counter[str]) -> object:
     while session.under_way:
         session.deliver(session.under_way.pop())
         session.check_totals()
-    return session.manager.state()
+    return session.manager.save()
 
 
 def campaign(examples: int, steps: int) -> Counter[str]:

@@ -189,8 +189,8 @@ def test_an_unknown_key_names_file_line_key_and_the_nearest(
 
 
 def test_an_unknown_section_with_no_likeness_lists_those_there_are(write: Write) -> None:
-    path = write("[persistence]\n")
-    assert reason(path) == f"{path}:1: unknown section persistence; there are {', '.join(schema().sections)}"
+    path = write("[zzzz]\n")
+    assert reason(path) == f"{path}:1: unknown section zzzz; there are {', '.join(schema().sections)}"
 
 
 @pytest.mark.parametrize(
