@@ -23,7 +23,22 @@ PAPER = "unit/test_paper_venue.py::test_every_setting_has_an_effect"
 RUN = "integration/test_settings_act.py"
 SERVICE = "integration/test_console_service.py"
 
+DISK = "integration/test_sessions_on_disk.py"
+
 EFFECTS = {
+    "persistence.data_dir": f"{DISK}::test_data_dir",
+    "persistence.journal": f"{DISK}::test_journal",
+    "persistence.durability": f"{DISK}::test_durability",
+    "persistence.sync_interval_ms": f"{DISK}::test_sync_interval_ms",
+    "persistence.segment_kib": f"{DISK}::test_segment_kib",
+    "persistence.market_data": f"{DISK}::test_market_data",
+    "persistence.digest_every": f"{DISK}::test_digest_every",
+    "persistence.snapshot_every": f"{DISK}::test_snapshot_every_and_snapshots_kept",
+    "persistence.snapshot_interval_s": f"{DISK}::test_snapshot_interval_s",
+    "persistence.snapshots_kept": f"{DISK}::test_snapshot_every_and_snapshots_kept",
+    "persistence.archive_days": f"{DISK}::test_archive_days_judges_by_age",
+    "persistence.archive_mib": f"{DISK}::test_archive_mib_is_told_of_and_archive_delete_deletes",
+    "persistence.archive_delete": f"{DISK}::test_archive_mib_is_told_of_and_archive_delete_deletes",
     "engine.symbols": f"{RUN}::test_symbols",
     "engine.strategy": "unit/test_config.py::test_a_wrong_value_names_place_key_value_and_what_was_expected",
     "engine.speed": "unit/test_pacer.py::test_speed_divides_the_waiting",
