@@ -52,6 +52,41 @@ async def picture(name: str, size: tuple[int, int], theme: str, keys: tuple[str,
     sys.stdout.write(f"docs/{name}.svg\n")
 
 
+async def past(name: str, size: tuple[int, int], theme: str) -> None:
+    """The newest session, played back to its middle."""
+    from engine.commands.replay import play
+    from engine.config import load_config
+    from engine.runtime.session_store import default_data_dir, sessions
+    from pinnacle_tui.launch import console_app, inline_session
+
+    resolved = load_config(None, {}, (f"console.theme={theme}",))
+    data_dir = default_data_dir()
+    session = inline_session(partial(play, sessions(data_dir)[-1].name, data_dir))
+    app = console_app(session, resolved, remembers=False)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        is_read = asyncio.Event()
+
+        def looked() -> None:
+            view = session.mirror.view
+            if view is not None and view.playback is not None and view.playback.read == 1.0:
+                is_read.set()
+
+        session.mirror.on_view = looked
+        async with asyncio.timeout(60):
+            await is_read.wait()
+        await pilot.press("end")
+        await pilot.pause(0.5)
+        for _ in range(9):
+            await pilot.press("J")
+            await pilot.pause(0.2)
+        app.draw_anew()
+        await pilot.pause()
+        (PICTURES / f"{name}.svg").write_text(app.export_screenshot(simplify=True), encoding="utf-8")
+        session.stop()
+        await session.until_ended()
+    sys.stdout.write(f"docs/{name}.svg\n")
+
+
 def _time_s(session: EngineSession) -> float:
     view = session.mirror.view
     return view.time_ns / 1e9 if view is not None else 0.0
@@ -63,6 +98,7 @@ async def main() -> None:
     await picture("explain", (120, 40), "pinnacle", ("e",))
     await picture("light", (120, 40), "pinnacle-light", ("o",))
     await picture("small", (80, 24), "gruvbox", ())
+    await past("past", (120, 40), "pinnacle")
 
 
 if __name__ == "__main__":

@@ -421,6 +421,7 @@ class Trader:
         closing = self._closing_now(event)
         if self.risk.is_flattening:
             closing = self._flatten(event)
+        self._check_accounts()
         if self._operator.is_stopping:
             return commands
 
@@ -458,7 +459,6 @@ class Trader:
         )
         if judged != self._judged:
             self._closing = self._guard(event)
-            self._check_accounts()
             self._judged = (*judged[:3], risk.version, judged[4])
         return self._closing
 

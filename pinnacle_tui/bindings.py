@@ -141,15 +141,17 @@ PLAYBACK_BINDINGS: Final[list[BindingType]] = [
     _playing("space", "play", "play", "play", "Play the session on from here", show=True),
     _playing("space", "hold", "hold", "hold", "Stand still", show=True),
     _playing("right", "step(1)", "step", "step", "One wake-up of the engine on", show=True, display="←→"),
-    _playing("left", "step(-1)", "step back", "step_back", "One wake-up back"),
+    _playing("left", "step(-1)", "step back", "step_back", "One wake-up back", display="←"),
     _playing(
         "shift+right,right_parenthesis", "skip(1)", "10 s", "skip", "10 seconds on", show=True, display="( )"
     ),
-    _playing("shift+left,left_parenthesis", "skip(-1)", "10 s back", "skip_back", "10 seconds back"),
+    _playing(
+        "shift+left,left_parenthesis", "skip(-1)", "10 s back", "skip_back", "10 seconds back", display="("
+    ),
     _playing(
         "shift+up,right_curly_bracket", "faster", "speed", "faster", "Play faster", show=True, display="{ }"
     ),
-    _playing("shift+down,left_curly_bracket", "slower", "slower", "slower", "Play slower"),
+    _playing("shift+down,left_curly_bracket", "slower", "slower", "slower", "Play slower", display="{"),
     _playing("home", "to_start", "start", "start", "To the start of the session"),
     _playing("end", "to_end", "end", "end", "To the end of the session"),
     _playing("j", "jump('fill', 'next')", "fill", "next_fill", "To our next fill", show=True),
@@ -166,5 +168,7 @@ PLAYBACK_BINDINGS: Final[list[BindingType]] = [
         "last_cancel",
         "Back to our cancelled order before",
     ),
-    _playing("g,colon", "go_to", "go to", "go_to", "To a time or a record that you type", show=True),
+    _playing(
+        "g,colon", "go_to", "go to", "go_to", "To a time or a record that you type", show=True, display="g"
+    ),
 ]

@@ -57,9 +57,7 @@ class Walk:
             walk.owners[path]
             for walk in (self, other)
             for path in walk.values
-            if path not in self.values
-            or path not in other.values
-            or self.values[path] != other.values[path]
+            if path not in self.values or path not in other.values or self.values[path] != other.values[path]
         }
 
     def _leaf(self, path: Path, owner: str, value: object) -> None:
@@ -75,9 +73,7 @@ class Walk:
             self._leaf(path, owner, "ended")
         elif isinstance(value, OrderTerms):
             self._leaf(path, owner, (value, value is PLAIN))
-        elif isinstance(value, msgspec.Struct) and value.__struct_config__.frozen:
-            self._leaf(path, owner, value)
-        elif dataclasses.is_dataclass(value) and value.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        elif _is_value(value):
             self._leaf(path, owner, value)
         elif isinstance(value, list | tuple | deque):
             is_heap = isinstance(value, list) and owner in ANY_ORDER
@@ -116,3 +112,10 @@ def _names(value: object) -> Iterator[str]:
         slots = kind.__dict__.get("__slots__", ())
         yield from (slots,) if isinstance(slots, str) else slots
     yield from getattr(value, "__dict__", ())
+
+
+def _is_value(value: Any) -> bool:
+    """Structs and dataclasses that cannot change."""
+    if isinstance(value, msgspec.Struct):
+        return bool(value.__struct_config__.frozen)
+    return dataclasses.is_dataclass(value) and bool(value.__dataclass_params__.frozen)  # type: ignore[attr-defined]

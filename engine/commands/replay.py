@@ -17,7 +17,7 @@ from engine.runtime import status
 from engine.runtime.desk import Desk
 from engine.runtime.moments import parse
 from engine.runtime.past_venue import PastVenue
-from engine.runtime.playback_service import PlaybackService
+from engine.runtime.playback_service import PlaybackEnd, PlaybackService
 from engine.runtime.recorded_session import RecordedSession, open_recorded
 from engine.runtime.replayer import take_apart
 from engine.runtime.session_store import find
@@ -109,11 +109,11 @@ def folder_of(wanted: str, data_dir: Path) -> Path:
 
 def serve(wanted: str, data_dir: Path, owner: socket.socket) -> int:
     """Play a session back for the console behind `owner`, until it ends; the exit code."""
-    return asyncio.run(play(wanted, data_dir, owner))[1]
+    return asyncio.run(play(wanted, data_dir, owner)).exit_code
 
 
-async def play(wanted: str, data_dir: Path, owner: socket.socket) -> tuple[str, int]:
-    """The same on the caller's own loop: the reason of the end, and the exit code."""
+async def play(wanted: str, data_dir: Path, owner: socket.socket) -> PlaybackEnd:
+    """The same on the caller's own loop."""
     session = find(wanted, data_dir)
     with owner:
         service = PlaybackService(open_recorded(session), session.config(), SystemClock())

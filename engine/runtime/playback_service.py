@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from importlib.metadata import version
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -38,6 +38,13 @@ _SLOWEST, _FASTEST = Decimal("0.1"), Decimal(1_000)
 _PAST: Final = "nothing was done: this is the past, nothing can be traded or changed here"
 
 
+class PlaybackEnd(NamedTuple):
+    """How a playback ended."""
+
+    reason: str
+    exit_code: int
+
+
 class PlaybackService:
     """Answers the playing commands of one console and shows it the position. Ends with that console."""
 
@@ -50,7 +57,7 @@ class PlaybackService:
         self._id = secrets.token_hex(8)
         self._started_wall_ns = real.wall_ns()
         self._over = asyncio.Event()
-        self._ending = ("the console that plays it is gone", 0)
+        self._ending = PlaybackEnd("the console that plays it is gone", 0)
         self._origin = (0, 0)
         """Real and engine time from which playing counts."""
         self._lateness = Histogram()
@@ -73,7 +80,7 @@ class PlaybackService:
             CommandName.SPEED: self._speed,
         }
 
-    async def run(self, owner: socket.socket) -> tuple[str, int]:
+    async def run(self, owner: socket.socket) -> PlaybackEnd:
         """Serve until the console asks for the end or is gone: the reason and the exit code."""
         await self._server.adopt(owner)
         work = asyncio.create_task(self._work())
@@ -84,7 +91,7 @@ class PlaybackService:
             if work.done():
                 work.result()
         except PinnacleError as error:
-            self._ending = str(error), error.exit_code
+            self._ending = PlaybackEnd(str(error), error.exit_code)
         finally:
             work.cancel()
             reason, code = self._ending
@@ -128,7 +135,7 @@ class PlaybackService:
         )
 
     def _failed(self, error: Exception) -> None:
-        self._ending = f"the playback failed: {type(error).__name__}: {error}", 1
+        self._ending = PlaybackEnd(f"the playback failed: {type(error).__name__}: {error}", 1)
         self._over.set()
 
     # -- the work --------------------------------------------------------------------------------
@@ -174,7 +181,7 @@ class PlaybackService:
     def _take(self, peer: Peer, command: Command) -> None:
         name = command.name
         if name == CommandName.SHUTDOWN:
-            self._ending = "closed by its console", 0
+            self._ending = PlaybackEnd("closed by its console", 0)
             self._server.answer(command.id, Verdict.DONE, "the playback ends")
             self._over.set()
             return

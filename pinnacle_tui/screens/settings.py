@@ -18,7 +18,8 @@ class SettingsScreen(SideScreen):
     HELP_TITLE = "Settings"
     HELP_TEXT = (
         "Enter changes the highlighted setting, after the change was shown and confirmed; the engine "
-        "checks it together with all others and may refuse. Every change stands in the log; your last "
+        "checks it together with all others and may refuse. Every change stands in the log and in the "
+        "journal; your last "
         "one can be taken back for a minute.\n"
         "A fixed setting holds for the run: start again with --set, or write it into the configuration file."
     )

@@ -114,7 +114,7 @@ def test_a_setting_is_changed_while_trading_goes_on_and_taken_back(home: Home, t
     terminal.send("/")
     terminal.wait_for("enter keeps it, escape clears it")
     terminal.type("strategy.levels")
-    terminal.wait_for("1 of 119")
+    terminal.wait_for(" 1 of ")
     terminal.send("Enter")
     terminal.wait_gone("enter keeps it, escape clears it")
     terminal.send("Down")

@@ -152,6 +152,22 @@ class CrashDisk(Disk):
         self.watch: Callable[[str, str], None] = _quiet
         self.kind = "ext4"
 
+    @classmethod
+    def holding(cls, folder: str, files: dict[str, bytes]) -> CrashDisk:
+        """A disk on which there is one folder, and in it these files by name; all of it is durable."""
+        names = {path: _Inode(stat.S_IFDIR | 0o700) for path in ("/", folder)}
+        for name, content in files.items():
+            names[f"{folder}/{name}"] = _settled(stat.S_IFREG | 0o600, content)
+        return cls(names)
+
+    def files(self, folder: str) -> dict[str, bytes]:
+        """What any process sees in a folder now: files by name."""
+        return {
+            os.path.basename(path): bytes(inode.content[:])
+            for path, inode in self._names.items()
+            if os.path.dirname(path) == folder and not inode.is_folder
+        }
+
     # -- what a cut leaves -----------------------------------------------------------------------
 
     def note(self) -> None:

@@ -40,7 +40,9 @@ class CutCampaign:
     of those states; recovery itself is cut off too.
     """
 
-    def __init__(self, seed: int, durability: Durability, *, kind: str = "ext4", states_a_cut: int = 2) -> None:
+    def __init__(
+        self, seed: int, durability: Durability, *, kind: str = "ext4", states_a_cut: int = 2
+    ) -> None:
         """`kind` is the file system's: it decides how the journal writes."""
         self.counts: Counter[str] = Counter()
         self._rng = random.Random(f"{seed} {durability} {kind}")
@@ -162,9 +164,7 @@ class CutCampaign:
             return
         body = self._bodies[seq] = b"the state after %d" % seq
         self._wait_durable(seq)
-        snapshots.write(
-            directory, seq=seq, ts_ns=self._now_ns, body=body, record_crc=crc, crc_kind=ZLIB
-        )
+        snapshots.write(directory, seq=seq, ts_ns=self._now_ns, body=body, record_crc=crc, crc_kind=ZLIB)
         reference = [(int(RecordType.SNAPSHOT_REF), encode(SnapshotRef(seq, len(body))))]
         last = journal.append_batch(reference)
         self._wrote(reference, last)

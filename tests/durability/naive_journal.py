@@ -40,6 +40,12 @@ class Read(NamedTuple):
     payload: bytes
     crc: int
     file: str
+    offset: int
+
+    @property
+    def end(self) -> int:
+        """Offset of the first byte that its checksum does not cover: padding, or the next record."""
+        return self.offset + 32 + len(self.payload)
 
     @property
     def watermark(self) -> int:
@@ -70,8 +76,11 @@ class Segment(NamedTuple):
 def read_segment(path: str) -> Segment:
     """A segment that is sound from the first byte to the last."""
     with open(path, "rb") as file:
-        content = file.read()
-    name = os.path.basename(path)
+        return segment_of(os.path.basename(path), file.read())
+
+
+def segment_of(name: str, content: bytes) -> Segment:
+    """The same of a file's content."""
     fields = struct.unpack("<8sHHIQQQQ16sQQIIII", content[:96])
     magic, major, minor, length, size, index, first, _, uuid, salt, before, seal, kind, flags, crc = fields
     assert (magic, major, minor, length) == (b"PNCLJNL1", 1, 0, 4096), name
@@ -92,10 +101,10 @@ def read_segment(path: str) -> Segment:
         computed = CRC[kind](content[at + 8 : at + 32] + payload, CRC[kind](word[:4], salt & 0xFFFFFFFF))
         assert computed == crc, f"{name} at {at}"
         assert seq == expected, f"{name} at {at}: {seq} instead of {expected}"
+        records.append(Read(seq, ts_ns, what, bits, lag, payload, crc, name, at))
         end = at + 32 + length
         at = end + -end % 8
         assert not any(content[end:at]), f"{name}: padding before {at}"
-        records.append(Read(seq, ts_ns, what, bits, lag, payload, crc, name))
         expected += 1
         if what == SEAL:
             assert struct.unpack("<Q", payload) == (len(records) - 1,), f"{name}: SEAL at {at}"

@@ -7,22 +7,23 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
-from pinnacle_tui.bindings import APP_BINDINGS
+from pinnacle_tui.bindings import APP_BINDINGS, PLAYBACK_BINDINGS
 from pinnacle_tui.cli import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_key_table_is_that_of_the_bindings() -> None:
-    told = re.findall(
-        r"^\| `([^`]+)` \| (.+) \|$", README.partition("## Keys")[2].partition("Digits")[0], re.M
-    )
+@pytest.mark.parametrize(
+    ("heading", "bindings"), [("| key |", APP_BINDINGS), ("| key in the past |", PLAYBACK_BINDINGS)]
+)
+def test_the_key_tables_are_those_of_the_bindings(heading: str, bindings: list[BindingType]) -> None:
+    told = re.findall(r"^\| `([^`]+)` \| (.+) \|$", README.partition(heading)[2].partition("\n\n")[0], re.M)
     bound = [
         (binding.key_display or binding.key, binding.tooltip)
-        for binding in APP_BINDINGS
+        for binding in bindings
         if isinstance(binding, Binding) and binding.id != "app.interrupt"
     ]
     assert told == bound
