@@ -95,7 +95,7 @@ async def serve(resolved: Resolved, owner: socket.socket, *, is_new: bool = Fals
         session, real = open_session(resolved, SystemClock(), is_new=is_new), SystemClock()
         observers = Observers()
         engine = _engine(session, real, observers, _LOG_STATUS_S * _S)
-        service = ConsoleService(engine, session.market, session.resolved, observers, real)
+        service = ConsoleService(engine, session.market, session.resolved, observers, real, session.gauge)
         return await _served(session, engine, service, owner)
 
 
@@ -147,7 +147,7 @@ async def _drive(
     observers = Observers(reporter)
     interval = config.engine.status_interval_s or form.status_interval_s
     engine = _engine(session, real, observers, int(interval * _S))
-    service = ConsoleService(engine, market, session.resolved, observers, real)
+    service = ConsoleService(engine, market, session.resolved, observers, real, session.gauge)
     is_paced = config.engine.speed_factor is not None
     if not is_paced:
         engine.before_step = lambda: writer.room(engine.end_asked)

@@ -227,6 +227,19 @@ class Feed(msgspec.Struct, frozen=True, gc=False):
     unknown: int
 
 
+class Journal(msgspec.Struct, frozen=True, gc=False):
+    """What keeps the session."""
+
+    session: str
+    """Its name on the disk."""
+    durability: str
+    last_seq: int
+    behind_records: int
+    """Records that are not on the disk yet,"""
+    behind_ns: int
+    """and for how long the oldest of them has been waiting."""
+
+
 class Health(msgspec.Struct, frozen=True, gc=False):
     """The engine's process."""
 
@@ -243,6 +256,8 @@ class Health(msgspec.Struct, frozen=True, gc=False):
     """Who holds control; empty when nobody does."""
     queues: tuple[Queue, ...] = ()
     feed: Feed | None = None
+    journal: Journal | None = None
+    """None where the session is not kept."""
 
 
 FILLS, CANCELS, ALERTS = "fill", "cancel", "alert"

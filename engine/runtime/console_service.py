@@ -6,6 +6,7 @@ import asyncio
 import os
 import secrets
 import socket
+from collections.abc import Callable
 from importlib.metadata import version
 
 from engine.config import Resolved
@@ -18,6 +19,7 @@ from engine.link.peer import Peer
 from engine.link.runtime_folder import Claim, claim, default_folder
 from engine.link.server import LinkServer
 from engine.link.settings import CANCEL_ALL_AND_EXIT
+from engine.link.view import Journal
 from engine.runtime.builder import Market
 from engine.runtime.engine import EXIT_DONE, Engine, Outcome
 from engine.runtime.observers import Observers
@@ -36,9 +38,18 @@ class ConsoleService:
     """
 
     def __init__(
-        self, engine: Engine, market: Market, resolved: Resolved, observers: Observers, real: Clock
+        self,
+        engine: Engine,
+        market: Market,
+        resolved: Resolved,
+        observers: Observers,
+        real: Clock,
+        journal: Callable[[], Journal | None] = lambda: None,
     ) -> None:
-        """To be made inside the running event loop; `observers` are those of the engine."""
+        """To be made inside the running event loop; `observers` are those of the engine.
+
+        `journal` says how the journal does.
+        """
         self.log = EventLog()
         self.operator = Operator(engine, resolved.config, self.log)
         self._engine = engine
@@ -65,6 +76,7 @@ class ConsoleService:
             lateness=lambda: engine.lateness,
             audience=self._audience,
             feed=market.feed_counters,
+            journal=journal,
         )
         self._server = LinkServer(
             events=self.log,

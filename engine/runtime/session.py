@@ -13,6 +13,7 @@ from typing import Final
 from engine.config import Resolved
 from engine.core.clock import Clock, ManualClock
 from engine.core.events import OrderAccepted, Recovered
+from engine.link.view import Journal as JournalView
 from engine.persistence.directory import JournalDirectory
 from engine.persistence.errors import JournalError
 from engine.persistence.journal import Journal
@@ -54,6 +55,10 @@ class Session:
     def name(self) -> str:
         """What it is kept as; empty when it is not."""
         return ""
+
+    def gauge(self) -> JournalView | None:
+        """How the journal does; None where there is none."""
+        return None
 
     def notices(self) -> tuple[str, ...]:
         """What whoever starts the run should be told, one sentence each."""
@@ -113,6 +118,13 @@ class KeptSession(Session):
     def name(self) -> str:
         """See `Session`."""
         return self.stored.name
+
+    def gauge(self) -> JournalView | None:
+        """See `Session`."""
+        journal = self.journal
+        return JournalView(
+            self.name, self.resolved.config.persistence.durability, journal.last_seq, *journal.lag()
+        )
 
     def attach(self, engine: Engine) -> None:
         """See `Session`."""

@@ -11,7 +11,7 @@ from engine.core.clock import Clock
 from engine.core.instrument import Instrument
 from engine.exchange.coinbase.session import FeedCounters
 from engine.link.messages import Point
-from engine.link.view import Feed, Health, Product, Queue, View
+from engine.link.view import Feed, Health, Journal, Product, Queue, View
 from engine.runtime.desk import Desk
 from engine.runtime.desk_view import DeskViewer
 from engine.telemetry.histogram import Histogram
@@ -44,6 +44,7 @@ class ViewBuilder:
         lateness: Callable[[], Histogram],
         audience: Callable[[], Audience],
         feed: FeedCounters | None = None,
+        journal: Callable[[], Journal | None] = lambda: None,
     ) -> None:
         """`clock` is the engine's own. `lateness` gives how late wake-ups came, `feed` what frames were."""
         self._desks = desks
@@ -53,6 +54,7 @@ class ViewBuilder:
         self._lateness = lateness
         self._audience = audience
         self._feed = feed
+        self._journal = journal
         self._seq = 0
         self._measured_ns: int | None = None
         self._rss_bytes = 0
@@ -105,6 +107,7 @@ class ViewBuilder:
                 for each in desk.queue_counters()
             ),
             _feed(self._feed),
+            self._journal(),
         )
 
 

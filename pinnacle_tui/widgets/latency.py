@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 
 from rich.cells import cell_len
 
-from engine.link.view import Health, Stage
+from engine.link.view import Health, Journal, Stage
 from pinnacle_tui.numbers import NOTHING, age, duration
 from pinnacle_tui.palette import Palette
 from pinnacle_tui.widgets.histogram import LogScale, histogram, placed, scale_of
@@ -148,6 +148,8 @@ def _stage_lines(scene: Scene, width: int) -> list[Row]:
                 (" " + right(_time(p50), _NUMBER) + " " + right(_time(p99), _NUMBER), "text"),
             )
         )
+    if (journal := health.journal) is not None:
+        made.append(((left("not on disk", name), "muted"), (_behind(journal), "text")))
     return made
 
 
@@ -198,9 +200,18 @@ def _table(scene: Scene, width: int) -> list[Row]:
     blank = right(NOTHING, count + _BETWEEN)
     last: Row = ((left(_LATE, name), "muted"), (numbers, "text"), (blank, "muted"))
     made.append(last + _range(scale, health.late_p50_ns, health.late_p99_ns, health.late_max_ns))
+    if (journal := health.journal) is not None:
+        made.append(((left("not on disk", name), "muted"), (_behind(journal), "text")))
     if scale is not None:
         made.append(((" " * (used + 2 * _BETWEEN), "text"), (scale.labels(), "muted")))
     return made
+
+
+def _behind(journal: Journal) -> str:
+    """How far the disk is behind the journal."""
+    if not journal.behind_records:
+        return f" {'nothing':>{2 * _NUMBER + 1}}"
+    return f" {f'{journal.behind_records:,} for {_time(journal.behind_ns)}':>{2 * _NUMBER + 1}}"
 
 
 def _common_scale(stages: Sequence[Stage], health: Health, columns: int) -> LogScale:
