@@ -44,7 +44,7 @@ from engine.core.events import (
 from engine.core.instrument import Instrument
 from engine.core.ledger import DAY_NS, Ledger, LedgerState
 from engine.core.order import BUY, SELL
-from engine.core.order_manager import OrderManager, OrderManagerState
+from engine.core.order_manager import NOTHING_DUE, OrderManager, OrderManagerState
 from engine.core.own_orders import ExcludingOwn
 from engine.core.price_levels import PriceLevels, PriceLevelsState
 from engine.operator_commands import OperatorCommands, OperatorState, Reconfigure
@@ -411,17 +411,17 @@ class Trader:
     def _on_timer(self, event: Timer) -> Sequence[AnyCommand]:
         now = event.recv_ns
         due = self.orders.on_time(now, event.wall_ns)
-        commands: list[AnyCommand] = list(due.cancels)
-        if due.alerts:
+        commands: list[AnyCommand] = []
+        if due is not NOTHING_DUE:
+            commands += due.cancels
             self._alerts.extend(due.alerts)
-        if due.must_halt:
-            commands += self._halt(event, "UNRESOLVED", "an order stayed unknown for too long")
+            if due.must_halt:
+                commands += self._halt(event, "UNRESOLVED", "an order stayed unknown for too long")
         if self.feed_state is _LIVE:
             self.strategy.on_book(now, self.market)
         closing = self._closing_now(event)
         if self.risk.is_flattening:
             closing = self._flatten(event)
-        self._check_accounts()
         if self._operator.is_stopping:
             return commands
 
@@ -459,6 +459,7 @@ class Trader:
         )
         if judged != self._judged:
             self._closing = self._guard(event)
+            self._check_accounts()
             self._judged = (*judged[:3], risk.version, judged[4])
         return self._closing
 

@@ -12,6 +12,7 @@ from typing import TextIO
 import msgspec
 
 from engine.commands.bench_feed import bench_feed
+from engine.commands.bench_journal import bench_journal
 from engine.commands.bench_matching import bench_matching
 from engine.commands.bench_timing import BenchResult
 from engine.commands.bench_trader import bench_trader
@@ -20,7 +21,7 @@ from engine.commands.bench_trader import bench_trader
 def run(*, as_json: bool, recording: Path | None, stdout: TextIO, stderr: TextIO) -> int:
     """Measure everything and print it; `recording` adds the real frames of an Advanced Trade capture."""
     stderr.write("measuring; this takes some seconds, and tells most on an idle machine\n")
-    results = [*bench_feed(recording), *bench_matching(), *bench_trader()]
+    results = [*bench_feed(recording), *bench_matching(), *bench_trader(), *bench_journal()]
     machine = {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),

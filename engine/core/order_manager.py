@@ -129,7 +129,8 @@ class OrderManagerState(msgspec.Struct, frozen=True):
     check_ns: int
 
 
-_NOTHING_DUE: Final = TimeUpdate()
+NOTHING_DUE: Final = TimeUpdate()
+"""What most moments ask for."""
 _ENDS: Final = {OrderCancelled: OrderState.CANCELLED, OrderExpired: OrderState.EXPIRED}
 
 
@@ -295,7 +296,7 @@ class OrderManager:
     def on_time(self, now_ns: int, wall_ns: int) -> TimeUpdate:
         """Doubt unanswered orders and repeat unproven cancels. Costs nothing while nothing is due."""
         if now_ns < self._check_ns:
-            return _NOTHING_DUE
+            return NOTHING_DUE
         self._check_ns = _NEVER
         policy = self.policy
         cancels: list[CancelOrder] = []

@@ -158,7 +158,7 @@ def batches_of(
     """
     batch: list[Entry] = []
     parts: list[bytes] = []
-    unpack, frame, entry = FRAME.unpack_from, FRAME_BYTES, tuple.__new__
+    unpack, frame, entry, decode = FRAME.unpack_from, FRAME_BYTES, tuple.__new__, _decode
     at = HEADER_BYTES
     while at < end:
         length, _, seq, ts_ns, kind, flags, _ = unpack(image, at)
@@ -175,7 +175,7 @@ def batches_of(
                 payload = b"".join((*parts, payload))
                 parts.clear()
             try:
-                batch.append(entry(Entry, (seq, ts_ns, _decode(payload))))
+                batch.append(entry(Entry, (seq, ts_ns, decode(payload))))
             except msgspec.MsgspecError as error:
                 raise _unreadable(seq, error) from None
         elif kind != RecordType.SEAL and not kind & SKIPPABLE:

@@ -78,9 +78,12 @@ def read_segment(segment: Segment, disk: Disk) -> bytes:
 
 
 def is_never_begun(path: str, disk: Disk) -> bool:
-    """True for a file whose records were never written: only its header is damaged."""
+    """True for a file whose records were never written: only its header is damaged.
+
+    A file without room for records was cut off by somebody, and what it held is not known.
+    """
     image = read_file(path, disk)
-    return not any(image[HEADER_BYTES:])
+    return len(image) > HEADER_BYTES and not any(image[HEADER_BYTES:])
 
 
 def check_chain(before: Segment, after: Segment) -> None:

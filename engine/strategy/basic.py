@@ -50,6 +50,10 @@ class BasicMarketMaker:
         self._volatility = Volatility()
         self._stress = StressGauge(self._parameters.stress_threshold, self._parameters.stress_interval_ns)
         self._is_running = False
+        self._touch: tuple[int | None, int | None] = (None, None)
+        """The market's touch when it was shown last,"""
+        self._touch_ns: int | None = None
+        """and when that was."""
         self._decided_ns: int | None = None
         self._hedged_ns: int | None = None
 
@@ -97,6 +101,7 @@ class BasicMarketMaker:
     def on_book(self, now_ns: int, market: DepthReader) -> None:
         """See `Strategy`. A crossed or one-sided book has no mid and leaves the last one in force."""
         bid, ask = market.best_bid(), market.best_ask()
+        self._touch, self._touch_ns = (bid, ask), now_ns
         if bid is not None and ask is not None and bid < ask:
             self._volatility.on_mid(now_ns, bid + ask)
 
@@ -110,7 +115,8 @@ class BasicMarketMaker:
         now = view.now_ns
         self._volatility.advance(now)
         self._stress.judge(now, self._volatility.value)
-        bid, ask = view.market.best_bid(), view.market.best_ask()
+        # The Trader has shown this very market a moment ago, and looking past our own orders takes time.
+        bid, ask = self._touch if self._touch_ns == now else (view.market.best_bid(), view.market.best_ask())
         shown_bid, shown_ask = view.touch.best_bid(), view.touch.best_ask()
         if bid is None or ask is None or shown_bid is None or shown_ask is None:
             return _ONE_SIDED

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import random
-import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from types import FrameType
-from typing import Any, Final
+from contextlib import suppress
+from typing import Final
 
-from durability.crash_disk import CrashDisk, PowerCut
+from durability.crash_disk import CrashDisk
 
 from engine.persistence import archive, segment, snapshots
 from engine.persistence.continuation import Continuation
