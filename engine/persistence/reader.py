@@ -77,19 +77,20 @@ class JournalReader:
         self.uuid = bytes.fromhex(read_meta(path, disk).uuid)
         self._disk = disk
         self._with_archive = with_archive
+        self._archive = f"{path}/{ARCHIVE}"
 
     def segments(self) -> list[Segment]:
         """The segments there are now, in order. `DamageError` for one whose header cannot be read."""
-        folders = [f"{self.path}/{ARCHIVE}", self.path] if self._with_archive else [self.path]
+        # In this order: one that moves to the archive meanwhile is found in one of them, or in both.
+        folders = [self.path, self._archive] if self._with_archive else [self.path]
         found: dict[str, Segment] = {}
         with self._reading():
             for folder in folders:
                 for name in segment_names(folder, self._disk):
                     try:
-                        found.setdefault(name, open_segment(folder, name, self._disk, self.uuid))
-                    except FileNotFoundError:  # moved to the archive since it was listed
-                        archive = f"{self.path}/{ARCHIVE}"
-                        found[name] = open_segment(archive, name, self._disk, self.uuid)
+                        found[name] = open_segment(folder, name, self._disk, self.uuid)
+                    except FileNotFoundError:
+                        found[name] = open_segment(self._archive, name, self._disk, self.uuid)
         return [found[name] for name in sorted(found)]
 
     def snapshots(self) -> list[Snapshot]:
@@ -235,7 +236,11 @@ class JournalReader:
     def _read(self, segment: Segment) -> tuple[bytes, Scanned]:
         """A segment's bytes and how far they go. What grows meanwhile is read again until it makes sense."""
         with self._reading():
-            image = read_segment(segment, self._disk)
+            try:
+                image = read_segment(segment, self._disk)
+            except FileNotFoundError:  # moved to the archive since it was listed, and perhaps thinned
+                segment = open_segment(self._archive, segment.name, self._disk, self.uuid)
+                image = read_segment(segment, self._disk)
             found = scan(image, segment.header)
             while found.stop or found.committed_end < found.end:
                 again = read_segment(segment, self._disk)

@@ -3,6 +3,7 @@ them."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -138,3 +139,14 @@ def recovered(files: Files, *, is_cut_allowed: bool = True) -> RecoveredJournal:
 def found_in(result: RecoveredJournal) -> list[Written]:
     """The records that recovery found, SEALs left out."""
     return [Written(each.seq, each.kind, each.payload) for each in result.records() if each.kind != SEAL]
+
+
+def stop_at(disk: CrashDisk, number: int, error: BaseException) -> None:
+    """Have the call of this number, from now on, end with `error`."""
+    calls = itertools.count(1)
+
+    def watch(call: str, path: str) -> None:
+        if next(calls) == number:
+            raise error
+
+    disk.watch = watch

@@ -21,6 +21,7 @@ from durability.recovery_kit import (
     journal_on,
     recovered,
     recovered_on,
+    stop_at,
     written_journal,
 )
 
@@ -115,14 +116,8 @@ def calls_of(files: Files) -> int:
 
 def stopped_at(files: Files, number: int, error: BaseException) -> CrashDisk:
     """The disk of a process whose call of this number ended it."""
-    disk, seen = CrashDisk.holding(FOLDER, files), Counter[str]()
-
-    def watch(call: str, path: str) -> None:
-        seen[call] += 1
-        if seen.total() == number:
-            raise error
-
-    disk.watch = watch
+    disk = CrashDisk.holding(FOLDER, files)
+    stop_at(disk, number, error)
     with pytest.raises((type(error), JournalError)):
         recovered_on(disk)
     return disk
