@@ -37,7 +37,7 @@ _KIND = int(RecordType.MARKET_EVENT)
 
 
 def bench_append(count: int = 200_000) -> list[BenchResult]:
-    """Appending 96-byte records in `interval`, one at a time and in batches of ten, the disk working meanwhile."""
+    """Appending 96-byte records in `interval`, one at a time and in batches, the disk working meanwhile."""
     with tempfile.TemporaryDirectory() as folder:
         directory = JournalDirectory.create(f"{folder}/journal", created_ns=time.time_ns())
         journal = Journal(

@@ -125,7 +125,7 @@ async def _served(
         if outcome is None:
             outcome = engine.unproven("stopped before it could prove its end")
         try:
-            await session.end(outcome)
+            outcome = await session.end(outcome)
         finally:
             await service.close(outcome)
     return outcome

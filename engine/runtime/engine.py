@@ -278,6 +278,7 @@ class Engine:
 
         A Trader or a venue that fails over it ends the run, which cancels all orders.
         """
+        self._execution.call_back("called back: something else came before it was on record")
         shown: list[AnyEvent] = []
         sent = Sent((), 0)
         self._failure = None
@@ -447,6 +448,7 @@ class Engine:
 
     async def _close(self, pacer: Pacer, reason: str) -> tuple[tuple[str, ...], str]:
         """Cancel everything and wait for the venues' proof; what is left then, see `_left`."""
+        self._execution.call_back("called back: the engine is ending")
         for desk in self.desks.values():
             self._cancel_all(desk, reason)
         deadline = self.clock.monotonic_ns() + PROOF_WITHIN_NS

@@ -70,8 +70,12 @@ class Session:
     def resume(self, engine: Engine) -> None:
         """Tell the Traders of a session that goes on what befell them, and what the market has of them."""
 
-    async def end(self, outcome: Outcome) -> None:
-        """The run has ended: so has the session, in order, where no order is open."""
+    async def end(self, outcome: Outcome) -> Outcome:
+        """The run has ended: so has the session, in order, where no order is open.
+
+        The outcome to be told: a session that could not be ended on the disk did not end well.
+        """
+        return outcome
 
 
 class KeptSession(Session):
@@ -182,23 +186,29 @@ class KeptSession(Session):
         with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
             self._loop.call_soon_threadsafe(what)
 
-    async def end(self, outcome: Outcome) -> None:
-        """See `Session`. A failure of the disk is told of by the outcome already, or makes no difference."""
+    async def end(self, outcome: Outcome) -> Outcome:
+        """See `Session`. With orders that may be open it is not over: the next start goes on with it."""
         if self._watch is not None:
             self._watch.stop()
         if self._snapshots is not None:
             await self._snapshots.settle()
         try:
             if outcome.is_proven and not self._recorder.is_failed:
-                self._recorder.note(SessionEnded(outcome.reason, outcome.exit_code, outcome.open_orders))
-                await asyncio.to_thread(self.journal.finish)
-                ended = end_of(self.market.desks, self.clock.wall_ns(), outcome.reason, outcome.exit_code)
-                write(self.stored.path, self.stored.info, ended)
+                await self._finish(outcome)
             else:
-                # With orders that may be open the session is not over: the next start goes on with it.
                 await asyncio.to_thread(self.journal.close)
+        except JournalError as error:
+            if not outcome.exit_code:
+                return Outcome(f"{outcome.reason}; {error}", error.exit_code, outcome.open_orders)
         finally:
             self._directory.close()
+        return outcome
+
+    async def _finish(self, outcome: Outcome) -> None:
+        self._recorder.note(SessionEnded(outcome.reason, outcome.exit_code, outcome.open_orders))
+        await asyncio.to_thread(self.journal.finish)
+        ended = end_of(self.market.desks, self.clock.wall_ns(), outcome.reason, outcome.exit_code)
+        write(self.stored.path, self.stored.info, ended)
 
 
 def open_session(resolved: Resolved, real: Clock, *, is_new: bool = False) -> Session:

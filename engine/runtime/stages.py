@@ -33,6 +33,7 @@ from engine.runtime.supervisor import STAGE_FAILED
 
 NOT_SENT: Final = "NOT_SENT"
 """The code of an order that was recorded and never left: our own word, not a venue's."""
+_DROPPED_KEPT: Final = 1_000
 CROSSED: Final = "the book is crossed or locked"
 _arrival = attrgetter("recv_ns")
 
@@ -169,6 +170,8 @@ class ExecutionStage:
         self._clock = clock
         self._held: deque[tuple[int, Desk, SubmitOrder]] = deque()
         """Orders that wait, with the number of their record."""
+        self._dropped: dict[str, None] = {}
+        """The last ones that were recorded and never left."""
 
     @property
     def is_holding(self) -> bool:
@@ -204,30 +207,34 @@ class ExecutionStage:
             self.release()
 
     def release(self) -> None:
-        """Send the orders whose record has been acknowledged meanwhile, if they are still wanted."""
+        """Send the orders whose record has been acknowledged meanwhile."""
         held = self._held
         while held and self._recorder.is_acknowledged(held[0][0]):
             _, desk, order = held.popleft()
             if self._recorder.is_failed:
                 self._drop(desk, order, "the journal failed before the order was on record for good")
-            elif _is_called_back(desk, order.client_id):
-                self._drop(desk, order, "called back before it left")
             else:
                 desk.venue.submit(order)
 
+    def call_back(self, reason: str) -> None:
+        """Drop the orders that wait: something happens before their record is acknowledged.
+
+        What is on record then says in which order things reached the venue, whatever the disk took.
+        """
+        while self._held:
+            _, desk, order = self._held.popleft()
+            self._drop(desk, order, reason)
+
     def _cancel(self, desk: Desk, cancel: CancelOrder) -> None:
-        if not any(order.client_id == cancel.client_id for _, _, order in self._held):
+        if cancel.client_id not in self._dropped:  # which never left, as its Trader is about to be told
             desk.venue.cancel(cancel)
-        # One that still waits is called back; its end is told when it would have left.
 
     def _drop(self, desk: Desk, order: SubmitOrder, reason: str) -> None:
+        self._dropped[order.client_id] = None
+        if len(self._dropped) > _DROPPED_KEPT:
+            del self._dropped[next(iter(self._dropped))]
         now, wall = self._clock.monotonic_ns(), self._clock.wall_ns()
         desk.order_events.push(OrderRejected(desk.product, now, wall, order.client_id, NOT_SENT, reason))
-
-
-def _is_called_back(desk: Desk, client_id: str) -> bool:
-    order = desk.trader.orders.order(client_id)
-    return order is None or order.cancel_asked_ns is not None
 
 
 class MonitoringStage:

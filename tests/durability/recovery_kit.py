@@ -4,7 +4,7 @@ them."""
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from random import Random
@@ -141,12 +141,12 @@ def found_in(result: RecoveredJournal) -> list[Written]:
     return [Written(each.seq, each.kind, each.payload) for each in result.records() if each.kind != SEAL]
 
 
-def stop_at(disk: CrashDisk, number: int, error: BaseException) -> None:
-    """Have the call of this number, from now on, end with `error`."""
+def stop_at(disk: CrashDisk, number: int, error: Callable[[], BaseException]) -> None:
+    """Have the call of this number, from now on, end with an error; made there, so that it keeps no frame."""
     calls = itertools.count(1)
 
     def watch(call: str, path: str) -> None:
         if next(calls) == number:
-            raise error
+            raise error()
 
     disk.watch = watch

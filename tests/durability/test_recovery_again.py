@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -106,6 +108,10 @@ class Stopped(BaseException):
     """The process is gone."""
 
 
+def input_output_error() -> OSError:
+    return OSError(errno.EIO, "Input/output error")
+
+
 def calls_of(files: Files) -> int:
     """How many calls to the disk it takes."""
     disk, count = CrashDisk.holding(FOLDER, files), Counter[str]()
@@ -114,11 +120,11 @@ def calls_of(files: Files) -> int:
     return count.total()
 
 
-def stopped_at(files: Files, number: int, error: BaseException) -> CrashDisk:
+def stopped_at(files: Files, number: int, error: Callable[[], BaseException]) -> CrashDisk:
     """The disk of a process whose call of this number ended it."""
     disk = CrashDisk.holding(FOLDER, files)
     stop_at(disk, number, error)
-    with pytest.raises((type(error), JournalError)):
+    with pytest.raises((Stopped, JournalError)):
         recovered_on(disk)
     return disk
 
@@ -130,8 +136,7 @@ def test_recovery_stopped_at_every_call_and_run_again_comes_to_the_same() -> Non
         whole = CrashDisk.holding(FOLDER, files)
         wanted = came_to(recovered_on(whole), whole)
         for call in range(1, calls_of(files) + 1):
-            error = Stopped() if call % 2 else OSError(5, "Input/output error")
-            disk = stopped_at(files, call, error)
+            disk = stopped_at(files, call, Stopped if call % 2 else input_output_error)
             rng = Random(call)
             for left in (disk.after_kill(), disk.after_cut(rng), disk.after_cut(rng)):
                 again = came_to(recovered_on(left), left)

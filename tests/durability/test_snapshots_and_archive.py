@@ -32,8 +32,8 @@ FIELDS = (
 DAY_NS = 86_400 * 10**9
 
 
-def session_files(seed: int = 1) -> tuple[Session, Files]:
-    session = saved_session(Random(seed))
+def session_files(batches: int = 700, saves: int = 5) -> tuple[Session, Files]:
+    session = saved_session(Random(1), batches, saves=saves)
     files = files_of(session.disk)
     session.end()
     return session, files
@@ -53,7 +53,7 @@ def cut_anywhere(
     for number in itertools.count(1):
         disk = start.after_kill()
         directory = JournalDirectory.open(FOLDER, disk)
-        stop_at(disk, number, PowerCut())
+        stop_at(disk, number, PowerCut)
         try:
             action(directory)
         except PowerCut:
@@ -271,7 +271,7 @@ def test_fewer_than_two_are_never_kept() -> None:
 
 @pytest.mark.parametrize("kind", list(MarketDataClass))
 def test_retiring_that_is_cut_off_anywhere_loses_nothing_and_goes_on(kind: MarketDataClass) -> None:
-    session, files = session_files()
+    session, files = session_files(300, 5)
     saved = sorted(session.bodies)
     counts = Counter[str]()
 
@@ -279,7 +279,7 @@ def test_retiring_that_is_cut_off_anywhere_loses_nothing_and_goes_on(kind: Marke
         archive.retire(directory, 2, kind)
 
     wanted = recovered(files)
-    for disk in cut_anywhere(CrashDisk.holding(FOLDER, files), retire, 2):
+    for disk in cut_anywhere(CrashDisk.holding(FOLDER, files), retire, 3):
         result = recovered_on(disk)
         assert (result.snapshot, found_in(result)) == (wanted.snapshot, found_in(wanted))
         directory = JournalDirectory.open(FOLDER, disk)
@@ -298,7 +298,7 @@ def test_retiring_that_is_cut_off_anywhere_loses_nothing_and_goes_on(kind: Marke
         assert (older.snapshot.seq, older.last_seq) == (saved[-2], session.journal.last_seq)
         read_back(session, disk, kind)
         counts["states"] += 1
-    assert counts["states"] >= 50, counts
+    assert counts["states"] >= 100, counts
 
 
 def read_back(session: Session, disk: CrashDisk, kind: MarketDataClass) -> list[Recorded]:
