@@ -151,10 +151,21 @@ def test_a_reloaded_trader_goes_on_exactly_as_the_saved_one_at_length() -> None:
 
 
 IN_PASSING = {
-    "Trader._alerts", "Trader._fills", "OrderManager._ended_now", "Trader._judged", "Trader._closing",
-    "Trader.decision", "Decision.quotes", "OperatorCommands.answer", "RiskState.version",
-    "BasicMarketMaker._touch", "BasicMarketMaker._touch_ns", "MarketView.now_ns", "MarketView.wall_ns", "MarketView.position",
-}  # fmt: skip
+    "Trader._alerts",
+    "Trader._fills",
+    "OrderManager._ended_now",
+    "Trader._judged",
+    "Trader._closing",
+    "Trader.decision",
+    "Decision.quotes",
+    "OperatorCommands.answer",
+    "RiskState.version",
+    "BasicMarketMaker._touch",
+    "BasicMarketMaker._touch_ns",
+    "MarketView.now_ns",
+    "MarketView.wall_ns",
+    "MarketView.position",
+}
 """Drained after every event, made anew at the next one, or for people alone."""
 
 

@@ -308,8 +308,8 @@ def test_accounts_that_contradict_each_other_stop_the_trading():
     bench.quote()
     bench.trader.ledger._cash += 1  # what no code path may ever do
     bench.step()
+    bench.market("9990", "10002")
     with pytest.raises(IntegrityError, match="off by"):
-        bench.market("9990", "10002")
         bench.step()
 
 
