@@ -1,4 +1,4 @@
-"""A journal's records in words and as JSON, in the units of the session's products."""
+"""A journal's records in plain words, in the units of the session's products."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import msgspec
-
+from engine.commands.journal_items import Item, SegmentEnd, Unknown, kind_name
 from engine.core.events import (
     Alert,
     BookSnapshot,
@@ -15,6 +14,7 @@ from engine.core.events import (
     CancelOrder,
     CancelRejected,
     FeedStatus,
+    Level,
     OperatorCommand,
     OrderAccepted,
     OrderCancelled,
@@ -29,10 +29,9 @@ from engine.core.events import (
     TradePrint,
 )
 from engine.core.instrument import Instrument
+from engine.core.order import OrderType, TimeInForce
 from engine.persistence.records import (
-    TYPES,
     ArchiveDeleted,
-    Entry,
     LogCut,
     Reconciled,
     SessionEnded,
@@ -42,9 +41,9 @@ from engine.persistence.records import (
 )
 
 _S: Final = 1_000_000_000
-_PRICES: Final = frozenset({"price"})
-_SIZES: Final = frozenset({"size", "remaining"})
-_LEVELS: Final = frozenset({"bids", "asks"})
+_US: Final = 1_000
+_LEVELS_TOLD: Final = 3
+"""Of each side of a book's change."""
 
 
 class Words:
@@ -54,132 +53,164 @@ class Words:
         self._instruments = instruments
         self._sentences: dict[type[Any], Callable[[Any], str]] = {
             SubmitOrder: self._submit,
-            CancelOrder: lambda it: f"cancel {it.client_id}: {it.reason}",
+            CancelOrder: lambda it: f"cancel {it.client_id}{_why(it.reason)}",
             OrderAccepted: lambda it: f"the venue has {it.client_id} as {it.venue_order_id}",
-            OrderRejected: lambda it: f"{it.client_id} was refused, {it.code}: {it.reason}",
+            OrderRejected: lambda it: f"{it.client_id} was refused, {it.code}{_why(it.reason)}",
             OrderCancelled: self._ended("cancelled"),
             OrderExpired: self._ended("expired"),
-            CancelRejected: lambda it: f"no cancel of {it.client_id}, {it.code}: {it.reason}",
+            CancelRejected: lambda it: f"no cancel of {it.client_id}, {it.code}{_why(it.reason)}",
             OrderFilled: self._fill,
-            BookSnapshot: lambda it: f"the whole book, {len(it.bids)} bids and {len(it.asks)} asks",
+            BookSnapshot: lambda it: f"the whole book, {len(it.bids):,} bids and {len(it.asks):,} asks",
             BookUpdate: self._update,
             TradePrint: self._trade,
-            FeedStatus: lambda it: f"the book is {it.state.value}: {it.reason}",
-            Timer: lambda it: f"{it.recv_ns / _S:.6f} s: decide",
-            OperatorCommand: lambda it: f"{it.action.value.replace('_', ' ')}: {it.reason}",
-            SettingsChange: lambda it: ", ".join(f"{k} = {v or 'unset'}" for k, v in it.changes.items()),
-            StorageStatus: lambda it: f"{'sound' if it.is_sound else it.code}: {it.reason}",
-            Recovered: lambda it: it.reason or "the engine goes on after a crash",
+            FeedStatus: lambda it: f"the book is {it.state.value}{_why(it.reason)}",
+            Timer: lambda it: f"decide at {_seconds(it.recv_ns)} s",
+            OperatorCommand: lambda it: f"{it.action.value.replace('_', ' ')}{_why(it.reason)}",
+            SettingsChange: lambda it: ", ".join(
+                f"{key} = {to or 'unset'}" for key, to in it.changes.items()
+            ),
+            StorageStatus: lambda it: (
+                f"{'sound' if it.is_sound else 'not sound'}, {it.code}{_why(it.reason)}"
+            ),
+            Recovered: lambda it: f"the engine goes on after a crash{_why(it.reason)}",
             Alert: lambda it: f"{it.severity.value} {it.code}: {it.text}",
             SessionStarted: lambda it: f"taken up by process {it.pid}, version {it.version}",
-            SessionEnded: lambda it: f"ended with {it.exit_code}: {it.reason}",
+            SessionEnded: _session_end,
             StateDigest: lambda it: f"the state is {it.digest}",
             SnapshotRef: lambda it: f"the state after record {it.at_seq} was saved, {it.body_bytes:,} bytes",
-            LogCut: lambda it: (
-                f"{it.bytes_dropped} bytes and {it.records_dropped} records cut off, kept in {it.kept_as}"
-            ),
-            Reconciled: lambda it: f"{it.asked}: {_counted(it.decided)}",
-            ArchiveDeleted: lambda it: f"{', '.join(it.files)} deleted: {it.reason}",
+            LogCut: _cut,
+            Reconciled: lambda it: f"asked the venue for {it.asked}: {_counted(it.decided)}",
+            ArchiveDeleted: lambda it: f"deleted {', '.join(it.files)}{_why(it.reason)}",
+            SegmentEnd: lambda it: f"the file ends after {it.records:,} records",
+            Unknown: lambda it: f"{it.payload_bytes:,} bytes that a newer version wrote",
         }
 
-    def line(self, entry: Entry) -> str:
-        """One record for people."""
-        value = entry.value
+    def line(self, item: Item) -> str:
+        """One record on one line."""
+        value = item.value
         product = getattr(value, "product", "")
-        return (
-            f"{entry.seq:>10}  {clock(entry.ts_ns)}  {type_name(entry):<14} "
-            f"{product + '  ' if product else ''}"
-            f"{self._sentences[type(value)](value)}"
-        )
+        text = f"{product}  {self._sentences[type(value)](value)}" if product else self.sentence(value)
+        return f"{item.seq:>10}  {clock(item.ts_ns)}  {kind_name(item.kind):<13}  {_printable(text)}"
 
-    def object(self, entry: Entry) -> dict[str, Any]:
-        """One record for machines: decimals as text, times as integers, `event` its exact kind."""
-        value = entry.value
-        instrument = self._instruments.get(getattr(value, "product", ""))
-        fields = {
-            name: self._plain(name, getattr(value, name), instrument)
-            for name in type(value).__struct_fields__
-        }
-        return {
-            "v": 1,
-            "seq": entry.seq,
-            "ts_ns": entry.ts_ns,
-            "type": type_name(entry),
-            "event": type(value).__name__,
-        } | fields
-
-    @staticmethod
-    def _plain(name: str, value: Any, instrument: Instrument | None) -> Any:
-        if instrument is not None and value is not None:
-            if name in _PRICES:
-                return instrument.price_text(value)
-            if name in _SIZES:
-                return instrument.size_text(value)
-            if name in _LEVELS:
-                return [[instrument.price_text(price), instrument.size_text(size)] for price, size in value]
-            if name == "fee":
-                return instrument.money_text(value)
-        return msgspec.to_builtins(value)
-
-    # -- sentences -------------------------------------------------------------------------------
+    def sentence(self, value: object) -> str:
+        """What a record says."""
+        return self._sentences[type(value)](value)
 
     def _submit(self, it: SubmitOrder) -> str:
-        at = "the market" if it.price is None else self._price(it, it.price)
-        return f"{it.side.word} {self._size(it, it.size)} at {at} in {it.slot} ({it.client_id}, {it.purpose})"
+        at = "the market" if it.price is None else self._price(it.product, it.price)
+        terms = (
+            (it.purpose, it.purpose != "quote"),
+            (it.order_type.value.replace("_", " "), it.order_type is not OrderType.LIMIT),
+            (it.time_in_force.value, it.time_in_force is not TimeInForce.GTC),
+            ("post only", it.post_only),
+            ("reduce only", it.reduce_only),
+        )
+        told = "".join(f", {word}" for word, is_told in terms if is_told)
+        place = f" in {it.slot}" if it.slot else ""
+        return f"{it.side.word} {self._size(it.product, it.size)} at {at}{place} ({it.client_id}){told}"
 
     def _ended(self, word: str) -> Callable[[Any], str]:
         def told(it: Any) -> str:
-            why = f": {it.reason}" if it.reason else ""
-            return f"{it.client_id} is {word}, {self._size(it, it.remaining)} not filled{why}"
+            return f"{it.client_id} is {word}, {self._size(it.product, it.remaining)} not filled{_why(it.reason)}"
 
         return told
 
     def _fill(self, it: OrderFilled) -> str:
-        instrument = self._instruments.get(it.product)
-        fee = str(it.fee) if instrument is None or it.fee_asset else instrument.money_text(it.fee)
+        role = "maker" if it.is_maker else "taker"
         return (
-            f"{it.side.word} {self._size(it, it.size)} at {self._price(it, it.price)}, "
-            f"{'maker' if it.is_maker else 'taker'}, fee {fee} ({it.client_id}, {it.fill_id})"
+            f"{it.side.word} {self._size(it.product, it.size)} at {self._price(it.product, it.price)}, {role}, "
+            f"fee {self._fee(it)} ({it.client_id}, fill {it.fill_id})"
         )
 
+    def _fee(self, it: OrderFilled) -> str:
+        instrument = self._instruments.get(it.product)
+        if instrument is None:
+            return f"{it.fee} {it.fee_asset or 'atoms'}"
+        if it.fee_asset == instrument.base:
+            return self._size(it.product, it.fee)
+        if it.fee_asset in ("", instrument.quote):
+            return f"{_exact(it.fee, instrument.money_places)} {instrument.quote}"
+        return f"{it.fee} {it.fee_asset}"
+
     def _update(self, it: BookUpdate) -> str:
-        sides = (("bid", it.bids), ("ask", it.asks))
-        changes = [
-            f"{name} {self._price(it, price)} {'gone' if not size else self._size(it, size)}"
-            for name, levels in sides
-            for price, size in levels[:3]
+        told = [*self._changes(it.product, "bid", it.bids), *self._changes(it.product, "ask", it.asks)]
+        more = len(it.bids) + len(it.asks) - len(told)
+        return ", ".join(told) + (f" and {more:,} more" if more else "")
+
+    def _changes(self, product: str, side: str, levels: list[Level]) -> list[str]:
+        return [
+            f"{side} {self._price(product, price)} {self._size(product, size) if size else 'gone'}"
+            for price, size in levels[:_LEVELS_TOLD]
         ]
-        more = len(it.bids) + len(it.asks) - len(changes)
-        return "  ".join(changes) + (f"  and {more} more" if more else "")
 
     def _trade(self, it: TradePrint) -> str:
-        size, price = self._size(it, it.size), self._price(it, it.price)
-        return f"trade {it.trade_id}: {it.taker_side.word} {size} at {price}"
+        size, price = self._size(it.product, it.size), self._price(it.product, it.price)
+        return f"trade {it.trade_id}, {it.taker_side.word} {size} at {price}"
 
-    def _price(self, it: Any, ticks: int) -> str:
-        instrument = self._instruments.get(it.product)
-        return f"{ticks} ticks" if instrument is None else instrument.price_text(ticks)
+    def _price(self, product: str, ticks: int) -> str:
+        instrument = self._instruments.get(product)
+        if instrument is None:
+            return f"{ticks} ticks"
+        places = instrument.price_places
+        return _grouped(ticks * instrument.tick_steps, places, places)
 
-    def _size(self, it: Any, lots: int) -> str:
-        instrument = self._instruments.get(it.product)
-        return f"{lots} lots" if instrument is None else f"{instrument.size_text(lots)} {instrument.base}"
-
-
-def type_name(entry: Entry) -> str:
-    """The word of a record's type."""
-    return TYPES[type(entry.value)].name.lower()
+    def _size(self, product: str, lots: int) -> str:
+        instrument = self._instruments.get(product)
+        if instrument is None:
+            return f"{lots} lots"
+        return f"{_exact(lots * instrument.lot_steps, instrument.size_places)} {instrument.base}"
 
 
 def clock(wall_ns: int) -> str:
     """A wall time for people, in UTC."""
-    at = datetime.fromtimestamp(wall_ns // _S, UTC)
+    try:
+        at = datetime.fromtimestamp(wall_ns // _S, UTC)
+    except (OverflowError, ValueError):  # a clock that was never right
+        return f"{wall_ns} ns"
     return f"{at:%Y-%m-%d %H:%M:%S}.{wall_ns % _S // 1_000_000:03}Z"
+
+
+def _session_end(it: SessionEnded) -> str:
+    left = f"; possibly open: {', '.join(it.open_orders)}" if it.open_orders else ""
+    return f"ended with {it.exit_code}{_why(it.reason)}{left}"
+
+
+def _cut(it: LogCut) -> str:
+    return (
+        f"{it.bytes_dropped:,} bytes, {it.records_dropped:,} records, were cut off and kept in {it.kept_as}"
+    )
 
 
 def _counted(decided: Mapping[str, str]) -> str:
     if not decided:
-        return "no order was open"
+        return "none was open"
     counts: dict[str, int] = {}
     for word in decided.values():
         counts[word] = counts.get(word, 0) + 1
-    return ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
+    return ", ".join(f"{count} {word.replace('_', ' ')}" for word, count in sorted(counts.items()))
+
+
+def _why(reason: str) -> str:
+    return f": {reason}" if reason else ""
+
+
+def _seconds(ns: int) -> str:
+    return f"{ns // _S:,}.{ns % _S // _US:06}"
+
+
+def _grouped(value: int, places: int, least: int) -> str:
+    """`value * 10**-places` exactly, thousands separated, with at least so many digits after the point."""
+    whole, fraction = divmod(abs(value), 10**places)
+    digits = f"{fraction:0{places}}".rstrip("0").ljust(least, "0") if places else ""
+    return f"{'-' if value < 0 else ''}{whole:,}{'.' if digits else ''}{digits}"
+
+
+def _exact(value: int, places: int) -> str:
+    return _grouped(value, places, 0)
+
+
+def _printable(text: str) -> str:
+    """What a venue or a person wrote stays on its line and cannot steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -12,9 +12,21 @@ class JournalError(PinnacleError):
 
 
 class DamageError(PinnacleError):
-    """Durable data is damaged, or is something else than it claims. Nothing was changed."""
+    """Durable data is damaged, or is something else than it claims. Nothing was changed.
+
+    `file`, `offset` and `seq` say where, as far as it is known.
+    """
 
     exit_code = 6
+
+    def __init__(
+        self, text: str, *, file: str = "", offset: int | None = None, seq: int | None = None
+    ) -> None:
+        """`text` says all of it to people."""
+        super().__init__(text)
+        self.file = file
+        self.offset = offset
+        self.seq = seq
 
 
 class LockedError(PinnacleError):

@@ -19,6 +19,7 @@ from engine.persistence.segments import (
     check_chain,
     check_seal,
     damaged,
+    is_never_begun,
     open_segment,
     read_segment,
     segment_names,
@@ -38,6 +39,8 @@ class Problem:
     file: str
     offset: int | None
     text: str
+    seq: int | None = None
+    """The first record that it concerns, where that is known."""
 
 
 @dataclass(slots=True)
@@ -61,12 +64,16 @@ class VerifyReport:
     torn_records: int = 0
     problems: list[Problem] = field(default_factory=list)
 
-    def tell(self, status: str, file: str, offset: int | None, text: str) -> None:
+    def tell(self, status: str, file: str, offset: int | None, text: str, seq: int | None = None) -> None:
         """Note a problem; the worst status stays."""
         if self.status != CORRUPT:
             self.status = status
         if len(self.problems) < _MOST_PROBLEMS:
-            self.problems.append(Problem(file, offset, text))
+            self.problems.append(Problem(file, offset, text, seq))
+
+    def tell_damage(self, file: str, error: DamageError) -> None:
+        """Note what an error says; `file` is where it was met."""
+        self.tell(CORRUPT, error.file or file, error.offset, str(error), error.seq)
 
 
 class JournalReader:
@@ -80,18 +87,46 @@ class JournalReader:
         self._archive = f"{path}/{ARCHIVE}"
 
     def segments(self) -> list[Segment]:
-        """The segments there are now, in order. `DamageError` for one whose header cannot be read."""
+        """The segments there are now, in order. `DamageError` for one whose header cannot be read.
+
+        A last one that a crash left before its first record is none.
+        """
+        found = []
+        for each in self._listed()[0]:
+            if isinstance(each, DamageError):
+                raise each
+            found.append(each)
+        return found
+
+    def _listed(self) -> tuple[list[Segment | DamageError], str]:
+        """The segments, or why one cannot be read, in order; and the file of one that was never begun."""
         # In this order: one that moves to the archive meanwhile is found in one of them, or in both.
         folders = [self.path, self._archive] if self._with_archive else [self.path]
-        found: dict[str, Segment] = {}
+        found: dict[str, Segment | DamageError] = {}
         with self._reading():
             for folder in folders:
                 for name in segment_names(folder, self._disk):
-                    try:
-                        found[name] = open_segment(folder, name, self._disk, self.uuid)
-                    except FileNotFoundError:
-                        found[name] = open_segment(self._archive, name, self._disk, self.uuid)
-        return [found[name] for name in sorted(found)]
+                    found[name] = self._open(folder, name)
+            names = sorted(found)
+            unbegun = ""
+            if (
+                names
+                and isinstance(last := found[names[-1]], DamageError)
+                and last.file == f"{self.path}/{names[-1]}"
+                and is_never_begun(last.file, self._disk)
+            ):
+                unbegun = last.file
+                names.pop()
+        return [found[name] for name in names], unbegun
+
+    def _open(self, folder: str, name: str) -> Segment | DamageError:
+        try:
+            return open_segment(folder, name, self._disk, self.uuid)
+        except FileNotFoundError:
+            return open_segment(self._archive, name, self._disk, self.uuid)
+        except DamageError as error:
+            error.file, error.offset, error.seq = f"{folder}/{name}", 0, int(name[:20])
+            return error
 
     def snapshots(self) -> list[Snapshot]:
         """The sound snapshots, oldest first."""
@@ -153,28 +188,42 @@ class JournalReader:
         `is_deep` adds the zeros between records. `progress` is told of bytes that were checked.
         """
         report = VerifyReport()
-        try:
-            segments = self.segments()
-        except DamageError as error:
-            report.tell(CORRUPT, self.path, 0, str(error))
-            return report
-        report.segments = len(segments)
-        if segments:
+        listed, unbegun = self._listed()
+        report.segments = len(listed)
+        run: list[Segment] = []
+        for each in (*listed, None):
+            if isinstance(each, Segment):
+                run.append(each)
+                continue
+            self._verify_run(run, report, is_deep=is_deep, progress=progress)
+            run = []
+            if each is not None:
+                report.tell_damage(each.file, each)
+        if unbegun:
+            report.tell(
+                TORN, unbegun, 0, "a crash left it before its first record; the next start removes it"
+            )
+        self._verify_snapshots(report)
+        return report
+
+    def _verify_run(
+        self, segments: list[Segment], report: VerifyReport, *, is_deep: bool, progress: Callable[[int], None]
+    ) -> None:
+        """Segments that follow one another; a run ends at the journal's end or at an unreadable header."""
+        if segments and not report.first_seq:
             report.first_seq = segments[0].header.first_seq
         for index, segment in enumerate(segments):
             after = segments[index + 1] if index + 1 < len(segments) else None
             try:
                 self._verify_segment(segment, after, report, is_deep=is_deep)
             except DamageError as error:
-                report.tell(CORRUPT, segment.path, None, str(error))
+                report.tell_damage(segment.path, error)
             progress(segment.file_bytes)
         for before, after in pairwise(segments):
             try:
                 check_chain(before, after)
             except DamageError as error:
-                report.tell(CORRUPT, after.path, 0, str(error))
-        self._verify_snapshots(report)
-        return report
+                report.tell(CORRUPT, after.path, 0, str(error), after.header.first_seq)
 
     def _verify_segment(
         self, segment: Segment, after: Segment | None, report: VerifyReport, *, is_deep: bool
@@ -213,7 +262,7 @@ class JournalReader:
                     f"the file has {segment.file_bytes} bytes of {segment.header.size}: somebody cut it off; "
                     f"records up to {found.committed_seq} are there"
                 )
-            report.tell(TORN, segment.path, found.committed_end, text)
+            report.tell(TORN, segment.path, found.committed_end, text, found.committed_seq + 1)
 
     def _verify_snapshots(self, report: VerifyReport) -> None:
         with self._reading():
@@ -223,7 +272,7 @@ class JournalReader:
                 except FileNotFoundError:
                     continue
                 except DamageError as error:
-                    report.tell(CORRUPT, f"{self.path}/{name}", None, str(error))
+                    report.tell_damage(f"{self.path}/{name}", error)
                     continue
                 report.snapshots += 1
                 if snapshot.seq > report.last_seq:

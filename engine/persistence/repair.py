@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from engine.core.errors import UsageError
 from engine.persistence.cutting import broken_name, cut_behind, keep_copy
-from engine.persistence.directory import JournalDirectory
+from engine.persistence.directory import JournalDirectory, read_meta
 from engine.persistence.disk import Disk
-from engine.persistence.errors import JournalError
+from engine.persistence.errors import DamageError, JournalError
 from engine.persistence.format import COMMIT, HEADER_BYTES
-from engine.persistence.reader import JournalReader
 from engine.persistence.scanner import records_of
-from engine.persistence.segments import Segment, scan_segment
+from engine.persistence.segments import Segment, open_segment, scan_segment, segment_names
 from engine.persistence.snapshots import seq_of, snapshot_names
 
 _BROKEN = ".broken"
@@ -37,17 +38,22 @@ class Plan:
 def plan(path: str, truncate_at: int, disk: Disk) -> Plan:
     """What dropping everything from a record on means. Nothing is changed.
 
-    Raises `UsageError` for a record that cannot be cut at, `DamageError` where the journal cannot be read.
+    Raises `UsageError` for a record that cannot be cut at, and as `read_meta` does.
     """
-    segments = JournalReader(path, disk, with_archive=False).segments()
-    holding = [segment for segment in segments if segment.header.first_seq < truncate_at]
+    uuid = bytes.fromhex(read_meta(path, disk).uuid)
+    segments = segment_names(path, disk)
+    holding = [name for name in segments if int(name[:20]) < truncate_at]
     if not holding:
         raise UsageError(
             f"--truncate-at {truncate_at}: the journal begins with record "
-            f"{segments[0].header.first_seq if segments else 1}, nothing of it would be left. Nothing was "
-            f"changed"
+            f"{int(segments[0][:20]) if segments else 1}, nothing of it would be left. Nothing was changed"
         )
-    segment = holding[-1]
+    try:
+        segment = open_segment(path, holding[-1], disk, uuid)
+    except DamageError as error:
+        raise UsageError(
+            f"--truncate-at {truncate_at}: {error}; cut at {int(holding[-1][:20])}, its beginning, or before"
+        ) from None
     image, found = scan_segment(segment, disk)
     if truncate_at > found.committed_seq + 1:
         raise UsageError(
@@ -70,7 +76,7 @@ def plan(path: str, truncate_at: int, disk: Disk) -> Plan:
         None if is_whole else segment,
         end,
         records,
-        tuple(each.name for each in segments if each.header.first_seq >= truncate_at),
+        tuple(name for name in segments if int(name[:20]) >= truncate_at),
         tuple(name for name in names if seq_of(name) >= cut_at),
     )
 
@@ -80,7 +86,7 @@ def carry_out(directory: JournalDirectory, decided: Plan) -> None:
     disk, folder = directory.disk, directory.path
     try:
         for name in (*decided.snapshots_dropped, *reversed(decided.segments_dropped)):
-            disk.rename(f"{folder}/{name}", f"{folder}/{name}{_BROKEN}")
+            disk.rename(f"{folder}/{name}", f"{folder}/{_free_name(name, disk.listdir(folder))}")
             disk.sync_folder(folder)
         if decided.segment is not None:
             broken = broken_name(decided.segment.name, decided.truncate_at)
@@ -91,3 +97,9 @@ def carry_out(directory: JournalDirectory, decided: Plan) -> None:
         raise JournalError(
             f"the repair of {folder} could not be finished: {error.strerror}; mend the disk, then repeat it"
         ) from error
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    """What a file that is put aside is called: one that was put aside before stays."""
+    names = (f"{name}{'' if number == 1 else f'.{number}'}{_BROKEN}" for number in itertools.count(1))
+    return next(each for each in names if each not in taken)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from dataclasses import dataclass
 from typing import Final
 
+from engine.persistence.directory import check_file
 from engine.persistence.disk import Disk
 from engine.persistence.errors import DamageError
 from engine.persistence.format import HEADER_BYTES, THINNED, SegmentHeader
@@ -47,7 +49,9 @@ def segment_names(folder: str, disk: Disk) -> list[str]:
 
 
 def read_file(path: str, disk: Disk, length: int | None = None) -> bytes:
-    """A file's bytes, or its first `length`. `DamageError` for what is no file."""
+    """A file's bytes, or its first `length`. `UsageError` where a link or a pipe stands in its place."""
+    if not check_file(path, disk):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     descriptor = disk.open(path, os.O_RDONLY)
     try:
         size = disk.fstat(descriptor).st_size
@@ -117,7 +121,10 @@ def damaged(segment: Segment, found: Scanned, watermark: int | None, why: str) -
         f"{segment.path} is damaged at offset {found.committed_end}: record {seq} cannot be read "
         f"({found.stop or 'the end mark is missing'}){known}; {why}. Nothing was changed and no order was "
         f"sent. See `pinnacle-tui journal verify`; `journal repair --truncate-at {seq}` says what "
-        "giving up the rest would mean"
+        "giving up the rest would mean",
+        file=segment.path,
+        offset=found.committed_end,
+        seq=seq,
     )
 
 

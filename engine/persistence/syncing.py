@@ -120,7 +120,7 @@ class Syncer:
     def release(self) -> None:
         """Let go of all files; nothing is written any more."""
         tail = self._tail
-        with tail.lock:
+        with tail.turn():
             tail.writer = None
         try:
             with ExitStack() as everything:  # one that fails does not keep the others
@@ -138,26 +138,26 @@ class Syncer:
     def _run(self) -> None:
         tail = self._tail
         while not (tail.is_closing or tail.failed is not None):
-            with tail.lock:
-                if not (tail.has_work() or tail.is_closing or tail.failed is not None):
-                    tail.work.wait(self._interval_s)
+            if not self._is_work_left():
+                tail.work.wait(self._interval_s)
+            tail.work.clear()
             self.step()
         self._finish_work()
 
     def _finish_work(self) -> None:
-        tail = self._tail
-        while True:
-            with tail.lock:
-                if tail.failed is not None or not tail.has_work():
-                    break
+        while self._is_work_left():
             self.step()
         self.tell_failure()
+
+    def _is_work_left(self) -> bool:
+        with self._tail.turn():
+            return self._tail.failed is None and self._tail.has_work()
 
     def _pass(self) -> None:
         tail = self._tail
         while tail.unplaced and tail.failed is None:
             self._place(tail.unplaced[0])
-        with tail.lock:
+        with tail.turn():
             target = tail.to_sync()
             since_ns = self._monotonic_ns()
         if target and self._file is not None:
@@ -166,7 +166,7 @@ class Syncer:
             self._advance(target, since_ns)
         if tail.is_next_wanted and tail.failed is None:
             self.prepare()
-            with tail.lock:
+            with tail.turn():
                 tail.is_next_wanted = False
 
     def _place(self, memory: MemoryWriter) -> None:
@@ -182,7 +182,7 @@ class Syncer:
             upto = memory.end
             with memory.image(0, upto) as image:
                 file.write(image, 0)
-            with tail.lock:
+            with tail.turn():
                 with memory.image(upto, memory.end) as image:
                     file.write(image, upto)
                 self._writer = file.writer(header, memory.end)
@@ -193,14 +193,14 @@ class Syncer:
                     reached = tail.unplaced[1].header.first_seq - 1
                 since_ns = self._monotonic_ns()
             file.publish(self._folder, segment_name(header.first_seq))
-        with tail.lock:
+        with tail.turn():
             tail.unplaced.popleft()
         memory.close()
         self._advance(reached, since_ns)
 
     def _advance(self, seq: int, since_ns: int) -> None:
         tail = self._tail
-        with tail.lock:
+        with tail.turn():
             is_more = tail.advance(seq, since_ns)
             acked = tail.acked_seq
         if is_more:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import secrets
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
 
 from engine.persistence.continuation import Chain, Continuation
 from engine.persistence.errors import JournalError
@@ -52,11 +54,13 @@ class Tail:
         """Nothing is appended before `go_on`, where `start` names an open segment."""
         self.durability = durability
         self.lock = threading.Lock()
-        self.work = threading.Condition(self.lock)
-        """Told when there is something to do for the sync thread."""
+        self.work = threading.Event()
+        """Set when there is something to do for the sync thread."""
         self.done = threading.Condition(self.lock)
         """Told when more is durable, and when nothing will be."""
         self.last_seq = self.durable_seq = self.acked_seq = start.next_seq - 1
+        self._owed: tuple[int, int] | None = None
+        """The first and the last record that were not acknowledged at once and nobody was told of since."""
         self.last_crc = start.last_crc
         self.failed: JournalError | None = None
         self.is_closing = False
@@ -66,6 +70,7 @@ class Tail:
         """Segments that have no file yet, oldest first; the last one may be `writer`."""
         self.is_next_wanted = False
         """True when the segment fills up and the next file should be prepared."""
+        self._is_turn_wanted = False
         self._uuid = uuid
         self._flags = 0 if is_mapped else BY_PWRITE
         self._segment_bytes = segment_bytes
@@ -91,12 +96,15 @@ class Tail:
             if self.failed is not None:
                 raise JournalError(*self.failed.args)
             try:
-                return self._append(records)
+                last = self._append(records)
             except Exception as error:
                 raise self._fail(error) from error
             except BaseException as error:  # half a batch may stand there
                 self._fail(error)
                 raise
+        if self._is_turn_wanted:
+            time.sleep(0)  # a lock is not fair: whoever only appends would have it again at once, and again
+        return last
 
     def _append(self, records: Records) -> int:
         if not records:
@@ -129,10 +137,13 @@ class Tail:
         if self._is_memory_enough:
             if not self.unplaced:
                 self.acked_seq = last
+            else:
+                self._owe(last)
         else:
+            self._owe(last)
             if self._ends is not None:
                 self._ends.append(last)
-            self.work.notify()
+            self.work.set()
         return last
 
     def close(self, *, is_sealed: bool) -> None:
@@ -146,13 +157,13 @@ class Tail:
             self.is_closing = True
             self._limit = 0
             self._wanted_seq = self.last_seq
-            self.work.notify()
+            self.work.set()
 
     def wait_durable(self, seq: int, timeout_s: float) -> None:
         """Have record `seq` put on the disk and wait for it. `JournalError` if that fails or takes longer."""
         with self.lock:
             self._wanted_seq = max(self._wanted_seq, seq)
-            self.work.notify()
+            self.work.set()
             self.done.wait_for(lambda: self.durable_seq >= seq or self.failed is not None, timeout_s)
             if self.durable_seq >= seq:
                 return
@@ -178,7 +189,7 @@ class Tail:
             if writer.end + size <= room:
                 self._limit = room
                 self.is_next_wanted = True
-                self.work.notify()
+                self.work.set()
                 return writer
             self._seal(writer)
         least = -(-(HEADER_BYTES + size + SEAL_BYTES) // PAGE) * PAGE
@@ -197,7 +208,7 @@ class Tail:
         memory = MemoryWriter(header, self._monotonic_ns())
         self.unplaced.append(memory)
         self.is_next_wanted = False
-        self.work.notify()
+        self.work.set()
         self.go_on(memory)
         self._limit = max(self._limit, memory.end + size)
         return memory
@@ -220,6 +231,14 @@ class Tail:
         return ZLIB if self.writer is None else self.writer.header.crc_kind
 
     # -- the sync thread's side --------------------------------------------------------------------
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """The lock, which whoever appends without a pause lets go of."""
+        self._is_turn_wanted = True
+        with self.lock:
+            self._is_turn_wanted = False
+            yield
 
     def go_on(self, writer: Writer) -> None:
         """Append here from now on; what stood in memory is there already. Expects the lock."""
@@ -249,11 +268,10 @@ class Tail:
     def advance(self, seq: int, since_ns: int) -> bool:
         """Everything up to `seq` is on the disk; later records were appended after `since_ns`.
 
-        Returns whether more is acknowledged than before. Expects the lock.
+        Returns whether anything is acknowledged that was not when it was appended. Expects the lock.
         """
         if self.failed is not None:
             return False
-        before = self.acked_seq
         if seq > self.durable_seq:
             self.durable_seq = seq
             self._oldest_ns = since_ns
@@ -264,11 +282,19 @@ class Tail:
             self.acked_seq = self.unplaced[0].header.first_seq - 1
         else:
             self.acked_seq = self.last_seq
-        return self.acked_seq > before
+        # Not whether it grew: an append since the segment was placed has acknowledged all before it, too.
+        owed = self._owed
+        if owed is None or self.acked_seq < owed[0]:
+            return False
+        self._owed = None if self.acked_seq >= owed[1] else (self.acked_seq + 1, owed[1])
+        return True
+
+    def _owe(self, last: int) -> None:
+        self._owed = (last if self._owed is None else self._owed[0], last)
 
     def fail(self, error: Exception) -> None:
         """Nothing is on record from now on."""
-        with self.lock:
+        with self.turn():
             self._fail(error)
 
     def _fail(self, error: BaseException) -> JournalError:
@@ -279,7 +305,7 @@ class Tail:
                 f"{lost} after them are not promised. No new order leaves and open orders are cancelled; the "
                 "next start asks the venue what became of them. Mend the disk first"
             )
-            self.work.notify()
+            self.work.set()
             self.done.notify_all()
         return self.failed
 

@@ -228,7 +228,11 @@ def open_session(resolved: Resolved, real: Clock, *, is_new: bool = False) -> Se
         market = build_market(resolved.config)
         stored, directory = opening.begin(data_dir, resolved, market, real)
     clock = ManualClock(0, market.start_wall_ns)
-    return KeptSession(resolved, market, clock, real, stored, directory, ReadIn(), {})
+    try:
+        return KeptSession(resolved, market, clock, real, stored, directory, ReadIn(), {})
+    except BaseException:
+        directory.close()
+        raise
 
 
 def _go_on(last: StoredSession, resolved: Resolved, real: Clock) -> Session | None:
