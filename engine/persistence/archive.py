@@ -26,7 +26,7 @@ from engine.persistence.records import decode
 from engine.persistence.scanner import Record, records_of
 from engine.persistence.segments import ARCHIVE, Segment, open_segment, scan_segment, segment_names
 from engine.persistence.settings import MarketDataClass
-from engine.persistence.snapshots import LEAST_KEPT, seq_of, snapshot_names
+from engine.persistence.snapshots import LEAST_KEPT, load, seq_of, snapshot_names
 
 _DAY_NS: Final = 86_400_000_000_000
 
@@ -39,13 +39,13 @@ def retire(directory: JournalDirectory, keep_snapshots: int, market_data: Market
     """
     disk, folder = directory.disk, directory.path
     names = snapshot_names(folder, disk)
-    kept = names[-max(keep_snapshots, LEAST_KEPT) :]
+    kept = _newest_sound(directory, names, max(keep_snapshots, LEAST_KEPT))
     if len(kept) < LEAST_KEPT:
         return []
-    for name in names[: -len(kept)]:
+    for name in names[: names.index(kept[-1])]:
         disk.unlink(f"{folder}/{name}")
     segments = segment_names(folder, disk)
-    oldest = seq_of(kept[0])
+    oldest = seq_of(kept[-1])
     moved = []
     for name, after in itertools.pairwise(segments):
         if int(after[:20]) - 1 > oldest:
@@ -53,6 +53,18 @@ def retire(directory: JournalDirectory, keep_snapshots: int, market_data: Market
         _move(directory, name, market_data)
         moved.append(name)
     return moved
+
+
+def _newest_sound(directory: JournalDirectory, names: list[str], count: int) -> list[str]:
+    """The newest snapshots that can be read, newest first: one that cannot is nothing to go on from."""
+    found: list[str] = []
+    for name in reversed(names):
+        with suppress(DamageError):
+            load(directory.path, name, directory.disk, directory.uuid)
+            found.append(name)
+        if len(found) == count:
+            break
+    return found
 
 
 def _move(directory: JournalDirectory, name: str, market_data: MarketDataClass) -> None:

@@ -128,7 +128,9 @@ class SegmentHeader:
             )
         (crc,) = _LENGTH.unpack_from(page, _CRC_AT)
         if kind not in CHECKSUMS or CHECKSUMS[kind](page[:_CRC_AT], 0) != crc or length != HEADER_BYTES:
-            raise DamageError(f"{name}: the header at offset 0 does not match its checksum")
+            raise DamageError(
+                f"{name}: the header at offset 0 does not match its checksum. Nothing was changed"
+            )
         return cls(size, index, first, created, uuid, salt, before, seal, kind, flags, minor)
 
 

@@ -152,6 +152,11 @@ class JournalReader:
                 if record.seq >= from_seq:
                     yield record
 
+    def segment_start(self, seq: int) -> int:
+        """The first record of the file that a record is in, or would be; 1 where there is none."""
+        starts = (_first_seq(each) for each in self._listed()[0])
+        return max((start for start in starts if start <= seq), default=1)
+
     def last_seq(self) -> int:
         """The last record of the last whole batch; 0 where there is none."""
         segments = self.segments()
@@ -164,21 +169,23 @@ class JournalReader:
 
     def _parts(self, from_seq: int, to_seq: int | None) -> Iterator[tuple[Segment, bytes, int]]:
         """The segments that hold these records, each with its bytes and the end of its whole batches."""
-        segments = self.segments()
-        for index, segment in enumerate(segments):
-            is_last = index == len(segments) - 1
-            if not is_last and segments[index + 1].header.first_seq <= from_seq:
+        listed = self._listed()[0]
+        for index, segment in enumerate(listed):
+            after = listed[index + 1] if index + 1 < len(listed) else None
+            if after is not None and _first_seq(after) <= from_seq:
                 continue
-            if to_seq is not None and segment.header.first_seq > to_seq:
+            if to_seq is not None and _first_seq(segment) > to_seq:
                 return
+            if isinstance(segment, DamageError):
+                raise segment
             image, found = self._read(segment)
             yield segment, image, found.committed_end
             if to_seq is not None and found.seq >= to_seq:
                 return
-            if is_last:
+            if after is None:
                 self._judge_end(segment, image, found)
-            elif not segment.is_thinned:
-                check_seal(segment, found, segments[index + 1])
+            elif isinstance(after, Segment) and not segment.is_thinned:
+                check_seal(segment, found, after)
 
     def verify(
         self, *, is_deep: bool = False, progress: Callable[[int], None] = lambda _: None
@@ -310,6 +317,10 @@ class JournalReader:
 
     def _reading(self) -> _Reading:
         return _Reading(self.path)
+
+
+def _first_seq(listed: Segment | DamageError) -> int:
+    return listed.header.first_seq if isinstance(listed, Segment) else listed.seq or 0
 
 
 class _Reading:

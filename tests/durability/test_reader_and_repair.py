@@ -240,3 +240,24 @@ def test_what_cannot_be_reached_cannot_be_cut(tmp_path: Path) -> None:
     last = written(tmp_path / "j", 10)
     with pytest.raises(UsageError, match=f"sound up to {last}"):
         plan(str(tmp_path / "j"), last + 2, DISK)
+
+
+def test_a_state_that_cannot_be_read_counts_for_none_when_the_old_are_let_go(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    written(path, 1_500)
+    seqs = [record.seq for record in JournalReader(str(path)).records() if record.flags & 1]
+    directory = JournalDirectory.open(str(path))
+    recover(directory)
+    names = [
+        write(directory, seq=seqs[-place], ts_ns=1, body=b"state", record_crc=1, crc_kind=2)
+        for place in (400, 300, 200, 100)
+    ]
+    for name in names[1:3]:
+        flip(path / name, 80)
+    moved = retire(directory, 2, MarketDataClass.FULL)
+    assert moved
+    assert (path / names[0]).exists(), "of the two that are kept one is this"
+    assert all(int(after[:20]) - 1 <= seqs[-400] for after in sorted(moved)[1:])
+    flip(path / names[3], 80)
+    assert retire(directory, 2, MarketDataClass.FULL) == []
+    directory.close()
