@@ -8,28 +8,31 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from pinnacle_tui.cli_journal import journal
+from pinnacle_tui.cli_parts import (
+    PROGRAM,
+    Command,
+    data_dir_option,
+    examples,
+    json_option,
+    progress_bar,
+    sessions_folder,
+    tell,
+)
 from pinnacle_tui.output import abandon
 
 if TYPE_CHECKING:
     from engine.config import Resolved
 
-PROGRAM = "pinnacle-tui"
 _SETTINGS = {"max_content_width": 110, "help_option_names": ["-h", "--help"]}
 _TERMS_THAT_CANNOT_DRAW = ("dumb", "unknown")
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-
-def _examples(*lines: str) -> str:
-    """An epilog that click prints line by line."""
-    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 _SCREEN_OPTIONS = (
@@ -41,7 +44,7 @@ _SCREEN_OPTIONS = (
 )
 
 
-def _setting_options(command: _Command) -> _Command:
+def _setting_options(command: Command) -> Command:
     """The options that fill the configuration, which checks their values: the rules stand once."""
     options = (
         click.option(
@@ -68,14 +71,10 @@ def _setting_options(command: _Command) -> _Command:
     return command
 
 
-def _screen_options(command: _Command) -> _Command:
+def _screen_options(command: Command) -> Command:
     for option in reversed(_SCREEN_OPTIONS):
         command = option(command)
     return command
-
-
-def _json_option(command: _Command) -> _Command:
-    return click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")(command)
 
 
 def _resolve(
@@ -115,15 +114,10 @@ def _resolve(
     return load_config(path, os.environ, overrides, given)
 
 
-def _answer(answer: Mapping[str, Any], text: str, as_json: bool) -> int:
-    click.echo(json.dumps(answer, ensure_ascii=False) if as_json else text)
-    return 0
-
-
 @click.group(
     invoke_without_command=True,
     context_settings=_SETTINGS,
-    epilog=_examples(
+    epilog=examples(
         "pinnacle-tui",
         "pinnacle-tui --no-ui --json --mode sim --seed 7 --duration 60 --speed max",
         "pinnacle-tui --no-ui --mode replay --input capture.jsonl.gz --symbol BTC-USD --speed max",
@@ -131,7 +125,7 @@ def _answer(answer: Mapping[str, Any], text: str, as_json: bool) -> int:
 )
 @_setting_options
 @click.option("--no-ui", "headless", is_flag=True, help="Run without a screen and print status lines.")
-@_json_option
+@json_option
 @click.option("--new", "is_new", is_flag=True, help="Begin a session, even where one could be gone on with.")
 @click.option("--inline", is_flag=True, help="Run the engine inside the screen's process (demonstrations).")
 @click.option("--owner-fd", type=int, hidden=True, help="The inherited socket of the console that owns us.")
@@ -208,7 +202,7 @@ def _refuse_run_options(context: click.Context) -> None:
             )
 
 
-@cli.command(epilog=_examples("pinnacle-tui attach", "pinnacle-tui attach sim-btc-usd --read-only"))
+@cli.command(epilog=examples("pinnacle-tui attach", "pinnacle-tui attach sim-btc-usd --read-only"))
 @click.argument("session", required=False)
 @click.option("--read-only", is_flag=True, help="Only watch: no key of this screen changes anything.")
 @click.option("--config", "path", type=Path, metavar="FILE", help="The configuration file.")
@@ -223,19 +217,19 @@ def attach(session: str | None, read_only: bool, path: Path | None, **options: s
     return launch.run_attached(session, load_config(path, os.environ, (), given), may_steer=not read_only)
 
 
-@cli.command(epilog=_examples("pinnacle-tui sessions", "pinnacle-tui sessions --json"))
-@click.option("--data-dir", type=Path, metavar="DIR", help="The folder that holds sessions.")
-@_json_option
+@cli.command(epilog=examples("pinnacle-tui sessions", "pinnacle-tui sessions --json"))
+@data_dir_option
+@json_option
 def sessions(data_dir: Path | None, as_json: bool) -> int:
     """List the engines that run under this user, and the sessions on disk."""
     from engine.commands import sessions as known
 
-    answer = known.sessions(data_dir=_sessions_folder(data_dir))
-    return _answer(answer, known.sessions_text(answer), as_json)
+    answer = known.sessions(data_dir=sessions_folder(data_dir))
+    return tell(answer, known.sessions_text(answer), as_json)
 
 
 @cli.command(
-    epilog=_examples(
+    epilog=examples(
         "pinnacle-tui ctl status", "pinnacle-tui ctl kill", "pinnacle-tui ctl set strategy.levels=2"
     )
 )
@@ -249,7 +243,7 @@ def sessions(data_dir: Path | None, as_json: bool) -> int:
 @click.option("--session", metavar="NAME", help="Which engine; needed where several run.")
 @click.option("--take", is_flag=True, help="Take control from whoever holds it.")
 @click.option("--confirm", metavar="PRODUCT", help="rearm asks for a product's name; this answers it.")
-@_json_option
+@json_option
 def ctl(
     deed: str, setting: str | None, session: str | None, take: bool, confirm: str | None, as_json: bool
 ) -> int:
@@ -273,34 +267,34 @@ def ctl(
     return int(answer["exit_code"])
 
 
-@cli.group(epilog=_examples("pinnacle-tui themes list", "pinnacle-tui themes check my-theme.toml"))
+@cli.group(epilog=examples("pinnacle-tui themes list", "pinnacle-tui themes check my-theme.toml"))
 def themes() -> None:
     """The colours of the screen."""
 
 
-@themes.command("list", epilog=_examples("pinnacle-tui themes list"))
-@_json_option
+@themes.command("list", epilog=examples("pinnacle-tui themes list"))
+@json_option
 def list_themes(as_json: bool) -> int:
     """List every theme and where it comes from."""
     from pinnacle_tui import theme_check
 
     answer = theme_check.theme_list()
-    return _answer(answer, theme_check.theme_list_text(answer), as_json)
+    return tell(answer, theme_check.theme_list_text(answer), as_json)
 
 
-@themes.command("check", epilog=_examples("pinnacle-tui themes check my-theme.toml"))
+@themes.command("check", epilog=examples("pinnacle-tui themes check my-theme.toml"))
 @click.argument("file", type=Path, required=False)
-@_json_option
+@json_option
 def check_themes(file: Path | None, as_json: bool) -> int:
     """Check one theme file, or all of them, and change nothing."""
     from pinnacle_tui import theme_check
 
     answer = theme_check.theme_check(file)
-    return _answer(answer, theme_check.theme_check_text(answer), as_json)
+    return tell(answer, theme_check.theme_check_text(answer), as_json)
 
 
 @cli.command(
-    epilog=_examples(
+    epilog=examples(
         "pinnacle-tui inspect capture.jsonl.gz --product BTC-USD --depth 5",
         "pinnacle-tui inspect full.json.gz --snapshot book.json --json",
     )
@@ -312,7 +306,7 @@ def check_themes(file: Path | None, as_json: bool) -> int:
 )
 @click.option("--snapshot", type=Path, metavar="FILE", help="Where a full-channel capture starts from.")
 @click.option("--products", "product_file", type=Path, metavar="FILE", help="The venue's list of products.")
-@_json_option
+@json_option
 def inspect(
     file: Path,
     products: tuple[str, ...],
@@ -327,27 +321,11 @@ def inspect(
     answer = recording.inspect(
         file, products=products, depth=depth, snapshot=snapshot, product_file=product_file
     )
-    return _answer(answer, recording.inspection_text(answer), as_json)
-
-
-def _data_dir_option(command: _Command) -> _Command:
-    return click.option("--data-dir", type=Path, metavar="DIR", help="The folder that holds sessions.")(
-        command
-    )
-
-
-def _sessions_folder(given: Path | None) -> Path:
-    """Where sessions are looked for: as given, else as the configuration says."""
-    if given is not None:
-        return given
-    from engine.commands.stored_sessions import folder_of
-    from engine.config import load_config
-
-    return folder_of(load_config(None, os.environ, (), {}).config)
+    return tell(answer, recording.inspection_text(answer), as_json)
 
 
 @cli.command(
-    epilog=_examples(
+    epilog=examples(
         "pinnacle-tui replay sim-btc-usd-0001",
         "pinnacle-tui replay sim-btc-usd-0001 --verify --json",
         "pinnacle-tui replay sim-btc-usd-0001 --at 1m30s",
@@ -365,8 +343,8 @@ def _sessions_folder(given: Path | None) -> Path:
 )
 @click.option("--config", "path", type=Path, metavar="FILE", help="The configuration file.")
 @_screen_options
-@_data_dir_option
-@_json_option
+@data_dir_option
+@json_option
 @click.option(
     "--serve", "is_served", is_flag=True, hidden=True, help="Play it back for the console that owns us."
 )
@@ -387,10 +365,10 @@ def replay(
         raise click.UsageError("--verify goes through all of a session, --at stops in it; name one of them")
     from engine.commands import replay as past
 
-    folder = _sessions_folder(data_dir)
+    folder = sessions_folder(data_dir)
     if moment is not None:
         answer = past.state_at(session, folder, moment)
-        return _answer(answer, past.state_text(answer), as_json)
+        return tell(answer, past.state_text(answer), as_json)
     if is_served and owner_fd is not None:
         import socket
 
@@ -405,174 +383,20 @@ def replay(
         given = {f"console.{key}": value for key, value in options.items() if value is not None}
         resolved = load_config(path, os.environ, (), given)
         return launch.watch_playback(past.folder_of(session, folder), resolved)
-    with _progress("verifying", as_json) as progress:
+    with progress_bar("verifying", "records", as_json) as progress:
         answer = past.verify(session, folder, progress)
-    _answer(answer, past.verify_text(answer), as_json)
+    tell(answer, past.verify_text(answer), as_json)
     return int(answer["exit_code"])
 
 
-@contextmanager
-def _progress(label: str, as_json: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar with rate and time left on standard error, where that is a terminal and nobody wants JSON."""
-    if as_json or not sys.stderr.isatty():
-        yield lambda done, whole: None
-        return
-    with click.progressbar(length=1, label=label, file=sys.stderr, show_eta=True) as bar:
-
-        def told(done: int, whole: int) -> None:
-            bar.length = max(1, whole)
-            bar.update(done - bar.pos)
-
-        yield told
+cli.add_command(journal)
 
 
-@cli.group(
-    epilog=_examples(
-        "pinnacle-tui journal verify sim-btc-usd-0001", "pinnacle-tui journal tail -f sim-btc-usd-0001"
-    )
-)
-def journal() -> None:
-    """What a session's journal holds, and whether it is sound.
-
-    A SESSION is a session's name, its folder, or a folder of sessions, which means the newest. Everything but
-    repair only reads, and may be asked while the engine runs.
-    """
-
-
-@journal.command("verify", epilog=_examples("pinnacle-tui journal verify sim-btc-usd-0001 --deep"))
-@click.argument("session")
-@click.option(
-    "--deep", "is_deep", is_flag=True, help="The bytes between records too, and a replay of it all."
-)
-@_data_dir_option
-@_json_option
-def verify_journal(session: str, is_deep: bool, data_dir: Path | None, as_json: bool) -> int:
-    """Check headers, chain, checksums, numbers, batches and saved states. 0 clean, 1 torn, 6 damaged."""
-    from engine.commands import journal as journals
-
-    with _progress("checking", as_json) as progress:
-        answer = journals.verify(session, _sessions_folder(data_dir), is_deep=is_deep, progress=progress)
-    _answer(answer, journals.verify_text(answer), as_json)
-    return int(answer["exit_code"])
-
-
-@journal.command(
-    "dump", epilog=_examples("pinnacle-tui journal dump sim-btc-usd-0001 --from 100 --to 200 --type fill")
-)
-@click.argument("session")
-@click.option(
-    "--from", "from_seq", type=click.IntRange(min=1), default=1, metavar="SEQ", help="The first record."
-)
-@click.option("--to", "to_seq", type=click.IntRange(min=1), metavar="SEQ", help="The last record.")
-@click.option("--type", "kind", metavar="T", help="Only records of this type, as fill or order_intent.")
-@click.option("--product", metavar="P", help="Only records of this product.")
-@_data_dir_option
-@_json_option
-def dump_journal(
-    session: str,
-    from_seq: int,
-    to_seq: int | None,
-    kind: str | None,
-    product: str | None,
-    data_dir: Path | None,
-    as_json: bool,
-) -> int:
-    """Print records in plain words, or one JSON object a line."""
-    from engine.commands import journal_dump
-
-    if kind is not None:
-        journal_dump.kind_of(kind)
-    told = journal_dump.Dump(session, _sessions_folder(data_dir))
-    for entry in told.entries(from_seq, to_seq, kind=kind, product=product):
-        click.echo(json.dumps(told.words.object(entry)) if as_json else told.words.line(entry))
-    return 0
-
-
-@journal.command("stats", epilog=_examples("pinnacle-tui journal stats sim-btc-usd-0001"))
-@click.argument("session")
-@_data_dir_option
-@_json_option
-def journal_stats(session: str, data_dir: Path | None, as_json: bool) -> int:
-    """Count records and bytes by type, files, saved states, and how late the disk was."""
-    from engine.commands import journal_dump
-
-    answer = journal_dump.stats(session, _sessions_folder(data_dir))
-    return _answer(answer, journal_dump.stats_text(answer), as_json)
-
-
-@journal.command("tail", epilog=_examples("pinnacle-tui journal tail -n 5 -f sim-btc-usd-0001"))
-@click.argument("session")
-@click.option("-n", "count", type=click.IntRange(min=0), default=10, metavar="N", help="The last N records.")
-@click.option(
-    "-f", "--follow", "is_followed", is_flag=True, help="Go on as records come, until the session ends."
-)
-@_data_dir_option
-@_json_option
-def tail_journal(session: str, count: int, is_followed: bool, data_dir: Path | None, as_json: bool) -> int:
-    """Print the last records."""
-    from engine.commands import journal_dump
-
-    told = journal_dump.Dump(session, _sessions_folder(data_dir))
-
-    def show(entry: Any) -> None:
-        click.echo(json.dumps(told.words.object(entry)) if as_json else told.words.line(entry))
-
-    last = told.last(max(1, count))
-    for entry in last[len(last) - count :] if count else []:
-        show(entry)
-    if is_followed and not (last and type(last[-1].value).__name__ == "SessionEnded"):
-        try:
-            for entry in told.follow(last[-1].seq if last else 0):
-                show(entry)
-        except KeyboardInterrupt:  # the way to end it
-            pass
-    return 0
-
-
-@journal.command(
-    "repair", epilog=_examples("pinnacle-tui journal repair sim-btc-usd-0001 --truncate-at 4711 --yes")
-)
-@click.argument("session")
-@click.option(
-    "--truncate-at",
-    type=click.IntRange(min=2),
-    required=True,
-    metavar="SEQ",
-    help="The first record to drop.",
-)
-@click.option("--yes", "is_confirmed", is_flag=True, help="Do it; without, only say what it would do.")
-@_data_dir_option
-@_json_option
-def repair_journal(
-    session: str, truncate_at: int, is_confirmed: bool, data_dir: Path | None, as_json: bool
-) -> int:
-    """Give up the end of a damaged journal; everything that is cut away is kept beside it as .broken."""
-    from engine.commands import journal as journals
-
-    answer = journals.repair(session, _sessions_folder(data_dir), truncate_at, is_confirmed=is_confirmed)
-    return _answer(answer, journals.repair_text(answer), as_json)
-
-
-@journal.command("diff", epilog=_examples("pinnacle-tui journal diff sim-btc-usd-0001 sim-btc-usd-0002"))
-@click.argument("one")
-@click.argument("other")
-@click.option("--times", "with_times", is_flag=True, help="Compare also when records were written.")
-@_data_dir_option
-@_json_option
-def diff_journals(one: str, other: str, with_times: bool, data_dir: Path | None, as_json: bool) -> int:
-    """Find the first record in which two journals differ. 0 the same, 1 different."""
-    from engine.commands import journal as journals
-
-    answer = journals.diff(one, other, _sessions_folder(data_dir), with_times=with_times)
-    _answer(answer, journals.diff_text(answer), as_json)
-    return int(answer["exit_code"])
-
-
-@cli.command(epilog=_examples("pinnacle-tui bench --json", "pinnacle-tui bench --input capture.jsonl.gz"))
+@cli.command(epilog=examples("pinnacle-tui bench --json", "pinnacle-tui bench --input capture.jsonl.gz"))
 @click.option(
     "--input", "recording", type=Path, metavar="FILE", help="Decode the frames of this recording too."
 )
-@_json_option
+@json_option
 def bench(recording: Path | None, as_json: bool) -> int:
     """Measure this machine: matching, book updates, decoding, strategy, risk, tick to quote."""
     from engine.commands import bench as benchmark
@@ -580,72 +404,72 @@ def bench(recording: Path | None, as_json: bool) -> int:
     return benchmark.run(as_json=as_json, recording=recording, stdout=sys.stdout, stderr=sys.stderr)
 
 
-@cli.group(epilog=_examples("pinnacle-tui config show", "pinnacle-tui config init --config my.toml"))
+@cli.group(epilog=examples("pinnacle-tui config show", "pinnacle-tui config init --config my.toml"))
 def config() -> None:
     """Where settings come from, what they are, what they may be."""
 
 
-def _path_option(command: _Command) -> _Command:
+def _path_option(command: Command) -> Command:
     return click.option("--config", "path", type=Path, metavar="FILE", help="The configuration file.")(
         command
     )
 
 
-@config.command(epilog=_examples("pinnacle-tui config where"))
+@config.command(epilog=examples("pinnacle-tui config where"))
 @_path_option
-@_json_option
+@json_option
 def where(path: Path | None, as_json: bool) -> int:
     """Name the configuration file that is read."""
     from engine.commands import config as about
 
     answer = about.where(path, os.environ)
-    return _answer(answer, about.where_text(answer), as_json)
+    return tell(answer, about.where_text(answer), as_json)
 
 
 @config.command(
-    epilog=_examples(
+    epilog=examples(
         "pinnacle-tui config show", "pinnacle-tui config show --mode replay --set strategy.levels=2"
     )
 )
 @_setting_options
-@_json_option
+@json_option
 def show(as_json: bool, **options: Any) -> int:
     """List every setting with its value, its unit and who set it. Takes the options of a run."""
     from engine.commands import config as about
 
     resolved = _resolve(**options)
-    return _answer(about.show(resolved), about.show_text(resolved), as_json)
+    return tell(about.show(resolved), about.show_text(resolved), as_json)
 
 
-@config.command(epilog=_examples("pinnacle-tui config check", "pinnacle-tui config check my.toml"))
+@config.command(epilog=examples("pinnacle-tui config check", "pinnacle-tui config check my.toml"))
 @click.argument("file", type=Path, required=False)
-@_json_option
+@json_option
 def check(file: Path | None, as_json: bool) -> int:
     """Check a configuration file and change nothing."""
     from engine.commands import config as about
 
     answer = about.check(file, os.environ)
-    return _answer(answer, about.check_text(answer), as_json)
+    return tell(answer, about.check_text(answer), as_json)
 
 
-@config.command(epilog=_examples("pinnacle-tui config schema --json"))
-@_json_option
+@config.command(epilog=examples("pinnacle-tui config schema --json"))
+@json_option
 def schema(as_json: bool) -> int:
     """List every setting with its type, unit, bounds, default and meaning."""
     from engine.commands import config as about
 
-    return _answer(about.describe(), about.describe_text(), as_json)
+    return tell(about.describe(), about.describe_text(), as_json)
 
 
-@config.command(epilog=_examples("pinnacle-tui config init", "pinnacle-tui config init --config my.toml"))
+@config.command(epilog=examples("pinnacle-tui config init", "pinnacle-tui config init --config my.toml"))
 @_path_option
-@_json_option
+@json_option
 def init(path: Path | None, as_json: bool) -> int:
     """Write a commented configuration file. An existing file is never overwritten."""
     from engine.commands import config as about
 
     answer = about.init(path, os.environ)
-    return _answer(answer, about.init_text(answer), as_json)
+    return tell(answer, about.init_text(answer), as_json)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,154 +1,95 @@
-"""`journal dump`, `tail` and `stats`: what a journal holds."""
+"""`journal dump` and `tail`: the records of a journal, one line each."""
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from engine.commands.journal import journal_folder
-from engine.commands.journal_words import Words, clock, type_name
-from engine.core.errors import UsageError
-from engine.persistence.archive import archive_size
-from engine.persistence.disk import DISK
-from engine.persistence.format import RecordType
+from engine.commands.journal_items import Item, SegmentEnd, item_of, items, kind_of, last_items, parts_of
+from engine.commands.journal_objects import Objects
+from engine.commands.journal_source import Source, source
+from engine.commands.journal_words import Words
+from engine.persistence.directory import is_in_use
+from engine.persistence.follower import Follower
 from engine.persistence.reader import JournalReader
-from engine.persistence.records import Entry, LogCut, SessionEnded
-from engine.runtime.session_store import StoredSession
+from engine.persistence.records import SessionEnded
 
-_KINDS: Final = {kind.name.lower(): kind for kind in RecordType if kind is not RecordType.SEAL}
-_LOOK_EVERY_S: Final = 0.1
-_MS: Final = 1_000_000
+LOOK_EVERY_S: Final = 0.1
+"""How often a journal that is followed is looked at."""
 
 
-def kind_of(name: str) -> str:
-    """A type's word, checked. Raises `UsageError` naming those there are."""
-    if name not in _KINDS:
-        raise UsageError(f"--type {name}: there are {', '.join(_KINDS)}")
-    return name
+def dump(
+    wanted: str,
+    data_dir: Path,
+    *,
+    from_seq: int = 1,
+    to_seq: int | None = None,
+    kind: str | None = None,
+    product: str | None = None,
+    as_json: bool,
+) -> Iterator[str]:
+    """The records between two numbers, both included, of one type and one product where named.
+
+    Raises `UsageError` for an unknown type, and as `JournalReader.records`, after what was before it.
+    """
+    kinds = None if kind is None else (kind_of(kind),)
+    journal = source(wanted, data_dir)
+    told = _teller(journal, as_json)
+    for item in items(journal.reader(), from_seq, to_seq, kinds):
+        if product is None or getattr(item.value, "product", None) == product:
+            yield told(item)
 
 
-class Dump:
-    """The records of one journal, told in words or as JSON objects."""
+class Tail:
+    """The last records of a journal, and those that come."""
 
-    def __init__(self, wanted: str, data_dir: Path) -> None:
-        self.folder, self.session = journal_folder(wanted, data_dir)
-        self.words = Words(_instruments(self.session))
-        self.reader = JournalReader(str(self.folder))
+    def __init__(self, wanted: str, data_dir: Path, *, as_json: bool) -> None:
+        """Raises as `source` and `read_meta` do."""
+        journal = source(wanted, data_dir)
+        self._reader = JournalReader(str(journal.folder))
+        self._told = _teller(journal, as_json)
+        self._seen = 0
+        self._is_over = False
 
-    def entries(
-        self,
-        from_seq: int = 1,
-        to_seq: int | None = None,
-        *,
-        kind: str | None = None,
-        product: str | None = None,
-    ) -> Iterator[Entry]:
-        """The records between two numbers, both included, of one type and one product where named."""
-        for batch in self.reader.batches(from_seq, to_seq):
-            for entry in batch:
-                if to_seq is not None and entry.seq > to_seq:
-                    return
-                if kind is not None and type_name(entry) != kind:
-                    continue
-                if product is not None and getattr(entry.value, "product", None) != product:
-                    continue
-                yield entry
+    @property
+    def is_over(self) -> bool:
+        """Whether the session has ended in order, so that nothing comes any more."""
+        return self._is_over
 
-    def last(self, count: int) -> list[Entry]:
-        """The last records."""
-        kept: deque[Entry] = deque(maxlen=count)
-        for segment in reversed(self.reader.segments()):
-            found = list(self.entries(segment.header.first_seq))
-            kept = deque(found, maxlen=count)
-            if len(found) >= count:
-                break
-        return list(kept)
+    @property
+    def is_written(self) -> bool:
+        """Whether a process works on the journal."""
+        return is_in_use(self._reader.path)
 
-    def follow(self, seen: int, wait: Callable[[float], None] = time.sleep) -> Iterator[Entry]:
-        """The records behind number `seen` as they come, until the session has ended in order."""
-        while True:
-            for entry in self.entries(seen + 1):
-                seen = entry.seq
-                yield entry
-                if isinstance(entry.value, SessionEnded):
-                    return
-            wait(_LOOK_EVERY_S)
+    def last(self, count: int) -> list[str]:
+        """The last records there are now."""
+        # Two at least: a file's end mark does not say whether the session has ended, what is before it does.
+        found = last_items(self._reader, max(count, 2))
+        self._note(found)
+        return [self._told(item) for item in found[max(0, len(found) - count) :]]
+
+    def follow(self, pause: Callable[[], None]) -> Iterator[list[str]]:
+        """What comes behind it, until the session has ended; `pause` is called where there is nothing new."""
+        with Follower(self._reader, self._seen) as follower:
+            while not self._is_over:
+                new = [item_of(parts) for parts in parts_of(follower.look())]
+                self._note(new)
+                if new:
+                    yield [self._told(item) for item in new]
+                else:
+                    pause()
+
+    def _note(self, found: list[Item]) -> None:
+        for item in found:
+            self._seen = item.seq
+            if not isinstance(item.value, SegmentEnd):
+                self._is_over = isinstance(item.value, SessionEnded)
 
 
-def _instruments(session: StoredSession | None) -> dict[str, Any]:
-    return {} if session is None else {each.symbol: each for each in session.info.instruments}
-
-
-def stats(wanted: str, data_dir: Path) -> dict[str, Any]:
-    """How many records of which type, how large, how fast, how late the disk was, and what was cut off."""
-    folder, _ = journal_folder(wanted, data_dir)
-    reader = JournalReader(str(folder))
-    counts: dict[int, list[int]] = {}
-    records = lag_sum = lag_most = first_ns = last_ns = last_seq = 0
-    for record in reader.records():
-        count = counts.setdefault(record.kind, [0, 0])
-        count[0] += 1
-        count[1] += len(record.payload)
-        records += 1
-        lag_sum += record.lag
-        lag_most = max(lag_most, record.lag)
-        first_ns = first_ns or record.ts_ns
-        last_ns, last_seq = record.ts_ns, record.seq
-    cuts = [
-        entry.value
-        for batch in reader.batches()
-        for entry in batch
-        if RecordType.RECOVERED in counts and isinstance(entry.value, LogCut)
-    ]
-    archive = archive_size(str(folder), DISK, reader.uuid)
-    seconds = (last_ns - first_ns) / 1e9
-    return {
-        "v": 1,
-        "journal": str(folder),
-        "records": records,
-        "last_seq": last_seq,
-        "types": {
-            RecordType(kind).name.lower(): {"records": count, "payload_bytes": size}
-            for kind, (count, size) in sorted(counts.items())
-        },
-        "segments": len(reader.segments()),
-        "archived": archive.files,
-        "archive_bytes": archive.bytes,
-        "bytes": sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
-        "snapshots": [{"seq": each.seq, "bytes": len(each.body)} for each in reader.snapshots()],
-        "first_ns": first_ns,
-        "last_ns": last_ns,
-        "records_per_s": round(records / seconds) if seconds > 0 else None,
-        "lag_mean": round(lag_sum / records, 1) if records else 0,
-        "lag_max": lag_most,
-        "cuts": [{"bytes": each.bytes_dropped, "kept_as": each.kept_as} for each in cuts],
-        "exit_code": 0,
-    }
-
-
-def stats_text(answer: Mapping[str, Any]) -> str:
-    """The same for people."""
-    width = max((len(name) for name in answer["types"]), default=0)
-    lines = [
-        f"{answer['journal']}: {answer['records']:,} records up to {answer['last_seq']}, "
-        f"{answer['bytes']:,} bytes "
-        f"on the disk in {answer['segments']} files, {answer['archived']} of them archived",
-    ]
-    if answer["records"]:
-        rate = "" if answer["records_per_s"] is None else f", {answer['records_per_s']:,} a second"
-        lines.append(f"written {clock(answer['first_ns'])} to {clock(answer['last_ns'])}{rate}")
-        lines.append(
-            f"not on the disk when a record was written: {answer['lag_mean']:,} on average, "
-            f"{answer['lag_max']:,} at "
-            "most"
-        )
-    lines += [
-        f"  {name:<{width}} {each['records']:>12,} records {each['payload_bytes']:>14,} bytes"
-        for name, each in answer["types"].items()
-    ]
-    lines += [f"  state after record {each['seq']}: {each['bytes']:,} bytes" for each in answer["snapshots"]]
-    lines += [f"  cut off: {each['bytes']} bytes, kept in {each['kept_as']}" for each in answer["cuts"]]
-    return "\n".join(lines)
+def _teller(journal: Source, as_json: bool) -> Callable[[Item], str]:
+    if not as_json:
+        return Words(journal.instruments).line
+    objects, encode = Objects(journal.instruments), json.JSONEncoder(ensure_ascii=False).encode
+    return lambda item: encode(objects.object(item))

@@ -92,8 +92,7 @@ def item_of(parts: Parts) -> Item:
 def payloads(reader: JournalReader, from_seq: int = 1, to_seq: int | None = None) -> Iterator[Parts]:
     """What whole batches hold between two numbers, both included. Raises as `JournalReader.records`."""
     # From the file's first record on: what ends within the numbers may begin before them.
-    first = [each.header.first_seq for each in reader.segments() if each.header.first_seq <= from_seq]
-    for parts in parts_of(reader.records(max(first, default=1), to_seq)):
+    for parts in parts_of(reader.records(reader.segment_start(from_seq), to_seq)):
         if parts[-1].seq >= from_seq:
             yield parts
 

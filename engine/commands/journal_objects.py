@@ -46,7 +46,7 @@ def _plain(name: str, value: Any, instrument: Instrument | None) -> Any:
     if isinstance(value, Side):
         return value.word
     if isinstance(value, Decimal):
-        return f"{value:f}"
+        return _decimal(value)
     if instrument is None or value is None:
         return msgspec.to_builtins(value)
     if name in _PRICES:
@@ -58,6 +58,11 @@ def _plain(name: str, value: Any, instrument: Instrument | None) -> Any:
     if isinstance(value, FillEvidence):
         return _evidence(value, instrument.size_text)
     return msgspec.to_builtins(value)
+
+
+def _decimal(value: Decimal) -> str:
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _levels(levels: list[Level], instrument: Instrument) -> list[list[str]]:

@@ -89,7 +89,7 @@ class Words:
         """One record on one line."""
         value = item.value
         product = getattr(value, "product", "")
-        text = f"{product}  {self._sentences[type(value)](value)}" if product else self.sentence(value)
+        text = f"{product}  {self.sentence(value)}" if product else self.sentence(value)
         return f"{item.seq:>10}  {clock(item.ts_ns)}  {kind_name(item.kind):<13}  {_printable(text)}"
 
     def sentence(self, value: object) -> str:
@@ -111,16 +111,15 @@ class Words:
 
     def _ended(self, word: str) -> Callable[[Any], str]:
         def told(it: Any) -> str:
-            return f"{it.client_id} is {word}, {self._size(it.product, it.remaining)} not filled{_why(it.reason)}"
+            left = self._size(it.product, it.remaining)
+            return f"{it.client_id} is {word}, {left} not filled{_why(it.reason)}"
 
         return told
 
     def _fill(self, it: OrderFilled) -> str:
+        size, price = self._size(it.product, it.size), self._price(it.product, it.price)
         role = "maker" if it.is_maker else "taker"
-        return (
-            f"{it.side.word} {self._size(it.product, it.size)} at {self._price(it.product, it.price)}, {role}, "
-            f"fee {self._fee(it)} ({it.client_id}, fill {it.fill_id})"
-        )
+        return f"{it.side.word} {size} at {price}, {role}, fee {self._fee(it)} ({it.client_id}, {it.fill_id})"
 
     def _fee(self, it: OrderFilled) -> str:
         instrument = self._instruments.get(it.product)

@@ -41,6 +41,8 @@ class End(msgspec.Struct, frozen=True):
     profit: dict[str, str | None]
     """By product, in its quote currency; None where there was no price to value the position at."""
     digests: dict[str, str]
+    fills: int | None = None
+    """Executions of ours; None where an older version did not say."""
 
 
 class SessionInfo(msgspec.Struct, frozen=True):
@@ -94,19 +96,21 @@ def data_dir_of(config: Config) -> Path:
 
 
 def sessions(data_dir: Path) -> list[StoredSession]:
-    """The sessions of a data folder, oldest first. Folders that are none are left alone."""
+    """The sessions of a data folder, oldest first. Raises as `folders` and `load`."""
+    return sorted(map(load, folders(data_dir)), key=lambda session: session.info.number)
+
+
+def folders(data_dir: Path) -> list[Path]:
+    """The folders of sessions in a data folder, in no order. Folders that are none are left alone."""
     try:
         names = [entry.name for entry in os.scandir(data_dir) if entry.is_dir(follow_symlinks=False)]
     except FileNotFoundError:
         return []
     except OSError as error:
         raise UsageError(f"{data_dir}: cannot be read: {error.strerror}") from None
-    found = [
-        load(data_dir / name)
-        for name in names
-        if _NAME.fullmatch(name) and (data_dir / name / _FILE).is_file()
+    return [
+        data_dir / name for name in names if _NAME.fullmatch(name) and (data_dir / name / _FILE).is_file()
     ]
-    return sorted(found, key=lambda session: session.info.number)
 
 
 def find(wanted: str, data_dir: Path) -> StoredSession:
@@ -159,6 +163,7 @@ def end_of(desks: Sequence[Desk], wall_ns: int, reason: str, exit_code: int) -> 
         events=sum(desk.trader.event_count for desk in desks),
         profit=profits,
         digests={desk.product: desk.trader.digest() for desk in desks},
+        fills=sum(desk.trader.ledger.fill_count for desk in desks),
     )
 
 

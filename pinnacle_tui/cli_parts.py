@@ -1,0 +1,76 @@
+"""What commands have in common: options, answers in both forms, a progress bar."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+PROGRAM = "pinnacle-tui"
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def examples(*lines: str) -> str:
+    """An epilog that click prints line by line."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def json_option(command: Command) -> Command:
+    """`--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")(command)
+
+
+def data_dir_option(command: Command) -> Command:
+    """`--data-dir`."""
+    return click.option("--data-dir", type=Path, metavar="DIR", help="The folder that holds sessions.")(
+        command
+    )
+
+
+def sessions_folder(given: Path | None) -> Path:
+    """Where sessions are looked for: as given, else as the configuration says."""
+    if given is not None:
+        return given
+    from engine.commands.stored_sessions import folder_of
+    from engine.config import load_config
+
+    return folder_of(load_config(None, os.environ, (), {}).config)
+
+
+def tell(answer: Mapping[str, Any], text: str, as_json: bool) -> int:
+    """Print an answer in the form that was asked for; the exit code it names, else 0."""
+    click.echo(json.dumps(answer, ensure_ascii=False) if as_json else text)
+    return int(answer.get("exit_code", 0))
+
+
+@contextmanager
+def progress_bar(
+    label: str, unit: str, as_json: bool, *, size: int = 1
+) -> Iterator[Callable[[int, int], None]]:
+    """A bar with rate and time left on standard error, where that is a terminal and nobody wants JSON.
+
+    What it gives is to be told how much is done and how much there is; `size` of it is one `unit`.
+    """
+    if as_json or not sys.stderr.isatty():
+        yield lambda done, whole: None
+        return
+    began = time.monotonic()
+
+    def rate(done: int | None) -> str:
+        seconds = time.monotonic() - began
+        return f"{done / size / seconds:,.0f} {unit}/s" if done and seconds else ""
+
+    with click.progressbar(length=1, label=label, file=sys.stderr, show_eta=True, item_show_func=rate) as bar:
+
+        def progress(done: int, whole: int) -> None:
+            bar.length = max(1, whole)
+            bar.update(done - bar.pos, done)
+
+        yield progress
