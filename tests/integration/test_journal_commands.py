@@ -235,4 +235,4 @@ def test_every_kind_of_record_is_told_in_words_and_as_an_object() -> None:
         assert json.loads(json.dumps(told))["seq"] == 5
         assert told["event"] == type(value).__name__
     assert "buy 0.01 BTC at 65,088" in words.line(Item(1, 1, 1, ONE_OF_EACH[0]))
-    assert "buy 1,000,000 lots at 6,508,800 ticks" in bare.line(Entry(1, 1, ONE_OF_EACH[0]))
+    assert "buy 1000000 lots at 6508800 ticks" in bare.line(Item(1, 1, 1, ONE_OF_EACH[0]))
