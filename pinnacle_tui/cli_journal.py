@@ -134,14 +134,14 @@ def tail(session: str, count: int, is_followed: bool, data_dir: Path | None, as_
     from engine.commands import journal_dump
 
     records = journal_dump.Tail(session, sessions_folder(data_dir), as_json=as_json)
-    for line in records.last(count):
-        sys.stdout.write(line + "\n")
-    if not is_followed or records.is_over:
+    if not is_followed:
+        sys.stdout.writelines(f"{line}\n" for line in records.last(count))
         return 0
-    sys.stdout.flush()
-    if not records.is_written:
-        click.echo("nothing writes this journal now; waiting for the next start, ctrl-c ends this", err=True)
     with contextlib.suppress(KeyboardInterrupt):  # the way to end it
+        sys.stdout.writelines(f"{line}\n" for line in records.last(count))
+        sys.stdout.flush()
+        if not (records.is_over or records.is_written):
+            click.echo("nothing writes this journal now; waiting for the next start, ctrl-c ends", err=True)
         for lines in records.follow(partial(pause, sys.stdout, journal_dump.LOOK_EVERY_S)):
             sys.stdout.writelines(f"{line}\n" for line in lines)
             sys.stdout.flush()

@@ -11,6 +11,7 @@ from engine.commands.journal_items import Item, SegmentEnd, item_of, items, kind
 from engine.commands.journal_objects import Objects
 from engine.commands.journal_source import Source, source
 from engine.commands.journal_words import Words
+from engine.core.errors import UsageError
 from engine.persistence.directory import is_in_use
 from engine.persistence.follower import Follower
 from engine.persistence.reader import JournalReader
@@ -32,10 +33,13 @@ def dump(
 ) -> Iterator[str]:
     """The records between two numbers, both included, of one type and one product where named.
 
-    Raises `UsageError` for an unknown type, and as `JournalReader.records`, after what was before it.
+    Raises `UsageError` for an unknown type or product, and as `JournalReader.records`, after what was
+    before it.
     """
     kinds = None if kind is None else (kind_of(kind),)
     journal = source(wanted, data_dir)
+    if product is not None and journal.session is not None and product not in journal.instruments:
+        raise UsageError(f"--product {product}: the session has {', '.join(journal.instruments)}")
     told = _teller(journal, as_json)
     for item in items(journal.reader(), from_seq, to_seq, kinds):
         if product is None or getattr(item.value, "product", None) == product:
@@ -76,6 +80,8 @@ class Tail:
             while not self._is_over:
                 new = [item_of(parts) for parts in parts_of(follower.look())]
                 self._note(new)
+                if self._is_over and isinstance(new[-1].value, SegmentEnd):
+                    new.pop()  # whether it came along is chance
                 if new:
                     yield [self._told(item) for item in new]
                 else:

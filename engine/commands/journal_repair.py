@@ -28,11 +28,11 @@ def repair(wanted: str, data_dir: Path, truncate_at: int, *, is_confirmed: bool)
     if not is_confirmed:
         if is_in_use(path):
             raise LockedError(f"{path} is in use, and what an engine writes is not cut off; end it first")
-        return _answer(journal, plan(path, truncate_at, DISK), is_done=False)
+        return _answer(journal, plan(path, truncate_at, DISK), truncate_at, is_done=False)
     directory = JournalDirectory.open(path)
     try:
         decided = plan(path, truncate_at, DISK)
-        answer = _answer(journal, decided, is_done=True)
+        answer = _answer(journal, decided, truncate_at, is_done=True)
         carry_out(directory, decided)
         if journal.session is not None and answer["is_end_dropped"]:
             write(journal.folder, msgspec.structs.replace(journal.session.info, ended=None))
@@ -41,11 +41,12 @@ def repair(wanted: str, data_dir: Path, truncate_at: int, *, is_confirmed: bool)
     return answer
 
 
-def _answer(journal: Source, decided: Plan, *, is_done: bool) -> dict[str, Any]:
+def _answer(journal: Source, decided: Plan, asked_for: int, *, is_done: bool) -> dict[str, Any]:
     return {
         "v": 1,
         "journal": str(journal.folder),
         "is_done": is_done,
+        "asked_for": asked_for,
         "truncate_at": decided.truncate_at,
         "cut": None if decided.segment is None else decided.segment.name,
         "files_kept": list(decided.segments_dropped),
@@ -72,6 +73,8 @@ def repair_text(answer: Mapping[str, Any]) -> str:
     lines = [
         f"{answer['journal']}: everything from record {seq} on {'was' if is_done else 'would be'} dropped"
     ]
+    if seq != answer["asked_for"]:
+        lines.append(f"  record {answer['asked_for']} is in a batch with {seq}, which goes as a whole")
     if answer["cut"]:
         lines.append(f"  cut off before record {seq}, with a copy kept as .broken: {answer['cut']}")
     if answer["files_kept"]:

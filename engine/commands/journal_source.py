@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from engine.core.errors import UsageError
 from engine.core.instrument import Instrument
 from engine.persistence.directory import META
 from engine.persistence.reader import JournalReader
@@ -42,8 +43,11 @@ def source(wanted: str, data_dir: Path) -> Source:
 
     Raises `UsageError` where there is none, `DamageError` where a session does not say what it is.
     """
-    for path in (data_dir / wanted, Path(wanted).expanduser()):
-        if (path / META).is_file() and not (path / _SESSION).exists():
-            return Source(path, None)
-    session = find(wanted, data_dir)
+    try:
+        for path in (data_dir / wanted, Path(wanted).expanduser()):
+            if (path / META).is_file() and not (path / _SESSION).exists():
+                return Source(path, None)
+        session = find(wanted, data_dir)
+    except OSError as error:  # a name that no file can have, a folder that may not be looked into
+        raise UsageError(f"{wanted}: {error.strerror}; nothing was read") from None
     return Source(session.path, session)

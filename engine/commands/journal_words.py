@@ -175,9 +175,9 @@ def _session_end(it: SessionEnded) -> str:
 
 
 def _cut(it: LogCut) -> str:
-    return (
-        f"{it.bytes_dropped:,} bytes, {it.records_dropped:,} records, were cut off and kept in {it.kept_as}"
-    )
+    count = it.records_dropped
+    records = f"{count or 'no'} whole record{'s' if count > 1 else ''}"
+    return f"{it.bytes_dropped:,} bytes of {records} were cut off and kept in {it.kept_as}"
 
 
 def _counted(decided: Mapping[str, str]) -> str:

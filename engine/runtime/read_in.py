@@ -64,7 +64,7 @@ class Report:
         dropped = ""
         if self.bytes_dropped:
             dropped = (
-                f"; {self.bytes_dropped} bytes that were never acknowledged were cut off and are kept in "
+                f"; {self.bytes_dropped} bytes behind its last whole batch were cut off and are kept in "
                 f"{self.kept_as}"
             )
         warned = "".join(f"; {warning}" for warning in self.warnings)

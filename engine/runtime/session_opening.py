@@ -18,7 +18,16 @@ from engine.core.errors import UsageError
 from engine.persistence.directory import JournalDirectory
 from engine.persistence.errors import LockedError
 from engine.runtime.builder import Market
-from engine.runtime.session_store import FORMAT, SessionInfo, StoredSession, name_for, sessions, write
+from engine.runtime.session_store import (
+    FORMAT,
+    SessionInfo,
+    StoredSession,
+    folders,
+    name_for,
+    number_of,
+    sessions,
+    write,
+)
 
 _OF_A_RUN: Final = frozenset({"engine.speed", "engine.duration_s", "engine.status_interval_s"})
 _SECTIONS_OF_A_RUN: Final = frozenset({"console", "persistence"})
@@ -100,7 +109,8 @@ def begin(
     """A new session with the next number, and its locked folder."""
     products = resolved.config.engine.symbols
     mode = resolved.config.engine.mode
-    number = 1 + max((session.info.number for session in sessions(data_dir)), default=0)
+    # By their names: one that is damaged must not keep another from being begun.
+    number = 1 + max((number_of(folder) for folder in folders(data_dir)), default=0)
     while (path := data_dir / name_for(number, mode, products)).exists():
         number += 1  # a start that was killed before it could say what it is
     directory = JournalDirectory.create(str(path), created_ns=real.wall_ns())

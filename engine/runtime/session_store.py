@@ -113,6 +113,13 @@ def folders(data_dir: Path) -> list[Path]:
     ]
 
 
+def number_of(folder: Path) -> int:
+    """The number in the name of a session's folder."""
+    named = _NAME.fullmatch(folder.name)
+    assert named is not None
+    return int(named[1])
+
+
 def find(wanted: str, data_dir: Path) -> StoredSession:
     """A session by its name, its folder, or a data folder, which means its newest session.
 

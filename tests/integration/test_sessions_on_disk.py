@@ -222,6 +222,18 @@ def test_a_folder_that_cannot_hold_sessions(here: Machine) -> None:
     assert "--data-dir" in err
 
 
+def test_a_session_that_does_not_say_what_it_is_keeps_nobody_from_another(here: Machine) -> None:
+    short(here)
+    [session] = stored(here)
+    (session.path / "session.json").write_text("{")
+    code, _, err = short(here)
+    assert code == 6
+    assert f"{session.path / 'session.json'} is damaged" in err
+    assert short(here, "--new")[0] == 0
+    assert (session.path.parent / "sim-btc-usd-0002" / "session.json").exists()
+    assert here.run("sessions")[0] == 0
+
+
 def test_live_is_never_without_a_safe_journal(here: Machine) -> None:
     for setting in ("persistence.durability=interval", "persistence.journal=false"):
         code, _, err = short(here, "--mode", "live", "--set", setting)
