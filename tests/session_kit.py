@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from engine.commands import headless
 from engine.config import load_config
+from engine.persistence.continuation import Continuation
+from engine.persistence.directory import JournalDirectory
 from engine.persistence.format import HEADER_BYTES, RecordType, record_bytes
+from engine.persistence.journal import Journal
 from engine.persistence.reader import JournalReader
+from engine.persistence.records import TYPES, Recorded, encode
 from engine.persistence.scanner import Record
+from engine.persistence.settings import Durability
 from engine.runtime.session_store import StoredSession, load, sessions
 
 
@@ -52,4 +57,28 @@ def altered(session: StoredSession, to: Path, change: Change) -> StoredSession:
         size, header.index, header.first_seq, header.created_ns, header.uuid, header.salt, flags=header.flags
     ).pack()
     (to / segment.name).write_bytes((page + bytes(body)).ljust(size, b"\0"))
+    return load(to)
+
+
+def rewritten(
+    session: StoredSession, to: Path, batches: Iterable[Iterable[Recorded]], *, segment_bytes: int
+) -> StoredSession:
+    """A session whose journal holds these batches, in files of that size."""
+    directory = JournalDirectory.create(str(to), created_ns=1)
+    failures: list[Exception] = []
+    journal = Journal(
+        directory,
+        Continuation(),
+        durability=Durability.NONE,
+        segment_bytes=segment_bytes,
+        on_acked=lambda seq: None,
+        on_failed=failures.append,
+    )
+    for values in batches:
+        journal.append_batch([(TYPES[type(value)], encode(value)) for value in values])
+        journal.step()
+    journal.finish()
+    directory.close()
+    assert not failures
+    shutil.copy(session.path / "session.json", to)
     return load(to)

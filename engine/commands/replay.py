@@ -11,7 +11,6 @@ from typing import Any
 
 from engine.core.clock import SystemClock
 from engine.core.errors import UsageError
-from engine.core.events import Event
 from engine.core.instrument import scaled_text
 from engine.runtime import status
 from engine.runtime.desk import Desk
@@ -121,10 +120,19 @@ async def play(wanted: str, data_dir: Path, owner: socket.socket) -> PlaybackEnd
 
 
 def state_at(wanted: str, data_dir: Path, moment: str) -> dict[str, Any]:
-    """The state of every product at a moment of a session."""
+    """The state of every product after the last wake-up up to a moment of a session.
+
+    A wake-up that a record stands in the middle of has not happened yet at that record: it is one thing.
+    """
     recorded = open_recorded(find(wanted, data_dir))
     info = recorded.session.info
-    at = parse(moment, info.start_wall_ns, _last_wall_ns(recorded))
+    last_ns, last_wall_ns = _last_moment(recorded)
+    at = parse(moment, info.start_wall_ns, last_wall_ns)
+    if (at.seq or 0) > recorded.last_seq or (at.time_ns or 0) > last_ns:
+        raise UsageError(
+            f"{moment}: the session does not reach there; it ends with record {recorded.last_seq}, at "
+            f"{last_ns / 1e9:.3f} s"
+        )
     replayer = recorded.replayer()
     seq, now_ns, wall_ns = recorded.from_seq - 1, 0, info.start_wall_ns
     if recorded.begin is not None:
@@ -133,7 +141,9 @@ def state_at(wanted: str, data_dir: Path, moment: str) -> dict[str, Any]:
         raise UsageError(f"{moment}: what is kept of session {info.number} begins with record {seq + 1}")
     for batch in recorded.batches(to_seq=at.seq):
         parts = take_apart(batch)
-        if parts.events and at.time_ns is not None and parts.events[0].recv_ns > at.time_ns:
+        if at.seq is not None and parts.seq > at.seq:
+            break
+        if at.time_ns is not None and parts.events and parts.events[-1].recv_ns > at.time_ns:
             break
         replayer.take(parts)
         if replayer.divergence is not None:
@@ -216,11 +226,16 @@ def _state(trader: Trader, mode: str, now_ns: int) -> dict[str, Any]:
     return report
 
 
-def _last_wall_ns(recorded: RecordedSession) -> int:
-    wall_ns = recorded.session.info.start_wall_ns
-    last = recorded.reader.segments()[-1]
-    for batch in recorded.batches(max(last.header.first_seq, recorded.from_seq)):
-        for entry in batch:
-            if isinstance(entry.value, Event):
-                wall_ns = max(wall_ns, entry.value.wall_ns)
-    return wall_ns
+def _last_moment(recorded: RecordedSession) -> tuple[int, int]:
+    """Engine and wall time of the last wake-up; the last files may have none."""
+    for segment in reversed(recorded.reader.segments()):
+        from_seq, last = max(segment.header.first_seq, recorded.from_seq), None
+        for batch in recorded.batches(from_seq):
+            if events := take_apart(batch).events:
+                last = events[-1]
+        if last is not None:
+            return last.recv_ns, last.wall_ns
+        if from_seq == recorded.from_seq:
+            break
+    begin = recorded.begin
+    return (0, recorded.session.info.start_wall_ns) if begin is None else (begin.now_ns, begin.wall_ns)

@@ -23,7 +23,7 @@ from engine.persistence.format import (
     record_bytes,
 )
 from engine.persistence.records import decode
-from engine.persistence.scanner import Record, records_of
+from engine.persistence.scanner import Record, Scanned, records_of
 from engine.persistence.segments import ARCHIVE, Segment, open_segment, scan_segment, segment_names
 from engine.persistence.settings import MarketDataClass
 from engine.persistence.snapshots import LEAST_KEPT, load, seq_of, snapshot_names
@@ -73,19 +73,33 @@ def _move(directory: JournalDirectory, name: str, market_data: MarketDataClass) 
     with suppress(FileExistsError):
         disk.mkdir(archive)
         disk.sync_folder(folder)
-    if market_data is MarketDataClass.FULL:
+    thinned = None if market_data is MarketDataClass.FULL else _thinned(directory, name, market_data)
+    if thinned is None:
         disk.rename(f"{folder}/{name}", f"{archive}/{name}")
         disk.sync_folder(archive)
     else:
-        segment = open_segment(folder, name, disk, directory.uuid)
-        disk.write_whole(archive, name, _thinned(segment, disk, market_data))
+        disk.write_whole(archive, name, thinned)
         disk.unlink(f"{folder}/{name}")
     disk.sync_folder(folder)
 
 
-def _thinned(segment: Segment, disk: Disk, market_data: MarketDataClass) -> bytes:
-    """The segment anew, without most of its market data and without timers; numbers stay as they were."""
-    image, found = scan_segment(segment, disk)
+def _thinned(directory: JournalDirectory, name: str, market_data: MarketDataClass) -> bytes | None:
+    """A segment without most of its market data and its timers; None for one that cannot be read to its end.
+
+    What is left of that one is evidence, every byte of it.
+    """
+    try:
+        segment = open_segment(directory.path, name, directory.disk, directory.uuid)
+        image, found = scan_segment(segment, directory.disk)
+        if found.stop or not found.is_sealed:
+            return None
+        return _written_anew(segment, image, found, market_data)
+    except DamageError:
+        return None
+
+
+def _written_anew(segment: Segment, image: bytes, found: Scanned, market_data: MarketDataClass) -> bytes:
+    """Numbers stay as they were."""
     old = segment.header
     salt = secrets.randbits(64)
     body = bytearray()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
@@ -12,14 +13,16 @@ from engine.persistence.directory import read_meta
 from engine.persistence.disk import DISK, Disk
 from engine.persistence.errors import DamageError, JournalError
 from engine.persistence.records import Entry, batches_of
-from engine.persistence.scanner import Record, Scanned, look_on, padding_flips, records_of, scan
+from engine.persistence.scanner import Record, Scanned, crc_of, padding_flips, records_of, scan
 from engine.persistence.segments import (
     ARCHIVE,
     Segment,
     check_chain,
     check_seal,
     damaged,
+    is_cut_off,
     is_never_begun,
+    judge_end,
     open_segment,
     read_segment,
     segment_names,
@@ -106,7 +109,8 @@ class JournalReader:
         with self._reading():
             for folder in folders:
                 for name in segment_names(folder, self._disk):
-                    found[name] = self._open(folder, name)
+                    with suppress(FileNotFoundError):  # deleted from the archive since it was listed
+                        found[name] = self._open(folder, name)
             names = sorted(found)
             unbegun = ""
             if (
@@ -125,19 +129,11 @@ class JournalReader:
         except FileNotFoundError:
             return open_segment(self._archive, name, self._disk, self.uuid)
         except DamageError as error:
-            error.file, error.offset, error.seq = f"{folder}/{name}", 0, int(name[:20])
             return error
 
     def snapshots(self) -> list[Snapshot]:
-        """The sound snapshots, oldest first."""
-        sound = []
-        with self._reading():
-            for name in snapshot_names(self.path, self._disk):
-                try:
-                    sound.append(load(self.path, name, self._disk, self.uuid))
-                except (DamageError, FileNotFoundError):  # `verify` tells of it; or it was retired meanwhile
-                    continue
-        return sound
+        """The sound snapshots, oldest first; `verify` tells of the others."""
+        return [state for state in self._states() if isinstance(state, Snapshot)]
 
     def records(self, from_seq: int = 1, to_seq: int | None = None) -> Iterator[Record]:
         """The records of whole batches, from one number to another, both included.
@@ -160,7 +156,7 @@ class JournalReader:
     def last_seq(self) -> int:
         """The last record of the last whole batch; 0 where there is none."""
         segments = self.segments()
-        return self._read(segments[-1])[1].committed_seq if segments else 0
+        return self._read(segments[-1])[2].committed_seq if segments else 0
 
     def batches(self, from_seq: int = 1, to_seq: int | None = None) -> Iterator[list[Entry]]:
         """The same by batches, with what they mean: those that begin within the two numbers."""
@@ -178,12 +174,12 @@ class JournalReader:
                 return
             if isinstance(segment, DamageError):
                 raise segment
-            image, found = self._read(segment)
+            segment, image, found = self._read(segment)
             yield segment, image, found.committed_end
             if to_seq is not None and found.seq >= to_seq:
                 return
             if after is None:
-                self._judge_end(segment, image, found)
+                judge_end(segment, image, found)
             elif isinstance(after, Segment) and not segment.is_thinned:
                 check_seal(segment, found, after)
 
@@ -195,6 +191,9 @@ class JournalReader:
         `is_deep` adds the zeros between records. `progress` is told of bytes that were checked.
         """
         report = VerifyReport()
+        # States first: what is saved meanwhile stands behind records that were not read yet.
+        states = self._states()
+        crcs = {state.seq: -1 for state in states if isinstance(state, Snapshot)}
         listed, unbegun = self._listed()
         report.segments = len(listed)
         run: list[Segment] = []
@@ -202,7 +201,7 @@ class JournalReader:
             if isinstance(each, Segment):
                 run.append(each)
                 continue
-            self._verify_run(run, report, is_deep=is_deep, progress=progress)
+            self._verify_run(run, report, crcs, is_deep=is_deep, progress=progress)
             run = []
             if each is not None:
                 report.tell_damage(each.file, each)
@@ -210,19 +209,29 @@ class JournalReader:
             report.tell(
                 TORN, unbegun, 0, "a crash left it before its first record; the next start removes it"
             )
-        self._verify_snapshots(report)
+        for state in states:
+            self._verify_state(state, report, crcs)
         return report
 
     def _verify_run(
-        self, segments: list[Segment], report: VerifyReport, *, is_deep: bool, progress: Callable[[int], None]
+        self,
+        segments: list[Segment],
+        report: VerifyReport,
+        crcs: dict[int, int],
+        *,
+        is_deep: bool,
+        progress: Callable[[int], None],
     ) -> None:
-        """Segments that follow one another; a run ends at the journal's end or at an unreadable header."""
+        """Segments that follow one another; a run ends at the journal's end or at an unreadable header.
+
+        `crcs` is told the crc field of the records whose numbers it has.
+        """
         if segments and not report.first_seq:
             report.first_seq = segments[0].header.first_seq
         for index, segment in enumerate(segments):
             after = segments[index + 1] if index + 1 < len(segments) else None
             try:
-                self._verify_segment(segment, after, report, is_deep=is_deep)
+                self._verify_segment(segment, after, report, crcs, is_deep=is_deep)
             except DamageError as error:
                 report.tell_damage(segment.path, error)
             progress(segment.file_bytes)
@@ -233,9 +242,19 @@ class JournalReader:
                 report.tell(CORRUPT, after.path, 0, str(error), after.header.first_seq)
 
     def _verify_segment(
-        self, segment: Segment, after: Segment | None, report: VerifyReport, *, is_deep: bool
+        self,
+        segment: Segment,
+        after: Segment | None,
+        report: VerifyReport,
+        crcs: dict[int, int],
+        *,
+        is_deep: bool,
     ) -> None:
-        image, found = self._read(segment)
+        segment, image, found = self._read(segment)
+        for seq in crcs:
+            if segment.header.first_seq <= seq <= found.committed_seq and not segment.is_thinned:
+                crc = crc_of(image, found.committed_end, seq)
+                crcs[seq] = -1 if crc is None else crc
         report.bytes += segment.file_bytes
         report.records += found.committed_records
         report.last_seq = max(report.last_seq, found.committed_seq)
@@ -248,72 +267,89 @@ class JournalReader:
                 report.last_ns = record.ts_ns
         if is_deep:
             for offset in padding_flips(image, found.committed_end):
-                report.tell(CORRUPT, segment.path, offset, "a byte between two records is not zero")
+                report.tell(CORRUPT, segment.path, offset, "a byte that belongs to no record is not zero")
         if after is not None:
             if not segment.is_thinned:
                 check_seal(segment, found, after)
             elif found.stop:
                 raise damaged(segment, found, None, "it was written whole")
             return
-        later = self._judge_end(segment, image, found)
+        later = judge_end(segment, image, found)
         torn = image[found.committed_end :].rstrip(b"\0")
-        if torn or segment.file_bytes < segment.header.size:
+        is_short = is_cut_off(segment, found)
+        if torn or is_short:
             report.torn_bytes, report.torn_records = len(torn), later
             text = (
                 f"{len(torn)} bytes behind record {found.committed_seq} were never acknowledged "
                 f"({found.stop or 'a batch that was not finished'}); the next start cuts them off and keeps "
                 "a copy"
             )
-            if segment.file_bytes < segment.header.size:
+            if is_short:
                 text = (
                     f"the file has {segment.file_bytes} bytes of {segment.header.size}: somebody cut it off; "
                     f"records up to {found.committed_seq} are there"
                 )
             report.tell(TORN, segment.path, found.committed_end, text, found.committed_seq + 1)
 
-    def _verify_snapshots(self, report: VerifyReport) -> None:
+    def _states(self) -> list[Snapshot | DamageError]:
+        """The snapshots there are now, or why one cannot be read, oldest first."""
+        found: list[Snapshot | DamageError] = []
         with self._reading():
             for name in snapshot_names(self.path, self._disk):
                 try:
-                    snapshot = load(self.path, name, self._disk, self.uuid)
-                except FileNotFoundError:
+                    found.append(load(self.path, name, self._disk, self.uuid))
+                except FileNotFoundError:  # retired meanwhile
                     continue
                 except DamageError as error:
-                    report.tell_damage(f"{self.path}/{name}", error)
-                    continue
-                report.snapshots += 1
-                if snapshot.seq > report.last_seq:
-                    text = (
-                        f"it is the state after record {snapshot.seq}, and the journal ends with "
-                        f"{report.last_seq}: records that were on the disk once are missing"
-                    )
-                    report.tell(CORRUPT, f"{self.path}/{name}", None, text)
+                    error.file = error.file or f"{self.path}/{name}"
+                    found.append(error)
+        return found
 
-    def _read(self, segment: Segment) -> tuple[bytes, Scanned]:
-        """A segment's bytes and how far they go. What grows meanwhile is read again until it makes sense."""
+    def _verify_state(
+        self, state: Snapshot | DamageError, report: VerifyReport, crcs: dict[int, int]
+    ) -> None:
+        if isinstance(state, DamageError):
+            report.tell_damage(state.file, state)
+            return
+        report.snapshots += 1
+        path = f"{self.path}/{state.name}"
+        if state.seq > report.last_seq:
+            text = (
+                f"it is the state after record {state.seq}, and the journal ends with "
+                f"{report.last_seq}: records that were on the disk once are missing"
+            )
+            report.tell(CORRUPT, path, None, text)
+        elif crcs[state.seq] not in (-1, state.record_crc):
+            text = f"it does not fit record {state.seq}, which is another one than it was saved behind"
+            report.tell(CORRUPT, path, None, text, state.seq)
+
+    def _read(self, segment: Segment) -> tuple[Segment, bytes, Scanned]:
+        """A segment's bytes and how far they go. What grows meanwhile is read again until it makes sense.
+
+        The segment comes back as it was read, which is another one where it was thinned meanwhile.
+        """
+        segment, image = self._bytes(segment)
+        found = scan(image, segment.header)
+        while found.stop or found.committed_end < found.end:
+            segment, again = self._bytes(segment)
+            if again == image:
+                break
+            image, found = again, scan(again, segment.header)
+        return segment, image, found
+
+    def _bytes(self, segment: Segment) -> tuple[Segment, bytes]:
         with self._reading():
             try:
-                image = read_segment(segment, self._disk)
+                return segment, read_segment(segment, self._disk)
             except FileNotFoundError:  # moved to the archive since it was listed, and perhaps thinned
+                pass
+            try:
                 segment = open_segment(self._archive, segment.name, self._disk, self.uuid)
-                image = read_segment(segment, self._disk)
-            found = scan(image, segment.header)
-            while found.stop or found.committed_end < found.end:
-                again = read_segment(segment, self._disk)
-                if again == image:
-                    break
-                image, found = again, scan(again, segment.header)
-        return image, found
-
-    def _judge_end(self, segment: Segment, image: bytes, found: Scanned) -> int:
-        """Records behind the last whole batch. `DamageError` when some before them were on the disk once."""
-        watermark = later = 0
-        for record in look_on(image, segment.header, found.committed_end, found.committed_seq + 1):
-            later += 1
-            watermark = max(watermark, record.seq - record.lag)
-        if watermark > found.committed_seq:
-            raise damaged(segment, found, watermark, "it is not an end that a crash leaves")
-        return later
+                return segment, read_segment(segment, self._disk)
+            except FileNotFoundError:
+                raise JournalError(
+                    f"{segment.name} was deleted while it was read. Nothing was changed; read again"
+                ) from None
 
     def _reading(self) -> _Reading:
         return _Reading(self.path)

@@ -8,27 +8,41 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from engine.persistence.continuation import Chain, Continuation, OpenSegment
-from engine.persistence.cutting import broken_name, cut_behind, keep_copy
+from engine.persistence.cutting import broken_name, cut_behind, cut_behind_seal, keep_copy
 from engine.persistence.directory import JournalDirectory
+from engine.persistence.disk import DISK, Disk
 from engine.persistence.errors import DamageError, JournalError
-from engine.persistence.records import Entry, LogCut, batches_of
-from engine.persistence.scanner import Record, Scanned, look_on, records_of, scan
+from engine.persistence.records import Entry, batches_of
+from engine.persistence.scanner import Record, Scanned, crc_of, is_blank, records_of, scan
 from engine.persistence.segments import (
     Segment,
     check_chain,
     check_seal,
     damaged,
+    is_cut_off,
     is_never_begun,
+    judge_end,
     open_segment,
-    read_file,
     read_segment,
     scan_segment,
     segment_names,
+    unreadable,
 )
 from engine.persistence.snapshots import Snapshot, newest_first
+
+
+class _Part(NamedTuple):
+    """A segment whose records before offset `end` were found whole."""
+
+    segment: Segment
+    end: int
+    image: bytes | None
+    """None where it is read again: not all of a long journal is held in memory."""
 
 
 @dataclass(slots=True)
@@ -42,9 +56,10 @@ class RecoveredJournal:
     records_dropped: int = 0
     """Whole ones, of a batch that was not."""
     kept_as: str = ""
-    """The file that has what was dropped."""
+    """The file that has what was dropped, the first one of several."""
     warnings: list[str] = field(default_factory=list)
-    _parts: list[tuple[bytes, Segment, int]] = field(default_factory=list)
+    _parts: list[_Part] = field(default_factory=list)
+    _disk: Disk = DISK
 
     @property
     def last_seq(self) -> int:
@@ -52,9 +67,12 @@ class RecoveredJournal:
         return self.continuation.next_seq - 1
 
     def records(self) -> Iterator[Record]:
-        """The records behind the snapshot, in order, whole batches alone. Can be asked for again."""
+        """The records behind the snapshot, in order, whole batches alone. Can be asked for again.
+
+        Raises as `recover` does, where the disk does not give what it gave before.
+        """
         least = 0 if self.snapshot is None else self.snapshot.seq
-        for image, segment, end in self._parts:
+        for image, segment, end in self._images():
             for record in records_of(image, segment.header, segment.name, end):
                 if record.seq > least:
                     yield record
@@ -62,8 +80,18 @@ class RecoveredJournal:
     def batches(self) -> Iterator[list[Entry]]:
         """The same by batches, with what they mean."""
         least = 1 if self.snapshot is None else self.snapshot.seq + 1
-        for image, _, end in self._parts:
+        for image, _, end in self._images():
             yield from batches_of(image, end, least)
+
+    def _images(self) -> Iterator[tuple[bytes, Segment, int]]:
+        for segment, end, held in self._parts:
+            image = held
+            if image is None:
+                with _reading(segment.folder):
+                    image, found = scan_segment(segment, self._disk)
+                if found.committed_end != end:
+                    raise damaged(segment, found, None, "it could be read a moment ago")
+            yield image, segment, end
 
 
 def recover(directory: JournalDirectory, *, is_cut_allowed: bool = True) -> RecoveredJournal:
@@ -72,10 +100,16 @@ def recover(directory: JournalDirectory, *, is_cut_allowed: bool = True) -> Reco
     Raises `DamageError`, with nothing changed, where data that was on the disk once cannot be read; with
     `is_cut_allowed` False also where somebody cut the last file off. `JournalError` when the disk fails.
     """
-    try:
+    with _reading(directory.path):
         return _recover(directory, is_cut_allowed)
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        where = error.filename or directory.path
+        where = error.filename or path
         raise JournalError(
             f"the journal cannot be read in: {where}: {error.strerror}. No order was sent; mend the disk, "
             "then start again"
@@ -84,46 +118,53 @@ def recover(directory: JournalDirectory, *, is_cut_allowed: bool = True) -> Reco
 
 def _recover(directory: JournalDirectory, is_cut_allowed: bool) -> RecoveredJournal:
     warnings: list[str] = []
-    segments = _list(directory)
+    segments, unbegun = _list(directory)
     sound = list(newest_first(directory.path, directory.disk, directory.uuid, warnings))
     if not segments:
         if sound:
             raise DamageError(
                 f"{directory.path} has states and no journal they belong to; nothing was changed"
             )
+        _remove(directory, unbegun)
         return RecoveredJournal(Continuation(), None, warnings=warnings)
     watermark = max((snapshot.seq for snapshot in sound), default=0)
-    parts: list[tuple[bytes, Segment, int]] = []
+    parts: list[_Part] = []
     snapshot, start = _start(sound, segments, directory, warnings)
     for segment, after in zip(segments[start:-1], segments[start + 1 :], strict=True):
-        image, found = scan_segment(segment, directory.disk)
+        _, found = scan_segment(segment, directory.disk)
         check_seal(segment, found, after)
-        parts.append((image, segment, found.committed_end))
+        parts.append(_Part(segment, found.committed_end, None))
     result = _last(directory, segments[-1], watermark, is_cut_allowed, warnings)
+    _remove(directory, unbegun)
     result.snapshot = snapshot
     result._parts = parts + result._parts
+    result._disk = directory.disk
     return result
 
 
-def _list(directory: JournalDirectory) -> list[Segment]:
-    """The segments, in order and following one another. A last one that was never begun is removed."""
+def _list(directory: JournalDirectory) -> tuple[list[Segment], str]:
+    """The segments, in order and following one another; and the name of a last one that was never begun."""
     disk, folder = directory.disk, directory.path
     names = segment_names(folder, disk)
     segments: list[Segment] = []
     for name in names:
         try:
             segment = open_segment(folder, name, disk, directory.uuid)
-        except DamageError:
-            path = f"{folder}/{name}"
-            if name != names[-1] or not is_never_begun(path, disk):
-                raise
-            disk.unlink(path)
-            disk.sync_folder(folder)
-            continue
+        except DamageError as error:
+            if name == names[-1] and is_never_begun(f"{folder}/{name}", disk):
+                return segments, name
+            raise unreadable(error) from None
         if segments:
             check_chain(segments[-1], segment)
         segments.append(segment)
-    return segments
+    return segments, ""
+
+
+def _remove(directory: JournalDirectory, unbegun: str) -> None:
+    """Remove what a crash left of a segment before its first record."""
+    if unbegun:
+        directory.disk.unlink(f"{directory.path}/{unbegun}")
+        directory.disk.sync_folder(directory.path)
 
 
 def _start(
@@ -156,12 +197,7 @@ def _fits(snapshot: Snapshot, segment: Segment, directory: JournalDirectory) -> 
     image, found = scan_segment(segment, directory.disk)
     if found.seq < snapshot.seq:
         return True  # that it is missing is judged by the watermark
-    for record in records_of(image, segment.header, segment.name, found.end):
-        if record.seq == snapshot.seq:
-            return (
-                int.from_bytes(image[record.offset + 4 : record.offset + 8], "little") == snapshot.record_crc
-            )
-    return False
+    return crc_of(image, found.end, snapshot.seq) == snapshot.record_crc
 
 
 def _last(
@@ -175,12 +211,11 @@ def _last(
     disk = directory.disk
     image, found = scan_segment(segment, disk)
     end, seq = found.committed_end, found.committed_seq
-    for record in look_on(image, segment.header, end, seq + 1):
-        watermark = max(watermark, record.seq - record.lag)
-    if watermark > seq:
-        raise damaged(segment, found, watermark, "it is not an end that a crash leaves")
-    is_cut_off = segment.file_bytes < segment.header.size
-    if is_cut_off:
+    judge_end(segment, image, found, watermark)
+    if found.is_sealed:
+        return _sealed(directory, segment, image, found, warnings)
+    is_short = is_cut_off(segment, found)
+    if is_short:
         text = (
             f"{segment.name} has {segment.file_bytes} bytes of {segment.header.size}: somebody cut it off, "
             f"and what came after record {seq} is missing"
@@ -191,23 +226,17 @@ def _last(
             )
         warnings.append(text)
     broken = broken_name(segment.name, seq + 1)
-    is_torn = any(memoryview(image)[end:]) or is_cut_off
-    if found.is_sealed:
-        return _sealed(directory, segment, image, found, broken, warnings)
-    if not is_torn and not _exists(directory, broken):
-        descriptor = disk.open(segment.path, os.O_RDWR)
-        try:
-            disk.fdatasync(descriptor)
-        finally:
-            disk.close(descriptor)
+    is_kept = broken in disk.listdir(directory.path)
+    if not (is_short or is_kept) and is_blank(image, end):
+        _sync(segment, disk)
         go_on = OpenSegment(segment.name, segment.header, end, found.committed_records)
         continuation = Continuation(seq + 1, go_on, None, found.crc)
-        return RecoveredJournal(continuation, None, warnings=warnings, _parts=[(image, segment, end)])
-    if not _exists(directory, broken):
+        return RecoveredJournal(continuation, None, warnings=warnings, _parts=[_Part(segment, end, image)])
+    if not is_kept:
         keep_copy(directory, segment, broken)
     cut_behind(directory, segment, end, seq, found.committed_records)
     image = read_segment(segment, disk)
-    return _sealed(directory, segment, image, scan(image, segment.header), broken, warnings)
+    return _sealed(directory, segment, image, scan(image, segment.header), warnings)
 
 
 def _sealed(
@@ -215,23 +244,15 @@ def _sealed(
     segment: Segment,
     image: bytes,
     found: Scanned,
-    broken: str,
     warnings: list[str],
 ) -> RecoveredJournal:
     """A last segment with its end mark: a new one follows. What was cut from it is told there."""
-    if found.stop:
-        raise damaged(segment, found, None, "its end mark stands before it")
     chain = Chain(segment.header.index, segment.header.salt, found.crc)
-    kept = broken_name(segment.name, found.seq)
-    cut = _cut_of(directory, segment, kept, found) if _exists(directory, kept) else None
-    descriptor = directory.disk.open(segment.path, os.O_RDWR)
-    try:
-        directory.disk.fdatasync(descriptor)
-    finally:
-        directory.disk.close(descriptor)
+    cut = cut_behind_seal(directory, segment, found)
+    _sync(segment, directory.disk)
     continuation = Continuation(found.seq + 1, None, chain, found.crc, cut)
     result = RecoveredJournal(
-        continuation, None, warnings=warnings, _parts=[(image, segment, found.committed_end)]
+        continuation, None, warnings=warnings, _parts=[_Part(segment, found.committed_end, image)]
     )
     if cut is not None:
         result.bytes_dropped, result.records_dropped = cut.bytes_dropped, cut.records_dropped
@@ -239,14 +260,9 @@ def _sealed(
     return result
 
 
-def _cut_of(directory: JournalDirectory, segment: Segment, kept: str, found: Scanned) -> LogCut:
-    """What was cut from a segment, told from the copy that was kept: the same whenever it is asked."""
-    image = read_file(f"{directory.path}/{kept}", directory.disk).ljust(segment.header.size, b"\0")
-    before = scan(image, segment.header)
-    rest = image[before.committed_end :].rstrip(b"\0")
-    later = sum(1 for _ in look_on(image, segment.header, before.committed_end, before.committed_seq + 1))
-    return LogCut(len(rest), later, kept)
-
-
-def _exists(directory: JournalDirectory, name: str) -> bool:
-    return name in directory.disk.listdir(directory.path)
+def _sync(segment: Segment, disk: Disk) -> None:
+    descriptor = disk.open(segment.path, os.O_RDWR)
+    try:
+        disk.fdatasync(descriptor)
+    finally:
+        disk.close(descriptor)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from engine.core.errors import UsageError
-from engine.persistence.cutting import broken_name, cut_behind, keep_copy
+from engine.persistence.cutting import broken_name, cut_behind, keep_copy, put_aside_name
 from engine.persistence.directory import JournalDirectory, read_meta
 from engine.persistence.disk import Disk
 from engine.persistence.errors import DamageError, JournalError
@@ -15,8 +13,6 @@ from engine.persistence.format import COMMIT, HEADER_BYTES
 from engine.persistence.scanner import records_of
 from engine.persistence.segments import Segment, open_segment, scan_segment, segment_names
 from engine.persistence.snapshots import seq_of, snapshot_names
-
-_BROKEN = ".broken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +56,8 @@ def plan(path: str, truncate_at: int, disk: Disk) -> Plan:
             f"--truncate-at {truncate_at}: records are sound up to {found.committed_seq}; cut at "
             f"{found.committed_seq + 1} or before. Nothing was changed"
         )
+    if found.is_sealed and found.stop:  # what is behind the end mark goes, and the mark is set anew
+        truncate_at = min(truncate_at, found.committed_seq)
     end, last_seq, records = HEADER_BYTES, segment.header.first_seq - 1, 0
     whole = list(records_of(image, segment.header, segment.name, found.committed_end))
     for number, record in enumerate(whole):
@@ -86,20 +84,12 @@ def carry_out(directory: JournalDirectory, decided: Plan) -> None:
     disk, folder = directory.disk, directory.path
     try:
         for name in (*decided.snapshots_dropped, *reversed(decided.segments_dropped)):
-            disk.rename(f"{folder}/{name}", f"{folder}/{_free_name(name, disk.listdir(folder))}")
+            disk.rename(f"{folder}/{name}", f"{folder}/{put_aside_name(name, disk.listdir(folder))}")
             disk.sync_folder(folder)
         if decided.segment is not None:
-            broken = broken_name(decided.segment.name, decided.truncate_at)
-            if broken not in disk.listdir(folder):
-                keep_copy(directory, decided.segment, broken)
+            keep_copy(directory, decided.segment, broken_name(decided.segment.name, decided.truncate_at))
             cut_behind(directory, decided.segment, decided.end, decided.truncate_at - 1, decided.records)
     except OSError as error:
         raise JournalError(
             f"the repair of {folder} could not be finished: {error.strerror}; mend the disk, then repeat it"
         ) from error
-
-
-def _free_name(name: str, taken: Collection[str]) -> str:
-    """What a file that is put aside is called: one that was put aside before stays."""
-    names = (f"{name}{'' if number == 1 else f'.{number}'}{_BROKEN}" for number in itertools.count(1))
-    return next(each for each in names if each not in taken)

@@ -14,6 +14,7 @@ from engine.persistence.format import (
     FRAME,
     FRAME_BYTES,
     HEADER_BYTES,
+    MOST_PAYLOAD,
     THINNED,
     RecordType,
     SegmentHeader,
@@ -23,6 +24,8 @@ from engine.persistence.format import (
 _SOMETHING: Final = re.compile(rb"[^\0]")
 _WORDS: Final = struct.Struct("<II")
 _SEAL: Final = int(RecordType.SEAL)
+_MOST_IN_VAIN: Final = 8
+_HEADER_USED: Final = 96
 
 
 class Record(NamedTuple):
@@ -58,6 +61,11 @@ class Scanned:
     """Why the reading ended: empty where nothing follows, else what is wrong with what follows."""
 
 
+def is_blank(image: bytes, start: int) -> bool:
+    """Whether nothing but zeros stands at or behind an offset."""
+    return image[start:] == bytes(len(image) - start)
+
+
 def scan(image: bytes, header: SegmentHeader) -> Scanned:
     """Check every record of a segment. `image` has the header's page and at most `header.size` bytes."""
     view = memoryview(image)
@@ -65,8 +73,6 @@ def scan(image: bytes, header: SegmentHeader) -> Scanned:
     checksum = CHECKSUMS[header.crc_kind]
     salt = header.salt & 0xFFFFFFFF
     unpack = FRAME.unpack_from
-    most = header.size // 4 if header.size > HEADER_BYTES else 0
-    most = max(most, 1 << 20)
     has_gaps = bool(header.flags & THINNED)
     at = committed_end = HEADER_BYTES
     expected = header.first_seq
@@ -77,11 +83,11 @@ def scan(image: bytes, header: SegmentHeader) -> Scanned:
     while at + FRAME_BYTES <= size:
         length, found, number, _, kind, flags, _ = unpack(image, at)
         if not length:
-            if found or _SOMETHING.search(image, at):
+            if found or not is_blank(image, at):
                 stop = "a hole, with something behind it"
             break
         end = at + FRAME_BYTES + length
-        if length > most or end > size:
+        if length > MOST_PAYLOAD or end > size:
             stop = f"a length of {length} bytes, which does not fit"
             break
         if checksum(view[at + 8 : end], checksum(view[at : at + 4], salt)) != found:
@@ -98,11 +104,11 @@ def scan(image: bytes, header: SegmentHeader) -> Scanned:
             committed_end, committed_seq, committed_records, crc = at, number, records, found
             if kind == _SEAL:
                 is_sealed = True
-                if _SOMETHING.search(image, at):
+                if not is_blank(image, at):
                     stop = "something behind the segment's end mark"
                 break
     else:
-        if at < size and _SOMETHING.search(image, at):
+        if not is_blank(image, at):
             stop = "a record that is cut off"
     return Scanned(at, seq, records, committed_end, committed_seq, committed_records, crc, is_sealed, stop)
 
@@ -119,11 +125,24 @@ def records_of(image: bytes, header: SegmentHeader, file: str, end: int) -> Iter
         at = (start + length + 7) & ~7
 
 
+def crc_of(image: bytes, end: int, seq: int) -> int | None:
+    """The crc field of a record before offset `end`, which `scan` has found whole; None where it is not."""
+    at = HEADER_BYTES
+    while at < end:
+        length, crc, number, *_ = FRAME.unpack_from(image, at)
+        if number == seq:
+            return int(crc)
+        at += padded(length)
+    return None
+
+
 def look_on(image: bytes, header: SegmentHeader, start: int, least_seq: int) -> Iterator[Record]:
     """Whole records of this segment at or behind offset `start`, wherever they stand, in steps of 8 bytes.
 
     They are what was written later than what is damaged. Numbers below `least_seq`, and those that the
-    space before them cannot hold, are not looked at: garbage rarely gets as far as a checksum.
+    space before them cannot hold, are not looked at: garbage rarely gets as far as a checksum. Bytes that
+    were made to look like frames do, at every step; once checksums over several times the segment were in
+    vain, what looks like a record counts as one. It ends in time, and on the side of refusing.
     """
     view = memoryview(image)
     size = len(image)
@@ -131,21 +150,19 @@ def look_on(image: bytes, header: SegmentHeader, start: int, least_seq: int) -> 
     salt = header.salt & 0xFFFFFFFF
     unpack = FRAME.unpack_from
     find = _SOMETHING.search
-    at = start
+    left = _MOST_IN_VAIN * size
+    at = size if is_blank(image, start) else start
     while at + FRAME_BYTES <= size:
         length, found, seq, ts_ns, kind, flags, lag = unpack(image, at)
         end = at + FRAME_BYTES + length
         most_seq = header.first_seq + (at - HEADER_BYTES) // (FRAME_BYTES + 8)
-        if (
-            length
-            and end <= size
-            and least_seq <= seq <= most_seq
-            and checksum(view[at + 8 : end], checksum(view[at : at + 4], salt)) == found
-        ):
-            payload = image[at + FRAME_BYTES : end]
-            yield Record(seq, ts_ns, kind, flags, lag, payload, "", at)
-            at += padded(length)
-            continue
+        if 0 < length <= MOST_PAYLOAD and end <= size and least_seq <= seq <= most_seq:
+            if left < 0 or checksum(view[at + 8 : end], checksum(view[at : at + 4], salt)) == found:
+                payload = image[at + FRAME_BYTES : end]
+                yield Record(seq, ts_ns, kind, flags, lag, payload, "", at)
+                at += padded(length)
+                continue
+            left -= length
         at += 8
         if not length:
             something = find(image, at)
@@ -155,7 +172,10 @@ def look_on(image: bytes, header: SegmentHeader, start: int, least_seq: int) -> 
 
 
 def padding_flips(image: bytes, end: int) -> Iterator[int]:
-    """Offsets of padding before `end` that is not zero, which no checksum covers."""
+    """Offsets of bytes before `end` that are not zero and should be: no checksum covers them."""
+    behind_header = image[_HEADER_USED:HEADER_BYTES].lstrip(b"\0")
+    if behind_header:
+        yield HEADER_BYTES - len(behind_header)
     at = HEADER_BYTES
     while at < end:
         (length, _) = _WORDS.unpack_from(image, at)

@@ -11,8 +11,8 @@ from typing import Final
 from engine.persistence.directory import check_file
 from engine.persistence.disk import Disk
 from engine.persistence.errors import DamageError
-from engine.persistence.format import HEADER_BYTES, THINNED, SegmentHeader
-from engine.persistence.scanner import Scanned, scan
+from engine.persistence.format import HEADER_BYTES, THINNED, WHOLE, SegmentHeader
+from engine.persistence.scanner import Scanned, is_blank, look_on, scan
 
 ARCHIVE: Final = "archive"
 _NAME: Final = re.compile(r"\d{20}\.pjl")
@@ -66,11 +66,24 @@ def open_segment(folder: str, name: str, disk: Disk, uuid: bytes) -> Segment:
     """A segment by its header. `DamageError` when the header is damaged or another journal's."""
     path = f"{folder}/{name}"
     page = read_file(path, disk, HEADER_BYTES)
-    header = SegmentHeader.unpack(page, path)
+    try:
+        header = SegmentHeader.unpack(page, path)
+    except DamageError as error:
+        raise DamageError(str(error), file=path, offset=0, seq=int(name[:20])) from None
     if header.uuid != uuid:
-        raise DamageError(f"{path} belongs to another journal ({header.uuid.hex()}); nothing was changed")
+        raise DamageError(
+            f"{path} belongs to another journal ({header.uuid.hex()}); nothing was changed",
+            file=path,
+            offset=0,
+            seq=int(name[:20]),
+        )
     if header.first_seq != int(name[:20]) or not HEADER_BYTES <= header.size <= MOST_SEGMENT:
-        raise DamageError(f"{path}: the header at offset 0 does not fit the file's name; nothing was changed")
+        raise DamageError(
+            f"{path}: the header at offset 0 does not fit the file's name; nothing was changed",
+            file=path,
+            offset=0,
+            seq=int(name[:20]),
+        )
     return Segment(folder, name, header, disk.lstat(path).st_size)
 
 
@@ -87,7 +100,7 @@ def is_never_begun(path: str, disk: Disk) -> bool:
     A file without room for records was cut off by somebody, and what it held is not known.
     """
     image = read_file(path, disk)
-    return len(image) > HEADER_BYTES and not any(image[HEADER_BYTES:])
+    return len(image) > HEADER_BYTES and is_blank(image, HEADER_BYTES)
 
 
 def check_chain(before: Segment, after: Segment) -> None:
@@ -98,7 +111,10 @@ def check_chain(before: Segment, after: Segment) -> None:
     ):
         raise DamageError(
             f"{after.path} does not follow {before.name}: a file is missing, or is not from this journal. "
-            "Nothing was changed; see `pinnacle-tui journal verify`"
+            f"Nothing was changed and no order was sent. {_what_to_do(header.first_seq)}",
+            file=after.path,
+            offset=0,
+            seq=header.first_seq,
         )
 
 
@@ -109,22 +125,67 @@ def check_seal(segment: Segment, found: Scanned, after: Segment) -> None:
     if after.header.first_seq != found.seq + 1 or after.header.previous_crc != found.crc:
         raise DamageError(
             f"{after.path} does not follow {segment.name}, which ends with record {found.seq}. Nothing was "
-            "changed; see `pinnacle-tui journal verify`"
+            f"changed and no order was sent. {_what_to_do(found.seq + 1)}",
+            file=after.path,
+            offset=0,
+            seq=found.seq + 1,
         )
+
+
+def is_cut_off(segment: Segment, found: Scanned) -> bool:
+    """Whether some of a last segment is missing. Behind its end mark there was nothing to miss."""
+    return not found.is_sealed and segment.file_bytes < segment.header.size
+
+
+def judge_end(segment: Segment, image: bytes, found: Scanned, watermark: int = 0) -> int:
+    """How many whole records stand behind the last whole batch of a last segment.
+
+    Raises `DamageError` when they or `watermark` tell of records before them that were on the disk once, and
+    when no crash explains the end: behind an end mark nothing is written, and what was written whole has one.
+    """
+    later = 0
+    for record in look_on(image, segment.header, found.committed_end, found.committed_seq + 1):
+        later += 1
+        watermark = max(watermark, record.seq - record.lag)
+    if watermark > found.committed_seq:
+        raise damaged(segment, found, watermark, "it is not an end that a crash leaves")
+    if found.is_sealed and found.stop:
+        raise damaged(segment, found, None, "nothing is ever written there")
+    if segment.header.flags & WHOLE and not found.is_sealed and not is_cut_off(segment, found):
+        raise damaged(segment, found, None, "it was written whole, end mark and all")
+    return later
 
 
 def damaged(segment: Segment, found: Scanned, watermark: int | None, why: str) -> DamageError:
     """What is said of durable data that cannot be read."""
     seq = found.committed_seq + 1
+    what = f"record {seq} cannot be read ({found.stop or 'it is not there'})"
+    if found.is_sealed and found.stop:
+        seq, what = found.committed_seq, found.stop
     known = "" if watermark is None else f", records up to {watermark} were on the disk once"
     return DamageError(
-        f"{segment.path} is damaged at offset {found.committed_end}: record {seq} cannot be read "
-        f"({found.stop or 'the end mark is missing'}){known}; {why}. Nothing was changed and no order was "
-        f"sent. See `pinnacle-tui journal verify`; `journal repair --truncate-at {seq}` says what "
-        "giving up the rest would mean",
+        f"{segment.path} is damaged at offset {found.committed_end}: {what}{known}; {why}. Nothing was "
+        f"changed and no order was sent. {_what_to_do(seq)}",
         file=segment.path,
         offset=found.committed_end,
         seq=seq,
+    )
+
+
+def unreadable(error: DamageError) -> DamageError:
+    """What is said where recovery meets a segment whose header is no header of this journal."""
+    return DamageError(
+        f"{error}. No order was sent. {_what_to_do(error.seq or 0)}",
+        file=error.file,
+        offset=error.offset,
+        seq=error.seq,
+    )
+
+
+def _what_to_do(seq: int) -> str:
+    return (
+        f"See `pinnacle-tui journal verify`; `journal repair --truncate-at {seq}` says what giving up the "
+        "rest would mean"
     )
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from typing import Concatenate, ParamSpec
+from itertools import islice, pairwise
+from typing import Concatenate, NamedTuple, ParamSpec
 
 from engine.core.clock import ManualClock
 from engine.link.event_log import EventLog
 from engine.link.events import AnyEngineEvent
 from engine.link.view import MOST_BUCKETS, Track
 from engine.link.view import Playback as PlaybackView
-from engine.persistence.records import Entry
 from engine.runtime.playback_index import KINDS, PlaybackIndex, Stage
 from engine.runtime.recorded_session import RecordedSession
-from engine.runtime.replayer import take_apart
+from engine.runtime.replayer import Parts
 from engine.runtime.view_events import EventTeller
 
 P = ParamSpec("P")
@@ -29,6 +29,14 @@ def _to_nobody(
     event: Callable[Concatenate[int, P], AnyEngineEvent], *args: P.args, **kwargs: P.kwargs
 ) -> None:
     """What happens on the way to a position is on record already."""
+
+
+class _Span(NamedTuple):
+    """The wake-ups between two saved states, decoded: a step back needs them again."""
+
+    first: int
+    """The position before them."""
+    wake_ups: list[Parts]
 
 
 class Playback:
@@ -46,7 +54,8 @@ class Playback:
         self.speed: float | None = 1.0
         self.is_playing = False
         self._teller = EventTeller(log.publish)
-        self._counted: dict[str, tuple[int, bytes]] = {}
+        self._counted: tuple[int, dict[str, bytes]] = (-1, {})
+        self._span = _Span(0, [])
         self._settle_on(self._stage_at(0))
 
     # -- where it stands -------------------------------------------------------------------------
@@ -86,35 +95,40 @@ class Playback:
         following = marks[passed] if passed < len(marks) else None
         return Track(
             kind,
-            self._counts(kind),
+            self._counts()[kind],
             passed,
             len(marks),
             index.times[marks[passed - 1]] if passed else None,
             None if following is None else index.times[following],
         )
 
-    def _counts(self, kind: str) -> bytes:
-        """How often it happened in each bucket; counted anew only when more has been read."""
+    def _counts(self) -> dict[str, bytes]:
+        """By kind, how often it happened in each bucket; counted anew only when more has been read."""
         index = self.index
-        known = self._counted.get(kind)
-        if known is not None and known[0] == index.last:
-            return known[1]
-        first_ns = index.times[0]
-        span = max(1, index.times[-1] - first_ns)
-        counts = [0] * MOST_BUCKETS
-        for at in index.marks[kind]:
-            counts[min(MOST_BUCKETS - 1, (index.times[at] - first_ns) * MOST_BUCKETS // span)] += 1
-        made = bytes(min(count, 255) for count in counts)
-        self._counted[kind] = index.last, made
-        return made
+        last, counts = self._counted
+        if last == index.last:
+            return counts
+        first_ns, span = index.times[0], max(1, index.times[-1] - index.times[0])
+        # A bucket ends before the first position whose time belongs to the next one.
+        ends = [
+            bisect_left(index.times, first_ns - (-number * span // MOST_BUCKETS))
+            for number in range(1, MOST_BUCKETS)
+        ]
+        counts = {}
+        for kind, marks in index.marks.items():
+            passed = [0, *(bisect_left(marks, end) for end in ends), len(marks)]
+            counts[kind] = bytes(min(after - before, 255) for before, after in pairwise(passed))
+        self._counted = index.last, counts
+        return counts
 
     # -- moving ----------------------------------------------------------------------------------
 
     def advance(self, wake_ups: int = 1, until_ns: int | None = None) -> int:
-        """Show the next wake-ups, up to an engine time; how many were shown."""
+        """Show the next wake-ups, up to an engine time, which is reached between two; how many were shown."""
         shown = 0
         while shown < wake_ups and not self.is_at_end:
             if until_ns is not None and self.index.times[self.position + 1] > until_ns:
+                self.clock.advance_to(until_ns)
                 break
             self._show_next()
             shown += 1
@@ -133,14 +147,18 @@ class Playback:
         keyframe = self.index.keyframe(target)
         stage = Stage(self.recorded, EventTeller(_to_nobody))
         stage.load(keyframe.body)
-        at = keyframe.position
-        if at < target:
-            for batch in self.recorded.batches(self.index.seqs[at] + 1, self.index.seqs[target]):
-                parts = take_apart(batch)
-                if parts.seq > self.index.seqs[target]:
-                    break
-                stage.show(parts)
+        for parts in islice(self._wake_ups(keyframe.position, target), target - keyframe.position):
+            stage.show(parts)
         return stage
+
+    def _wake_ups(self, first: int, target: int) -> list[Parts]:
+        """Those from a saved state to the next one, or as far as has been read; `target` is among them."""
+        span = self._span
+        if span.first != first or first + len(span.wake_ups) < target:
+            index = self.index
+            count = index.next_keyframe(first) - first
+            span = self._span = _Span(first, list(islice(index.wake_ups(first), count)))
+        return span.wake_ups
 
     def _settle_on(self, stage: Stage, position: int = 0) -> None:
         index = self.index
@@ -151,16 +169,21 @@ class Playback:
         self.clock = ManualClock(index.times[position], index.walls[position])
         told = index.told[position]
         self.log.begin_anew(told, index.events[max(0, told - _MOST_EVENTS_TOLD) : told])
-        self._next: Iterator[list[Entry]] | None = None
+        self._next: Iterator[Parts] | None = None
 
     def _show_next(self) -> None:
-        index = self.index
         if self._next is None:
-            self._next = self.recorded.batches(index.seqs[self.position] + 1)
-        for batch in self._next:
-            parts = take_apart(batch)
-            self._stage.show(parts)
-            if parts.events:
-                break
+            self._next = self._following()
+        self._stage.show(next(self._next))
         self.position += 1
-        self.clock.advance_to(index.times[self.position])
+        self.clock.advance_to(self.index.times[self.position])
+
+    def _following(self) -> Iterator[Parts]:
+        """The wake-ups after the position: those that are decoded already, then the others."""
+        first, known = self._span
+        passed = self.position - first
+        if 0 <= passed < len(known):
+            yield from known[passed:]
+            yield from self.index.wake_ups(first + len(known))
+        else:
+            yield from self.index.wake_ups(self.position)

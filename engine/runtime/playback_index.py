@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -24,9 +25,10 @@ from engine.trader import TraderState
 P = ParamSpec("P")
 
 KINDS: Final = (FILLS, CANCELS, ALERTS)
-_KEYFRAME_EVERY: Final = 15_000
+_KEYFRAME_EVERY: Final = 5_000
 """Events between two saved states at first; a jump computes no more than that anew."""
-_MOST_KEYFRAMES: Final = 200
+_MOST_KEYFRAMES: Final = 2_000
+"""Of about 50 KB each. Where more are needed, every second one is let go."""
 _ALARMING: Final = frozenset({Severity.WARNING, Severity.ERROR, Severity.CRITICAL})
 
 
@@ -38,7 +40,7 @@ class PastDesk(msgspec.Struct, frozen=True):
 
 
 class Keyframe(NamedTuple):
-    """The state at a position, encoded."""
+    """The state at a position, encoded and compressed."""
 
     position: int
     body: bytes
@@ -78,17 +80,18 @@ class Stage:
         return alerts
 
     def save(self) -> bytes:
-        """The state now, encoded."""
-        return msgspec.msgpack.encode(
+        """The state now, as the body of a keyframe."""
+        body = msgspec.msgpack.encode(
             {
                 product: PastDesk(desk.trader.save(), desk.watcher.save())
                 for product, desk in self.desks.items()
             }
         )
+        return zlib.compress(body, level=1)
 
     def load(self, body: bytes) -> None:
         """Be at the position where this was saved. The desks must be fresh."""
-        saved = msgspec.msgpack.decode(body, type=dict[str, PastDesk])
+        saved = msgspec.msgpack.decode(zlib.decompress(body), type=dict[str, PastDesk])
         for product, desk in self.desks.items():
             desk.trader.load(saved[product].trader)
             desk.watcher.load(saved[product].watcher)
@@ -205,5 +208,19 @@ class PlaybackIndex:
 
     def keyframe(self, position: int) -> Keyframe:
         """The last saved state at or before a position."""
-        index = bisect_right(self.keyframes, position, key=lambda each: each.position) - 1
-        return self.keyframes[index]
+        return self.keyframes[self._saved_up_to(position) - 1]
+
+    def next_keyframe(self, position: int) -> int:
+        """The position of the first saved state behind a position; the last position where there is none."""
+        following = self._saved_up_to(position)
+        return self.keyframes[following].position if following < len(self.keyframes) else self.last
+
+    def _saved_up_to(self, position: int) -> int:
+        return bisect_right(self.keyframes, position, key=lambda each: each.position)
+
+    def wake_ups(self, position: int) -> Iterator[Parts]:
+        """The wake-ups after a position, from the disk."""
+        for batch in self._recorded.batches(self.seqs[position] + 1):
+            parts = take_apart(batch)
+            if parts.events:
+                yield parts

@@ -35,6 +35,8 @@ _READ_AT_ONCE: Final = 100
 _PLAY_AT_ONCE: Final = 50
 _LOOK_EVERY_S: Final = 0.02
 _SLOWEST, _FASTEST = Decimal("0.1"), Decimal(1_000)
+_MOST: Final = 1 << 63
+"""No number that a command names is larger."""
 _PAST: Final = "nothing was done: this is the past, nothing can be traded or changed here"
 
 
@@ -196,7 +198,7 @@ class PlaybackService:
 
     def _play(self, _: Mapping[str, str]) -> str:
         playback = self.playback
-        if playback.is_at_end:
+        if playback.is_at_end and playback.index.is_read:
             raise UsageError("the session ends here: go back to play on")
         playback.is_playing = True
         self._count_from_here()
@@ -213,29 +215,30 @@ class PlaybackService:
             self._go_to(playback.index.position_at(playback.time_ns + int(seconds * _S)))
             return "done"
         self._hold({})
-        self._go_to(playback.position + int(_number(arguments.get("wakeups", ""))))
+        self._go_to(playback.position + _integer(arguments.get("wakeups", "")))
         return "done"
 
     def _seek(self, arguments: Mapping[str, str]) -> str:
-        index, info = self.playback.index, self.playback.recorded.session.info
-        seq = _integer(arguments, "seq")
-        time_ns = _integer(arguments, "time_ns")
+        index, recorded = self.playback.index, self.playback.recorded
+        seq = _integer(arguments["seq"]) if "seq" in arguments else None
+        time_ns = _integer(arguments["time_ns"]) if "time_ns" in arguments else None
         if "at" in arguments:
-            last_wall_ns = info.start_wall_ns + index.times[-1]
-            seq, time_ns = parse(arguments["at"], info.start_wall_ns, last_wall_ns)
-        if seq is None and time_ns is None:
+            start_wall_ns = recorded.session.info.start_wall_ns
+            last_wall_ns = start_wall_ns + index.times[-1] if index.is_read else _MOST // 2
+            seq, time_ns = parse(arguments["at"], start_wall_ns, last_wall_ns)
+        if seq is not None:
+            # Behind the last wake-up there are still records: of the session's end, of checks.
+            is_whole = index.is_read and not index.divergence
+            wanted, first, last = seq, index.seqs[0], recorded.last_seq if is_whole else index.seqs[-1]
+        elif time_ns is not None:
+            wanted, first, last = time_ns, index.times[0], index.times[-1]
+        else:
             raise UsageError("say where to: seq, time_ns or at")
-        first, last = (
-            (index.seqs[0], index.seqs[-1]) if seq is not None else (index.times[0], index.times[-1])
-        )
-        wanted = seq if seq is not None else time_ns
-        assert wanted is not None
         if wanted > last and not index.is_read:
             raise UsageError("that part of the session has not been read yet; try again in a moment")
         if "at" in arguments and not first <= wanted <= last:
             raise UsageError(f"{arguments['at']}: the session does not reach there")
-        position = index.position_of_seq(wanted) if seq is not None else index.position_at(wanted)
-        self._go_to(position)
+        self._go_to(index.position_at(wanted) if seq is None else index.position_of_seq(wanted))
         return "done"
 
     def _jump(self, arguments: Mapping[str, str]) -> str:
@@ -267,10 +270,13 @@ def _number(text: str) -> Decimal:
         number = Decimal(text)
     except InvalidOperation:
         number = Decimal("NaN")
-    if not number.is_finite():
-        raise UsageError(f"{text!r} is no number")
+    if not number.is_finite() or abs(number) > _MOST:
+        raise UsageError(f"{text!r} is no number that can be used here")
     return number
 
 
-def _integer(arguments: Mapping[str, str], name: str) -> int | None:
-    return int(_number(arguments[name])) if name in arguments else None
+def _integer(text: str) -> int:
+    number = _number(text)
+    if number != int(number):
+        raise UsageError(f"{text!r} is no whole number")
+    return int(number)

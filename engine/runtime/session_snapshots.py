@@ -78,6 +78,8 @@ class SessionSnapshots:
             return
         if self._task is not None and not self._task.done():
             return
+        if self._states.is_between:  # over after the next step
+            return
         self._due_ns = self._real.monotonic_ns() + self._interval_ns
         self.saved_seq = self._journal.last_seq
         state = self._states.save(self._engine.next_timer_ns)
@@ -102,7 +104,7 @@ class SessionSnapshots:
                 self._engine.warn(
                     "ARCHIVE", f"{too_much}; nothing is deleted, persistence.archive_delete would"
                 )
-        except (JournalError, OSError) as error:
+        except Exception as error:  # whatever it is, nobody would hear of it
             text = (
                 f"the state could not be saved ({error}); all orders are being cancelled and the engine ends"
             )

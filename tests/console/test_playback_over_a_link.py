@@ -159,6 +159,6 @@ async def test_a_key_that_is_held_leads_as_far_as_it_was_pressed():
             await pilot.press("left")
         await until(pilot, stands(pilot, played, 35))
         assert not app._notifications
-        assert len(played.taken) < 85
+        assert len(played.taken) <= 85  # merged while one is under way, never more than were pressed
         await pilot.press("q")
         await until(pilot, lambda: not app.is_running)

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from session_kit import record_session
 
 import pinnacle_tui.cli as command_line
 from engine.persistence.directory import JournalDirectory
-from engine.persistence.format import HEADER_BYTES, SegmentHeader
+from engine.persistence.format import HEADER_BYTES, WHOLE, SegmentHeader
 from engine.persistence.reader import JournalReader
 from engine.persistence.scanner import Record
 from engine.runtime.session_store import StoredSession, load
@@ -78,8 +79,11 @@ def of(session: StoredSession, record: Record) -> Path:
 def torn(session: StoredSession, count: int = 2) -> int:
     """Only half of the record before the last `count` is there, as after a crash; the last whole record."""
     at = records(session)[-1 - count]
-    size = of(session, at).stat().st_size
-    write(of(session, at), at.offset + 20, bytes(size - at.offset - 20))
+    file = of(session, at)
+    size = file.stat().st_size
+    write(file, at.offset + 20, bytes(size - at.offset - 20))
+    header = SegmentHeader.unpack(file.read_bytes()[:HEADER_BYTES], file.name)
+    write(file, 0, replace(header, flags=header.flags & ~WHOLE).pack())  # it was still being written
     return at.seq - 1
 
 

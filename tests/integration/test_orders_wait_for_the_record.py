@@ -214,6 +214,22 @@ async def test_when_the_journal_fails_orders_stay_cancels_leave_and_the_engine_e
     assert not any(isinstance(command, SubmitOrder) for command in after)
 
 
+async def test_a_venue_that_fails_over_an_order_whose_record_came_late_ends_the_run(held: Held) -> None:
+    await held.until_orders_wait()
+    submit = held.desk.venue.submit
+
+    def failing(order: SubmitOrder) -> None:
+        held.desk.venue.submit = submit  # type: ignore[method-assign]
+        raise RuntimeError("the line is dead")
+
+    held.desk.venue.submit = failing  # type: ignore[method-assign]
+    held.acknowledge(everything=True)
+    assert held.task is not None
+    outcome = await held.task
+    assert "the line is dead" in outcome.reason
+    assert outcome.exit_code not in (0, 74)
+
+
 async def test_batches_are_recorded_in_the_order_of_time(held: Held) -> None:
     held.recorder.acknowledged = 1 << 60
     held.task = asyncio.create_task(held.engine.run())

@@ -8,11 +8,11 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
-from link_kit import hello_of, of_engine, to_engine
+from link_kit import hello_of
+from playback_kit import Talk, read
 from session_kit import altered, record_session
 
 import pinnacle_tui.cli as command_line
@@ -21,7 +21,7 @@ from engine.core.clock import ManualClock
 from engine.core.errors import UsageError
 from engine.core.events import OrderFilled, SubmitOrder, Timer
 from engine.link.event_log import EventLog
-from engine.link.messages import Ack, Command, CommandName, EngineHello, Moved, Role, Verdict
+from engine.link.messages import Command, CommandName, EngineHello, Moved, Role, Verdict
 from engine.link.view import ALERTS, CANCELS, FILLS, View
 from engine.persistence.format import COMMIT
 from engine.persistence.records import StateDigest, decode, encode
@@ -157,11 +157,6 @@ def test_what_is_no_moment(text: str) -> None:
 # -- playing ---------------------------------------------------------------------------------------
 
 
-def read(playback: Playback) -> None:
-    while not playback.index.is_read:
-        playback.index.read(10_000)
-
-
 def digests_at(playback: Playback, position: int) -> dict[str, str]:
     """By a replay of its own from the first record on."""
     replayer = playback.recorded.replayer()
@@ -215,43 +210,6 @@ def test_a_lie_ends_the_session_there(session: StoredSession, tmp_path: Path) ->
     read(made)
     assert "on record is the digest 000" in made.view().divergence
     assert made.index.last > 100
-
-
-class Talk:
-    """The console's end of the socket, on a real loop."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
-        self._sock = sock
-        self._decoder = of_engine()
-        self._waiting: list[Any] = []
-        self._asked = 0
-
-    def say(self, message: Any) -> None:
-        self._sock.sendall(to_engine(message))
-
-    async def heard(self, kind: Any) -> Any:
-        """The next message of a kind."""
-        while True:
-            while self._waiting:
-                message = self._waiting.pop(0)
-                if isinstance(message, kind):
-                    return message
-            data = await asyncio.get_running_loop().sock_recv(self._sock, 1 << 20)
-            assert data, "the playback has closed the link"
-            self._waiting += self._decoder.feed(data)
-
-    async def asked(self, name: str, **arguments: str) -> Ack:
-        """The final answer to a command; what was told before it is kept."""
-        self._asked += 1
-        number, kept = str(self._asked), []
-        self.say(Command(number, name, arguments))
-        while True:
-            message = await self.heard(object)
-            if isinstance(message, Ack) and message.id == number:
-                self._waiting = kept + self._waiting
-                return message
-            kept.append(message)
 
 
 @asynccontextmanager
