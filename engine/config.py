@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -22,6 +22,7 @@ from engine import config_file
 from engine.config_schema import Key, Schema, Value, nearest, value_text
 from engine.core.errors import UsageError
 from engine.core.settings import require_valid, setting
+from engine.exchange.coinbase.network import NetworkSettings
 from engine.exchange.fees import FeeSchedule
 from engine.exchange.paper import PaperSettings
 from engine.exchange.simulator.settings import SimulatorSettings
@@ -31,7 +32,8 @@ from engine.risk.settings import RiskSettings
 from engine.strategy.basic_settings import BasicSettings
 
 MODES = ("sim", "paper", "live", "replay")
-AVAILABLE_MODES = ("sim", "replay")
+LIVE_MODES = ("paper", "live")
+"""Modes that follow a market on the network."""
 FLAGS: Mapping[str, str] = {
     "engine.mode": "--mode",
     "engine.symbols": "--symbol",
@@ -42,6 +44,9 @@ FLAGS: Mapping[str, str] = {
     "simulator.seed": "--seed",
     "persistence.data_dir": "--data-dir",
     "exchange.name": "--exchange",
+    "network.endpoint": "--endpoint",
+    "network.ca_file": "--ca-file",
+    "network.key_file": "--key-file",
     "console.theme": "--theme",
     "console.panel": "--panel",
     "console.mouse": "--no-mouse",
@@ -76,6 +81,13 @@ class EngineSettings:
     )
     opening_base_balance: Decimal = setting(
         Decimal(10), "Base currency of the simulated or paper account at the start.", at_least=0
+    )
+    live: bool = setting(False, "Allow orders with real money; live mode is refused while this is off.")
+    order_tag: int = setting(
+        0,
+        "What this session's order ids carry; 0 is a number from the seed. A live session draws its own.",
+        at_least=0,
+        at_most=4_294_967_295,
     )
     timer_interval_ms: int = setting(
         100,
@@ -180,20 +192,26 @@ class Config:
     risk: RiskSettings
     simulator: SimulatorSettings
     exchange: ExchangeSettings
+    network: NetworkSettings
     fees: FeeSettings
     persistence: PersistenceSettings
     console: ConsoleSettings
 
-    def require_runnable(self) -> None:
-        """`UsageError` when these settings are valid but no run can start from them."""
+    def require_runnable(self, armed: Collection[str] = ()) -> None:
+        """`UsageError` when these settings are valid but no run can start from them.
+
+        `armed` are the products that whoever starts it has typed once more, for live trading.
+        """
         mode = self.engine.mode
         if reason := self.persistence.violation_in(mode):
             raise UsageError(reason)
-        if mode not in AVAILABLE_MODES:
+        if mode in LIVE_MODES and self.engine.speed_factor != 1:
             raise UsageError(
-                f"{mode} mode is not part of this version; no order was sent. "
-                f"Modes that run: {', '.join(AVAILABLE_MODES)}"
+                f"engine.speed = {value_text(self.engine.speed)}: a market on the network has its own pace; "
+                f"{mode} mode runs at 1"
             )
+        if mode == "live":
+            self._require_armed(armed)
         if mode == "replay" and self.engine.input is None:
             raise UsageError("replay mode reads a recording: name it with --input FILE (key engine.input)")
         if mode != "replay" and self.engine.input is not None:
@@ -201,6 +219,28 @@ class Config:
                 f"engine.input = {self.engine.input}: only replay mode reads a recording, "
                 f"and the mode is {mode}; add --mode replay or leave the input out"
             )
+
+
+    def _require_armed(self, armed: Collection[str]) -> None:
+        """Live trading on purpose only (R28). Says everything that is missing at once."""
+        engine, missing = self.engine, []
+        if not engine.live:
+            missing.append("engine.live = true in the configuration")
+        if self.network.key_file is None:
+            missing.append("an API key (--key-file FILE)")
+        if unarmed := [symbol for symbol in engine.symbols if symbol not in armed]:
+            missing.append(f"the typed name of what is traded (--arm {','.join(unarmed)})")
+        if missing:
+            raise UsageError(f"live mode needs {'; '.join(missing)}. Nothing was sent")
+
+    def limits_sentence(self) -> str:
+        """What live trading may do at most, for whoever arms it."""
+        risk = self.risk
+        return (
+            f"at most, per product: {value_text(risk.max_order_notional)} an order, "
+            f"{value_text(risk.max_open_orders)} open orders, {value_text(risk.max_gross_notional)} in all "
+            f"if everything fills; HALTED at a drawdown of {value_text(risk.max_drawdown_pct)} %"
+        )
 
 
 SECTIONS: Mapping[str, type] = typing.get_type_hints(Config)

@@ -23,6 +23,7 @@ from engine.core.events import (
     BookSnapshot,
     BookUpdate,
     CancelRejected,
+    EdgeStatus,
     Event,
     FeedState,
     FeedStatus,
@@ -33,7 +34,9 @@ from engine.core.events import (
     OrderExpired,
     OrderFilled,
     OrderRejected,
+    OrderUncertain,
     Recovered,
+    Restraint,
     SettingsChange,
     Severity,
     StorageStatus,
@@ -187,8 +190,10 @@ class Trader:
             SettingsChange: self._operator.on_settings,
             Recovered: self._on_recovered,
             StorageStatus: self._on_storage,
+            EdgeStatus: self._on_edge,
             OrderAccepted: self._on_order,
             OrderRejected: self._on_order,
+            OrderUncertain: self._on_order,
             OrderFilled: self._on_order,
             OrderCancelled: self._on_order,
             OrderExpired: self._on_order,
@@ -327,6 +332,25 @@ class Trader:
         self._alert(event, Severity.ERROR, event.code, event.reason)
         self._entry.forget()
         return self._entry.pull(event.recv_ns)
+
+    def _on_edge(self, event: EdgeStatus) -> Sequence[AnyCommand]:
+        now, restraint = event.recv_ns, event.restraint
+        if restraint is Restraint.NONE:
+            if self.risk.has_hold(event.code):
+                self.risk.release(event.code)
+                self._alert(event, Severity.INFO, event.code, event.reason)
+            return _NOTHING
+        self._entry.forget()
+        if restraint is Restraint.LATCHED:
+            return self._halt(event, event.code, event.reason)
+        state = TradingState.HALTED if restraint is Restraint.HALTED else _PAUSED
+        is_new = not self.risk.has_hold(event.code)
+        self.risk.hold(event.code, state, event.reason, event.release, now)
+        if is_new:
+            self._alert(event, Severity.ERROR, event.code, event.reason)
+        if restraint is Restraint.HALTED:
+            return self.orders.cancel_all(now, event.code)
+        return self._entry.pull(now)
 
     # -- market data -----------------------------------------------------------------------------
 

@@ -64,6 +64,9 @@ def _setting_options(command: Command) -> Command:
         click.option("--seed", metavar="N", help="The same seed gives the same simulated market."),
         click.option("--duration", metavar="SECONDS", help="End after this much engine time."),
         click.option("--data-dir", metavar="DIR", help="The folder that holds sessions."),
+        click.option("--endpoint", metavar="URL", help="Another place of the venue, as the local venue's."),
+        click.option("--ca-file", metavar="FILE", help="A certificate to trust beside the system's."),
+        click.option("--key-file", metavar="FILE", help="The API key, as Coinbase lets you download it."),
         *_SCREEN_OPTIONS,
     )
     for option in reversed(options):
@@ -90,6 +93,9 @@ def _resolve(
     seed: str | None,
     duration: str | None,
     data_dir: str | None,
+    endpoint: str | None,
+    ca_file: str | None,
+    key_file: str | None,
     theme: str | None,
     panel: str | None,
     mouse: str | None,
@@ -106,6 +112,9 @@ def _resolve(
         "simulator.seed": seed,
         "engine.duration_s": duration,
         "persistence.data_dir": data_dir,
+        "network.endpoint": endpoint,
+        "network.ca_file": ca_file,
+        "network.key_file": key_file,
         "console.theme": theme,
         "console.panel": panel,
         "console.mouse": mouse,
@@ -127,6 +136,9 @@ def _resolve(
 @click.option("--no-ui", "headless", is_flag=True, help="Run without a screen and print status lines.")
 @json_option
 @click.option("--new", "is_new", is_flag=True, help="Begin a session, even where one could be gone on with.")
+@click.option(
+    "--arm", "armed", multiple=True, metavar="PRODUCT", help="Live: the product, typed once more; repeatable."
+)
 @click.option("--inline", is_flag=True, help="Run the engine inside the screen's process (demonstrations).")
 @click.option("--owner-fd", type=int, hidden=True, help="The inherited socket of the console that owns us.")
 @click.version_option(package_name=PROGRAM, prog_name=PROGRAM)
@@ -140,6 +152,7 @@ def cli(
     inline: bool,
     is_new: bool,
     owner_fd: int | None,
+    armed: tuple[str, ...],
     **options: Any,
 ) -> int:
     """A market maker on the built-in exchange or on a recording, with a screen or without one.
@@ -160,11 +173,15 @@ def cli(
     resolved = _resolve(**options)
     if inline and resolved.config.engine.mode == "live":
         raise click.UsageError("live trading does not run inside the screen's process; leave --inline out")
-    resolved.config.require_runnable()
+    arguments = list(context.obj)
+    if not headless and resolved.config.engine.mode == "live" and not armed:
+        armed = _ask_to_arm(resolved)
+        arguments += [word for product in armed for word in ("--arm", product)]
+    resolved.config.require_runnable(armed)
     if not headless and not inline:
         from pinnacle_tui import launch
 
-        return launch.run_console(resolved, context.obj)
+        return launch.run_console(resolved, arguments)
     from engine.commands import headless as headless_run
 
     if inline:
@@ -179,6 +196,16 @@ def cli(
         owner_fd=owner_fd,
         is_new=is_new,
     )
+
+
+def _ask_to_arm(resolved: Resolved) -> tuple[str, ...]:
+    """Live trading is armed by typing what is traded, each time (R28). What was typed."""
+    config = resolved.config
+    click.echo(f"LIVE: orders with real money at {config.network.endpoint or 'Coinbase'}.")
+    click.echo(config.limits_sentence())
+    asked = " ".join(config.engine.symbols)
+    typed: str = click.prompt(f"Type {asked} to arm it, or nothing to leave", default="", show_default=False)
+    return tuple(typed.replace(",", " ").split())
 
 
 def _require_terminal() -> None:

@@ -24,6 +24,7 @@ from engine.core.events import (
     Timer,
 )
 from engine.core.instrument import Instrument
+from engine.exchange.coinbase.network import NetworkSettings
 from engine.exchange.simulator.settings import SimulatorSettings
 from engine.link.settings import ConsoleSettings
 from engine.persistence.settings import PersistenceSettings
@@ -43,6 +44,7 @@ def configured(**changes: Any) -> Config:
         RiskSettings.for_mode("sim"),
         SimulatorSettings(),
         ExchangeSettings(),
+        NetworkSettings(),
         FeeSettings(),
         PersistenceSettings(),
         ConsoleSettings(),

@@ -13,6 +13,7 @@ from engine.core.events import (
     BookUpdate,
     CancelOrder,
     CancelRejected,
+    EdgeStatus,
     FeedStatus,
     Level,
     OperatorCommand,
@@ -21,6 +22,7 @@ from engine.core.events import (
     OrderExpired,
     OrderFilled,
     OrderRejected,
+    OrderUncertain,
     Recovered,
     SettingsChange,
     StorageStatus,
@@ -72,6 +74,8 @@ class Words:
             StorageStatus: lambda it: (
                 f"{'sound' if it.is_sound else 'not sound'}, {it.code}{_why(it.reason)}"
             ),
+            EdgeStatus: lambda it: f"{it.code}: {it.restraint.value}{_why(it.reason)}",
+            OrderUncertain: lambda it: f"{it.client_id} is uncertain{_why(it.reason)}",
             Recovered: lambda it: f"the engine goes on after a crash{_why(it.reason)}",
             Alert: lambda it: f"{it.severity.value} {it.code}: {it.text}",
             SessionStarted: lambda it: f"taken up by process {it.pid}, version {it.version}",

@@ -65,6 +65,38 @@ class ManualClock:
         if monotonic_ns > self._monotonic:
             self.advance(monotonic_ns - self._monotonic)
 
+    def realign(self, wall_ns: int) -> None:
+        """The wall reads this now, whatever time has passed unseen; the monotonic reading stays."""
+        self._wall = wall_ns
+
+
+class LiveClock:
+    """The engine's time while it follows the real one: nanoseconds since its session began.
+
+    Both readings run with the machine's monotonic clock from one anchor, so a machine whose wall clock is
+    set does not make a timer misfire nor a day end twice. Everything on the network stamps with it.
+    """
+
+    __slots__ = ("_origin", "_real", "_real_origin", "_wall_origin")
+
+    def __init__(self, real: Clock) -> None:
+        self._real = real
+        self.begin_at(0)
+
+    def begin_at(self, monotonic_ns: int) -> None:
+        """It is this engine time now: a session that goes on continues the time of before."""
+        self._origin = monotonic_ns
+        self._real_origin = self._real.monotonic_ns()
+        self._wall_origin = self._real.wall_ns()
+
+    def monotonic_ns(self) -> int:
+        """See `Clock`."""
+        return self._origin + self._real.monotonic_ns() - self._real_origin
+
+    def wall_ns(self) -> int:
+        """See `Clock`."""
+        return self._wall_origin + self._real.monotonic_ns() - self._real_origin
+
 
 class ReplayClock(ManualClock):
     """A clock that follows a recording: monotonic time never goes back even where the recorder's did.

@@ -127,6 +127,33 @@ class StorageStatus(Event, frozen=True, gc=False, tag=True):
     reason: str = ""
 
 
+class Restraint(enum.StrEnum):
+    """How far something beside the market keeps trading back."""
+
+    NONE = "none"
+    """It is over: the hold of its code is released. A latch stays."""
+    PAUSED = "paused"
+    """No quotes; orders that only reduce the position may leave."""
+    HALTED = "halted"
+    """No order leaves while it lasts."""
+    LATCHED = "latched"
+    """HALTED until a person rearms."""
+
+
+class EdgeStatus(Event, frozen=True, gc=False, tag=True):
+    """What an edge of the engine has found about the venue or itself, and what it asks of trading.
+
+    `code` is one upper-case word and names the hold (`RECONCILE`, `CLOCK`, `WATCHDOG`, `REJECTS`, ...);
+    `reason` is a sentence with the numbers, `release` what ends it, in words. What the new restraint
+    forbids is cancelled at once.
+    """
+
+    code: str
+    restraint: Restraint
+    reason: str = ""
+    release: str = ""
+
+
 class SettingsChange(Event, frozen=True, gc=False, tag=True):
     """Settings that are different from now on, all of them at once.
 
@@ -157,6 +184,13 @@ class OrderAccepted(Event, frozen=True, gc=False, tag=True):
     client_id: str
     venue_order_id: str
     exchange_ns: int = 0
+
+
+class OrderUncertain(Event, frozen=True, gc=False, tag=True):
+    """Nobody here knows whether the venue has the order, or still has it: only the venue does."""
+
+    client_id: str
+    reason: str = ""
 
 
 class OrderRejected(Event, frozen=True, gc=False, tag=True):
@@ -232,8 +266,25 @@ class CancelRejected(Event, frozen=True, gc=False, tag=True):
 
 
 MarketEvent = BookSnapshot | BookUpdate | TradePrint | FeedStatus
-OrderEvent = OrderAccepted | OrderRejected | OrderFilled | OrderCancelled | OrderExpired | CancelRejected
-AnyEvent = MarketEvent | OrderEvent | Timer | OperatorCommand | SettingsChange | Recovered | StorageStatus
+OrderEvent = (
+    OrderAccepted
+    | OrderRejected
+    | OrderFilled
+    | OrderCancelled
+    | OrderExpired
+    | CancelRejected
+    | OrderUncertain
+)
+AnyEvent = (
+    MarketEvent
+    | OrderEvent
+    | Timer
+    | OperatorCommand
+    | SettingsChange
+    | Recovered
+    | StorageStatus
+    | EdgeStatus
+)
 
 
 # -- commands, to the venue ----------------------------------------------------------------------

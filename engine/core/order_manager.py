@@ -26,6 +26,7 @@ from engine.core.events import (
     OrderExpired,
     OrderFilled,
     OrderRejected,
+    OrderUncertain,
     Severity,
     SubmitOrder,
     Term,
@@ -386,6 +387,8 @@ class OrderManager:
             return OrderUpdate(order)
         if isinstance(event, CancelRejected) or order.ended_ns is not None:
             return OrderUpdate(order)
+        if isinstance(event, OrderUncertain):
+            return self._uncertain(order, event)
         if isinstance(event, OrderRejected):
             if order.filled:
                 self._doubt(order, event.recv_ns)
@@ -404,6 +407,16 @@ class OrderManager:
             f"{order.remaining} by our record: a fill is missing on one side"
         )
         return OrderUpdate(order, alerts=(_alert(event, Severity.WARNING, "FILL_MISMATCH", text),))
+
+    def _uncertain(self, order: OwnOrder, event: OrderUncertain) -> OrderUpdate:
+        if order.state is _UNCERTAIN:
+            return OrderUpdate(order)
+        self._doubt(order, event.recv_ns)
+        text = (
+            f"order {order.client_id} in {order.slot}: {event.reason}. Only the venue knows whether it "
+            "exists; its slot is blocked and it counts as open"
+        )
+        return OrderUpdate(order, alerts=(_alert(event, Severity.WARNING, "UNCERTAIN", text),))
 
     def _filled(self, order: OwnOrder | None, event: OrderFilled) -> OrderUpdate:
         if event.size <= 0:

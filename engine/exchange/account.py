@@ -11,6 +11,13 @@ from engine.core.order import Side
 from engine.exchange.fees import FeeSchedule
 
 
+class Opening(msgspec.Struct, frozen=True):
+    """What an account held when a session began, in whole currency units."""
+
+    quote: Decimal
+    base: Decimal
+
+
 class AccountState(msgspec.Struct, frozen=True, gc=False):
     """An `Account`'s totals and holds. Whole numbers, as decimals: MessagePack ends at 64 bits, and a
     balance may not."""

@@ -33,6 +33,7 @@ from engine.core.order import OrderType, Side, TimeInForce
 from engine.core.settings import setting
 from engine.exchange.account import Account
 from engine.exchange.paper_book import PaperBook
+from engine.exchange.paper_state import PaperState
 from engine.exchange.queue_model import QUEUE_MODELS, PriceQueue, RestingOrder, queue_model
 
 _NS_PER_MS: Final = 1_000_000
@@ -157,6 +158,9 @@ class PaperVenue:
         """See `Venue`."""
         return list(self._orders)
 
+    def sweep(self, reason: str) -> None:
+        """See `Venue`. No order is here that its Trader does not know."""
+
     def estimated_ahead(self, client_id: str) -> int | None:
         """See `Venue`; the queue model's estimate."""
         order = self._orders.get(client_id)
@@ -165,6 +169,41 @@ class PaperVenue:
     def print_of(self, fill: OrderFilled) -> int | None:
         """See `Venue`; the print that made the fill, None where the book itself crossed."""
         return fill.evidence.trade_id or None if fill.evidence is not None else None
+
+    # -- saving ----------------------------------------------------------------------------------
+
+    def save(self) -> PaperState:
+        """All of it, copied; instrument, fees and settings are those it was built with."""
+        return PaperState(
+            self.account.save(),
+            self._book.save(),
+            {price: queue.save() for price, queue in self._buys.items()},
+            {price: queue.save() for price, queue in self._sells.items()},
+            list(self._orders),
+            list(self._client_ids),
+            self._now,
+            self._wall_offset,
+            list(self._commands),
+            list(self._answers),
+        )
+
+    def load(self, state: PaperState) -> None:
+        """Go on from a saved one."""
+        self.account.load(state.account)
+        self._book.load(state.book)
+        self._buys = {price: PriceQueue.loaded(queue) for price, queue in state.buys.items()}
+        self._sells = {price: PriceQueue.loaded(queue) for price, queue in state.sells.items()}
+        resting = {
+            order.client_id: order
+            for queues in (self._buys, self._sells)
+            for queue in queues.values()
+            for order in queue.orders
+        }
+        self._orders = {client_id: resting[client_id] for client_id in state.order_ids}
+        self._client_ids = dict.fromkeys(state.client_ids)
+        self._now, self._wall_offset = state.now_ns, state.wall_offset_ns
+        self._commands, self._answers = deque(state.commands), deque(state.answers)
+        self._note_best_own()
 
     # -- commands --------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Final
 from engine.core.events import BookSnapshot, BookUpdate, FeedState, FeedStatus, Level
 from engine.core.order import Side
 from engine.core.price_levels import PriceLevels
+from engine.exchange.paper_state import PaperBookState
 
 _CLOCKS_AGREE_NS: Final = 60_000_000_000
 """Delay and drift stay below this; a wrong time zone or no clock at all does not."""
@@ -40,6 +41,25 @@ class PaperBook:
         self._feed_is_live = False
         self._taken_bids: dict[int, int] = {}
         self._taken_asks: dict[int, int] = {}
+
+    def save(self) -> PaperBookState:
+        """All of it, copied."""
+        return PaperBookState(
+            self.levels.save(),
+            self.venue_ns,
+            self.clocks_agree,
+            self._has_book,
+            self._feed_is_live,
+            self._taken_bids.copy(),
+            self._taken_asks.copy(),
+        )
+
+    def load(self, state: PaperBookState) -> None:
+        """Go on from a saved one."""
+        self.levels.load(state.levels)
+        self.venue_ns, self.clocks_agree = state.venue_ns, state.clocks_agree
+        self._has_book, self._feed_is_live = state.has_book, state.feed_is_live
+        self._taken_bids, self._taken_asks = dict(state.taken_bids), dict(state.taken_asks)
 
     @property
     def is_live(self) -> bool:

@@ -7,9 +7,64 @@ their queues from asyncio tasks and answer from them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from engine.core.events import CancelOrder, MarketEvent, OrderEvent, OrderFilled, SubmitOrder
+from engine.core.errors import PinnacleError
+from engine.core.events import (
+    CancelOrder,
+    EdgeStatus,
+    MarketEvent,
+    OrderEvent,
+    OrderFilled,
+    SubmitOrder,
+)
+from engine.core.own_orders import OwnOrder
+
+
+class ListingPending(PinnacleError):
+    """The venue has been asked for its list of orders and has not answered yet."""
+
+
+class OwnRecord(Protocol):
+    """Our own record of one product, as a network edge reads it: never changed from there."""
+
+    def open_orders(self) -> Sequence[OwnOrder]:
+        """Every order that may still trade, oldest first."""
+        ...
+
+    def order(self, client_id: str) -> OwnOrder | None:
+        """A live or recently ended order."""
+        ...
+
+    def is_ours(self, client_id: str) -> bool:
+        """True for an id that carries this installation's tag."""
+        ...
+
+    @property
+    def base_balance(self) -> int:
+        """Lots that the account has by our record: opening balance and fills."""
+        ...
+
+    @property
+    def quote_balance(self) -> int:
+        """Quote atoms that the account has by our record: opening balance, fills and fees."""
+        ...
+
+
+class Edge(Protocol):
+    """Something of the engine that lives on the network: it runs tasks of its own on the engine's loop.
+
+    `notify`, given to it when it is made, is called whenever something waits to be polled.
+    """
+
+    async def start(self) -> None:
+        """Begin. Raises a `PinnacleError` for what cannot get well by itself (a refused key)."""
+        ...
+
+    async def stop(self) -> None:
+        """End every task and connection; nothing is left behind."""
+        ...
 
 
 class Feed(Protocol):
@@ -59,12 +114,22 @@ class Venue(Protocol):
         """Monotonic time of the next answer, or None when none is under way."""
         ...
 
-    def poll(self, now_ns: int) -> list[OrderEvent]:
+    def poll(self, now_ns: int) -> Sequence[OrderEvent | EdgeStatus]:
         """Every answer due up to `now_ns`, in order."""
         ...
 
     def open_orders(self) -> list[str]:
-        """Client ids of our orders that the venue holds now: the listing that proves a shutdown clean."""
+        """Client ids of our orders that the venue holds now: the listing that proves a shutdown clean.
+
+        Raises where no list can be had; `ListingPending` while one is on its way: ask again.
+        """
+        ...
+
+    def sweep(self, reason: str) -> None:
+        """Cancel whatever of ours the venue has, known to us or not, until it lists nothing any more.
+
+        For a kill and for the end. A venue that cannot hold an order we do not know need do nothing.
+        """
         ...
 
     def estimated_ahead(self, client_id: str) -> int | None:

@@ -12,11 +12,12 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from engine.core.errors import UsageError
 from engine.core.events import TradePrint
 from engine.core.order import Side
+from engine.exchange.paper_state import PriceQueueState, RestingOrderState
 
 Behind = Callable[[float, float], float]
 """(lots in front, lots behind) to the probability that a cancel was behind; front + back is above 0."""
@@ -140,6 +141,27 @@ class RestingOrder:
             left -= gained
         return max(0, math.floor(left))
 
+    def save(self) -> RestingOrderState:
+        """All of it, copied."""
+        return RestingOrderState(
+            self.client_id,
+            self.side,
+            self.price,
+            self.remaining,
+            self.ahead,
+            self.joined_ns,
+            self.fills,
+            list(self._shrinkage),
+        )
+
+    @classmethod
+    def loaded(cls, state: RestingOrderState) -> Self:
+        """The order that was saved."""
+        order = cls(state.client_id, state.side, state.price, state.remaining, 0, state.joined_ns)
+        order.ahead, order.fills = state.ahead, state.fills
+        order._shrinkage.extend(state.shrinkage)
+        return order
+
 
 class Reached(NamedTuple):
     """An order that a print got to, for `size` lots, with the lots ahead of it before and after."""
@@ -160,6 +182,20 @@ class PriceQueue:
         self._displayed = displayed
         self._traded = 0
         self._traded_ns = 0
+
+    def save(self) -> PriceQueueState:
+        """All of it, copied."""
+        return PriceQueueState(
+            self._displayed, self._traded, self._traded_ns, [order.save() for order in self.orders]
+        )
+
+    @classmethod
+    def loaded(cls, state: PriceQueueState) -> Self:
+        """The queue that was saved."""
+        queue = cls(state.displayed)
+        queue._traded, queue._traded_ns = state.traded, state.traded_ns
+        queue.orders = [RestingOrder.loaded(order) for order in state.orders]
+        return queue
 
     def on_level(self, behind: Behind, displayed: int, book_ns: int) -> None:
         """The level now shows `displayed` lots, in the book of venue time `book_ns` (0 = not given)."""

@@ -8,21 +8,22 @@ from pathlib import Path
 
 from engine.config import Config
 from engine.core.client_ids import ClientIds
-from engine.core.clock import Clock, ManualClock
+from engine.core.clock import Clock, LiveClock, ManualClock
 from engine.core.errors import UsageError
 from engine.core.instrument import Instrument
 from engine.core.ledger import Ledger
 from engine.core.order_manager import OrderManager
-from engine.exchange.account import Account
+from engine.exchange.account import Account, Opening
 from engine.exchange.coinbase.products import catalogue, reference_prices
 from engine.exchange.coinbase.session import FeedCounters
 from engine.exchange.paper import PaperVenue
-from engine.exchange.protocol import Feed, Venue
+from engine.exchange.protocol import Edge, Feed, Venue
 from engine.exchange.recording import RecordingFeed, recorded_api
 from engine.exchange.simulator.exchange import SimulatedExchange
 from engine.risk.gate import RiskGate
 from engine.risk.loss_guard import LossGuard
 from engine.risk.state import RiskState
+from engine.runtime.bell import Bell
 from engine.runtime.desk import Desk
 from engine.runtime.engine import Engine, Observer
 from engine.runtime.instruments import recorded_instruments
@@ -48,10 +49,18 @@ class Market:
     feed_counters: FeedCounters | None = None
     exchanges: Mapping[str, SimulatedExchange] = field(default_factory=dict)
     """By product, the markets that are made by us and can therefore be saved."""
+    clock: LiveClock | None = None
+    """The engine's time where the market is on the network and does not wait for us; None elsewhere."""
+    bell: Bell = field(default_factory=Bell)
+    """By which what lives on the network reaches the engine."""
+    edges: Sequence[Edge] = ()
+    """What lives on the network, in the order it is to be started."""
+    openings: Mapping[str, Opening] = field(default_factory=dict)
+    """By product, what the account held at the start, where the settings do not say it."""
 
 
 def build_market(config: Config) -> Market:
-    """Desks and feeds for the configured mode. Raises `UsageError` for what cannot be built."""
+    """Desks and feeds of a market that is here: made by us or recorded. `UsageError` if it cannot be."""
     return _simulated(config) if config.engine.mode == "sim" else _recorded(config)
 
 
@@ -66,20 +75,24 @@ def build_engine(
     clock: ManualClock | None = None,
 ) -> Engine:
     """An engine over a market; nothing runs yet. `clock` is that of a session that goes on."""
-    engine = config.engine
-    speed = engine.speed_factor
-    return Engine(
+    settings = config.engine
+    speed = settings.speed_factor
+    engine = Engine(
         market.desks,
         market.feeds,
         clock or ManualClock(0, market.start_wall_ns),
-        real,
+        market.clock or real,
         observer,
         speed=None if speed is None else float(speed),
-        timer_interval_ns=engine.timer_interval_ms * _MS,
+        timer_interval_ns=settings.timer_interval_ms * _MS,
         status_interval_ns=status_interval_ns,
-        duration_ns=None if engine.duration_s is None else int(engine.duration_s * _S),
+        duration_ns=None if settings.duration_s is None else int(settings.duration_s * _S),
         recorder=recorder,
+        is_live=market.clock is not None,
+        waits_for_record=settings.mode != "live",
     )
+    market.bell.connect(engine.wake, engine.restrain, engine.warn)
+    return engine
 
 
 def _simulated(config: Config) -> Market:
@@ -98,10 +111,10 @@ def _simulated(config: Config) -> Market:
         exchange = SimulatedExchange(
             instrument,
             config.simulator.for_product(float(prices[symbol]), float(size_scale)),
-            _account(config, instrument),
+            build_account(config, instrument),
             config.simulator.seed + number,
         )
-        desks.append(_desk(config, instrument, exchange.venue, number))
+        desks.append(build_desk(config, instrument, exchange.venue, number))
         feeds.append(exchange.feed)
         exchanges[symbol] = exchange
     return Market(desks, feeds, config.simulator.start_wall_ns, exchanges=exchanges)
@@ -114,52 +127,65 @@ def _recorded(config: Config) -> Market:
         raise UsageError(f"{path} was recorded at {api.value}, and exchange.name is {wanted}")
     instruments = recorded_instruments(path, config.engine.symbols)
     desks = [
-        _desk(
-            config, instrument, PaperVenue(instrument, _account(config, instrument), config.exchange), number
-        )
+        build_desk(config, instrument, build_paper(config, instrument), number)
         for number, instrument in enumerate(instruments.values())
     ]
     feed = RecordingFeed(path, instruments)
     return Market(desks, [feed], feed.start_wall_ns, feed.session.counters)
 
 
-def _desk(config: Config, instrument: Instrument, venue: Venue, number: int) -> Desk:
+def build_paper(config: Config, instrument: Instrument) -> PaperVenue:
+    """The paper venue of one product."""
+    return PaperVenue(instrument, build_account(config, instrument), config.exchange)
+
+
+def build_desk(
+    config: Config, instrument: Instrument, venue: Venue, number: int, opening: Opening | None = None
+) -> Desk:
+    """A Trader of a product at its venue."""
     displays_own = venue.displays_own_orders
-    return Desk(build_trader(config, instrument, number, displays_own=displays_own), venue)
+    return Desk(build_trader(config, instrument, number, displays_own=displays_own, opening=opening), venue)
 
 
-def _account(config: Config, instrument: Instrument) -> Account:
-    opening = config.engine
+def build_account(config: Config, instrument: Instrument) -> Account:
+    """The simulated or paper account of a product."""
+    opening = _opening_of(config)
     return Account(
         instrument,
         config.fees.schedule(),
-        quote=_opening_quote(config, instrument),
-        base=instrument.lots_floor(opening.opening_base_balance),
+        quote=instrument.atoms_rounded(opening.quote)[0],
+        base=instrument.lots_floor(opening.base),
     )
 
 
-def _opening_quote(config: Config, instrument: Instrument) -> int:
-    return instrument.atoms_rounded(config.engine.opening_quote_balance)[0]
+def _opening_of(config: Config) -> Opening:
+    return Opening(config.engine.opening_quote_balance, config.engine.opening_base_balance)
 
 
-def build_trader(config: Config, instrument: Instrument, number: int, *, displays_own: bool) -> Trader:
-    """A Trader with everything it needs; `number` keeps the client ids of an engine's Traders apart."""
-    opening = _opening_quote(config, instrument)
+def build_trader(
+    config: Config, instrument: Instrument, number: int, *, displays_own: bool, opening: Opening | None = None
+) -> Trader:
+    """A Trader with everything it needs; `number` keeps the client ids of an engine's Traders apart.
+
+    `opening` is what the account held at the start; None: what the settings say.
+    """
+    opening = opening or _opening_of(config)
+    quote = instrument.atoms_rounded(opening.quote)[0]
     limits, risk = risk_limits(config, instrument), RiskState()
     strategy = BasicMarketMaker(instrument, config.strategy)
-    ids = ClientIds(config.simulator.seed % 2**32 * 256 + number)
+    ids = ClientIds((config.engine.order_tag or config.simulator.seed % 2**32) * 256 + number)
     orders = OrderManager(instrument, ids, refresh_policy(config.strategy))
-    gate, guard = RiskGate(instrument, limits, risk), LossGuard(instrument, limits, risk, opening)
+    gate, guard = RiskGate(instrument, limits, risk), LossGuard(instrument, limits, risk, quote)
     return Trader(
         instrument,
         strategy,
         orders,
-        Ledger(instrument, opening),
+        Ledger(instrument, quote),
         gate,
         risk,
         guard,
-        opening_quote=opening,
-        opening_base=instrument.lots_floor(config.engine.opening_base_balance),
+        opening_quote=quote,
+        opening_base=instrument.lots_floor(opening.base),
         displays_own=displays_own,
         reconfigure=LiveSettings(config, strategy, orders, gate, guard),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.core.events import AnyCommand, FeedState, MarketEvent, OrderEvent
+from engine.core.events import AnyCommand, EdgeStatus, FeedState, MarketEvent, OrderEvent
 from engine.core.queues import BoundedQueue, Overflow, QueueCounters
 from engine.exchange.protocol import Venue
 from engine.runtime.watcher import DeskWatcher
@@ -39,7 +39,7 @@ class Desk:
             f"{self.product} market data", MARKET_CAPACITY, Overflow.REFUSE
         )
         # Answers of the venue are never lost, whatever it costs.
-        self.order_events: BoundedQueue[OrderEvent] = BoundedQueue(
+        self.order_events: BoundedQueue[OrderEvent | EdgeStatus] = BoundedQueue(
             f"{self.product} order events", ORDER_CAPACITY, Overflow.GROW
         )
         self.commands: BoundedQueue[AnyCommand] = BoundedQueue(

@@ -18,14 +18,16 @@ from engine.core.events import (
     AnyCommand,
     AnyEvent,
     CancelOrder,
+    EdgeStatus,
     OperatorAction,
     OperatorCommand,
     OrderFilled,
+    Restraint,
     SettingsChange,
     Severity,
 )
 from engine.core.own_orders import OwnOrder
-from engine.exchange.protocol import Feed
+from engine.exchange.protocol import Feed, ListingPending
 from engine.persistence.errors import JournalError
 from engine.runtime.desk import Desk
 from engine.runtime.pacer import Pacer
@@ -123,9 +125,13 @@ class ListingError(PinnacleError):
 
     exit_code = EXIT_WITHOUT_PROOF
 
-    def __init__(self, message: str, known: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(
+        self, message: str, known: Mapping[str, tuple[str, ...]], *, is_pending: bool = False
+    ) -> None:
         super().__init__(message)
         self.known = known
+        self.is_pending = is_pending
+        """True where every list that is missing is on its way."""
 
 
 class Engine:
@@ -149,7 +155,14 @@ class Engine:
         status_interval_ns: int,
         duration_ns: int | None = None,
         recorder: Recorder = UNRECORDED,
+        is_live: bool = False,
+        waits_for_record: bool = True,
     ) -> None:
+        """`is_live`: the market does not wait for us, and `real` is the engine's own time.
+
+        `waits_for_record`: nothing else happens while an order waits for its record. A venue of our own
+        then sees the same whatever the disk takes; with real orders everything else goes on meanwhile.
+        """
         self.desks: Mapping[str, Desk] = {desk.product: desk for desk in desks}
         self.clock = clock
         self._feeds = feeds
@@ -160,7 +173,9 @@ class Engine:
         """When the strategy is asked next, whatever else happens."""
         self._end_ns = None if duration_ns is None else clock.monotonic_ns() + duration_ns
         self._speed = speed
-        self._market_data = MarketDataStage(feeds, self.desks, clock, real)
+        self._is_live = is_live
+        self._waits_for_record = waits_for_record
+        self._market_data = MarketDataStage(feeds, self.desks, clock, real, is_live=is_live)
         self._strategy = StrategyStage(clock, real)
         self._execution = ExecutionStage(recorder, clock)
         self._recorder = recorder
@@ -206,6 +221,24 @@ class Engine:
             self._disturbed.set()
             self._acknowledged.set()
 
+    def wake(self) -> None:
+        """Something waits in a feed or a venue that was not there when the loop went to sleep."""
+        self._disturbed.set()
+
+    def restrain(self, code: str, restraint: Restraint, reason: str, release: str = "") -> None:
+        """Tell every Trader what an edge of the engine asks of trading; see `EdgeStatus`."""
+        now, wall = self._present()
+        for product, desk in self.desks.items():
+            self.inform(desk, [EdgeStatus(product, now, wall, code, restraint, reason, release)])
+
+    def sweep(self, reason: str) -> None:
+        """Let every venue cancel what it has of ours, known to us or not."""
+        for desk in self.desks.values():
+            try:
+                desk.venue.sweep(reason)
+            except Exception as error:
+                self._report("SWEEP_FAILED", f"{desk.venue.name} takes no cancels: {error}")
+
     def tell(self, product: str | None, action: OperatorAction, reason: str) -> dict[str, Answer]:
         """Hand a person's command to the Trader of a product, or to all of them (None), at once.
 
@@ -242,19 +275,22 @@ class Engine:
         Empty tuples are the proof that nothing is open. Raises `ListingError`, which has what is known,
         when a venue's list cannot be had.
         """
-        known, failures = {}, []
+        known, failures, are_pending = {}, [], True
         for product, desk in self.desks.items():
             ids = {order.client_id for order in desk.trader.orders.open_orders()}
             try:
                 ids.update(desk.venue.open_orders())
+            except ListingPending as pending:
+                failures.append(str(pending))
             except Exception as error:
+                are_pending = False
                 failures.append(
                     f"{desk.venue.name}'s list of orders in {product} cannot be had "
                     f"({type(error).__name__}: {error})"
                 )
             known[product] = tuple(sorted(ids))
         if failures:
-            raise ListingError("; ".join(failures), known)
+            raise ListingError("; ".join(failures), known, is_pending=are_pending)
         return known
 
     def unproven(self, reason: str) -> Outcome:
@@ -297,6 +333,8 @@ class Engine:
 
         All orders are cancelled at the end, whatever the reason, and the venue's listing proves it.
         """
+        if self._is_live:
+            self.clock.advance_to(self._real.monotonic_ns())
         pacer = self._pacer = Pacer(self._real, self._speed, self.clock.monotonic_ns())
         try:
             reason, code = await self._trade(pacer)
@@ -354,8 +392,14 @@ class Engine:
             return False
         if (late_ns := pacer.late_ns(due_ns)) is not None:
             self.lateness.record(max(0, late_ns))
+        if self._is_live:
+            # All that has come meanwhile is taken in at once, and the strategy is asked once.
+            due_ns = max(due_ns, self._real.monotonic_ns())
         self._step(due_ns)
-        if self._untold or self._execution.is_holding:
+        if not self._waits_for_record:
+            self._execution.release()
+            self._tell_recorded()
+        elif self._untold or self._execution.is_holding:
             await self._recorded()
         self._look(due_ns)
         if self.after_step is not None and self._ending is None:
@@ -365,8 +409,8 @@ class Engine:
     async def _recorded(self) -> None:
         """Wait until all that has happened is on record for good; then orders have left and all is told.
 
-        Engine time stands still meanwhile, so the market does not depend on the disk. A person can still
-        ask for anything, and cancels leave at once.
+        Engine time stands still meanwhile, so a market that waits for us does not depend on the disk. A
+        person can still ask for anything, and cancels leave at once.
         """
         while self._ending is None:
             self._acknowledged.clear()
@@ -377,8 +421,14 @@ class Engine:
             await self._acknowledged.wait()
 
     def on_acknowledged(self) -> None:
-        """To be called, from the engine's own loop, when the journal has acknowledged more."""
-        self._execution.release()
+        """To be called, from the engine's own loop, when the journal has acknowledged more.
+
+        A venue that fails over an order that leaves now ends the run, which cancels all orders.
+        """
+        try:
+            self._supervisor.run(self._execution.name, self._execution.release)
+        except StageFailure as failure:
+            self.end(str(failure), failure.exit_code)
         self._tell_recorded()
         self._acknowledged.set()
 
@@ -451,6 +501,7 @@ class Engine:
         self._execution.call_back("called back: the engine is ending")
         for desk in self.desks.values():
             self._cancel_all(desk, reason)
+        self.sweep(reason)
         deadline = self.clock.monotonic_ns() + PROOF_WITHIN_NS
         is_hurried = False
         while any(self._left()):

@@ -13,7 +13,7 @@ from engine.link.event_log import EventLog
 from engine.link.events import Operated, SettingChanged
 from engine.link.messages import Command, CommandName, Verdict
 from engine.runtime.desk import Desk
-from engine.runtime.engine import EXIT_DONE, Engine, Outcome, WakeUp
+from engine.runtime.engine import EXIT_DONE, Engine, ListingError, Outcome, WakeUp
 from engine.runtime.settings_change import check_change
 from engine.runtime.view import settings_of
 
@@ -102,7 +102,10 @@ class Operator:
     def _act(self, name: CommandName, who: str, command_id: str) -> None:
         # The venue is asked nothing before: one that does not answer must not keep a kill from the Traders.
         open_before = self._our_orders()
-        answers = self._engine.tell(None, _ACTIONS[name], f"{name.replace('_', ' ')}, {who}")
+        reason = f"{name.replace('_', ' ')}, {who}"
+        answers = self._engine.tell(None, _ACTIONS[name], reason)
+        if name is CommandName.KILL:
+            self._engine.sweep(reason)
         text = _joined({product: answer.text for product, answer in answers.items()})
         self._note(name, who, text)
         is_taken = any(answer.is_taken for answer in answers.values())
@@ -173,6 +176,8 @@ class Operator:
         try:
             still_open = self._open_orders()
         except Exception as error:
+            if isinstance(error, ListingError) and error.is_pending:
+                return
             for unproven in self._unproven:
                 unproven.met_ns = None
             self._tell_unlisted(error)

@@ -37,6 +37,9 @@ class PastVenue:
         """See `Venue`."""
         return []
 
+    def sweep(self, reason: str) -> None:
+        """See `Venue`. No order is here that its Trader does not know."""
+
     def estimated_ahead(self, client_id: str) -> int | None:
         """See `Venue`. Not on record."""
         return None

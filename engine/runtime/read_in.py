@@ -15,10 +15,13 @@ from engine.core.events import (
     AnyCommand,
     AnyEvent,
     CancelOrder,
+    MarketEvent,
+    OrderEvent,
     OrderRejected,
     SubmitOrder,
     Timer,
 )
+from engine.exchange.paper import PaperVenue
 from engine.persistence.continuation import Continuation
 from engine.persistence.directory import JournalDirectory
 from engine.persistence.errors import DamageError
@@ -152,6 +155,7 @@ class Resumption:
         self._first = market.desks[0]
         self._clock = clock
         self._timer_interval_ns = timer_interval_ns
+        self._is_live = market.clock is not None
         self._unsent = unsent
         self._replayer = Replayer({product: desk.trader for product, desk in self._desks.items()})
         self._market_data = MarketDataStage(market.feeds, self._desks, clock, real)
@@ -163,13 +167,17 @@ class Resumption:
         desk = self._desks.get(parts.product)
         timer = parts.events[-1] if parts.events else None
         if desk is not None and isinstance(timer, Timer):
-            self._happen(desk, timer, parts)
+            if self._is_live:
+                self._happen_on_paper(desk, timer, parts)
+            else:
+                self._happen(desk, timer, parts)
         self._replayer.take(parts)
         if self._replayer.divergence is not None:
             raise DamageError(f"{self._replayer.divergence.sentence()}{_ADVICE}")
         if desk is not None:
-            self._send(desk, parts.commands)
-            if isinstance(timer, Timer) and desk.is_book_impossible:
+            if self._happens_again(desk):
+                self._send(desk, parts.commands)
+            if isinstance(timer, Timer) and desk.is_book_impossible and not self._is_live:
                 self._market_data.distrust(desk, CROSSED)
             self._watch(desk, parts)
         self.read.events, self.read.digests = self._replayer.events, self._replayer.digests
@@ -185,6 +193,28 @@ class Resumption:
         if in_order_of_arrival(desk) != [event for event in parts.events[:-1] if not _is_our_word(event)]:
             raise DamageError(
                 f"record {parts.seq}: the market of {desk.product} does not repeat itself{_ADVICE}"
+            )
+
+    def _happens_again(self, desk: Desk) -> bool:
+        """False for a venue on the network: what was sent then it has had, and nothing is sent twice."""
+        return not self._is_live or isinstance(desk.venue, PaperVenue)
+
+    def _happen_on_paper(self, desk: Desk, timer: Timer, parts: Parts) -> None:
+        """The market on the network is what is on record; a paper venue in it must answer what is, too."""
+        self._clock.advance_to(timer.recv_ns)
+        self.read.next_timer_ns = timer.recv_ns + self._timer_interval_ns
+        venue = desk.venue
+        if not isinstance(venue, PaperVenue):
+            return
+        for event in parts.events:
+            if isinstance(event, MarketEvent):
+                venue.on_market(event)
+        answers = [
+            event for event in parts.events if isinstance(event, OrderEvent) and not _is_our_word(event)
+        ]
+        if venue.poll(timer.recv_ns) != answers:
+            raise DamageError(
+                f"record {parts.seq}: the paper venue of {desk.product} does not repeat itself{_ADVICE}"
             )
 
     def _send(self, desk: Desk, commands: Sequence[AnyCommand]) -> None:

@@ -156,7 +156,13 @@ def traders_of(session: StoredSession) -> dict[str, Trader]:
     """Traders as they were when the session began. `UsageError` when this version cannot express it."""
     config, info = session.config(), session.info
     traders = {
-        instrument.symbol: build_trader(config, instrument, number, displays_own=info.displays_own)
+        instrument.symbol: build_trader(
+            config,
+            instrument,
+            number,
+            displays_own=info.displays_own,
+            opening=info.openings.get(instrument.symbol),
+        )
         for number, instrument in enumerate(info.instruments)
     }
     for trader in traders.values():

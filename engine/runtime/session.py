@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
 from os import getpid
-from typing import Final
+from typing import Final, Protocol
 
-from engine.config import Resolved
+from engine.config import Config, Resolved
 from engine.core.clock import Clock, ManualClock
 from engine.core.events import OrderAccepted, Recovered
+from engine.exchange.account import Opening
+from engine.exchange.protocol import ListingPending
 from engine.link.view import Journal as JournalView
 from engine.persistence.directory import JournalDirectory
 from engine.persistence.errors import JournalError
@@ -138,7 +140,7 @@ class KeptSession(Session):
         self._recorder.note(SessionStarted(version("pinnacle-tui"), getpid()))
         engine.next_timer_ns = self._read.next_timer_ns
         settings = self.resolved.config.persistence
-        if self.market.exchanges:
+        if self.market.exchanges or self.market.clock is not None:
             states = StateKeeper(self.market.desks, self.market.exchanges, self.clock)
             self._snapshots = SessionSnapshots(
                 self.journal, self._directory, self._recorder, settings, self._real, states, engine
@@ -157,9 +159,15 @@ class KeptSession(Session):
             engine.change_settings(self._changes)
 
     def _account_for(self, desk: Desk, engine: Engine) -> None:
-        """Every order of before is uncertain; those that the venue lists are certain again."""
+        """Every order of before is uncertain; those that the venue lists are certain again.
+
+        A venue on the network is asked by its own edge, which accounts for each of them.
+        """
         now, wall = self.clock.monotonic_ns(), self.clock.wall_ns()
-        listed = set(desk.venue.open_orders())
+        try:
+            listed = set(desk.venue.open_orders())
+        except ListingPending:
+            listed = set()
         decided: dict[str, str] = {}
         adopted = []
         for order in desk.trader.orders.open_orders():
@@ -211,44 +219,72 @@ class KeptSession(Session):
         write(self.stored.path, self.stored.info, ended)
 
 
-def open_session(resolved: Resolved, real: Clock, *, is_new: bool = False) -> Session:
+class MarketMaking(Protocol):
+    """Builds what is traded on: here (`Here`), or over the network."""
+
+    def market(self, config: Config, openings: Mapping[str, Opening] | None) -> Market:
+        """Desks, feeds and edges. `openings` are those of the session that goes on; None for a new one."""
+        ...
+
+
+class Here:
+    """A market that is made by us or recorded. See `MarketMaking`."""
+
+    def market(self, config: Config, openings: Mapping[str, Opening] | None) -> Market:
+        """See `MarketMaking`."""
+        return build_market(config)
+
+
+def open_session(
+    resolved: Resolved, real: Clock, *, is_new: bool = False, making: MarketMaking | None = None
+) -> Session:
     """The session that a run goes on with, or a new one. Nothing was sent yet.
 
     Raises `LockedError` when its engine runs, `DamageError` for one that cannot be gone on with as it is,
     `UsageError` for settings that do not fit it.
     """
+    making = making or Here()
     if not resolved.config.persistence.journal:
-        market = build_market(resolved.config)
-        return Session(resolved, market, ManualClock(0, market.start_wall_ns))
+        market = making.market(resolved.config, None)
+        return Session(resolved, market, _clock_of(market))
     data_dir = data_dir_of(resolved.config)
     with opening.choosing(data_dir):
         last = None if is_new else opening.unfinished(resolved, data_dir)
-        if last is not None and (goes_on := _go_on(last, resolved, real)) is not None:
+        if last is not None and (goes_on := _go_on(last, resolved, real, making)) is not None:
             return goes_on
-        market = build_market(resolved.config)
+        market = making.market(resolved.config, None)
         stored, directory = opening.begin(data_dir, resolved, market, real)
-    clock = ManualClock(0, market.start_wall_ns)
     try:
-        return KeptSession(resolved, market, clock, real, stored, directory, ReadIn(), {})
+        return KeptSession(resolved, market, _clock_of(market), real, stored, directory, ReadIn(), {})
     except BaseException:
         directory.close()
         raise
 
 
-def _go_on(last: StoredSession, resolved: Resolved, real: Clock) -> Session | None:
+def _clock_of(market: Market) -> ManualClock:
+    """Engine time of a session that begins."""
+    if market.clock is not None:
+        market.clock.begin_at(0)
+    return ManualClock(0, market.start_wall_ns)
+
+
+def _go_on(last: StoredSession, resolved: Resolved, real: Clock, making: MarketMaking) -> Session | None:
     """Go on with a session; None when it turns out to have ended in order."""
     directory = opening.lock(last, resolved.config.engine.mode)
     try:
         resolved, changes = opening.continued(last, resolved)
-        market = build_market(resolved.config)
+        market = making.market(resolved.config, last.info.openings)
         opening.require_same_instruments(last, market)
-        clock = ManualClock(0, market.start_wall_ns)
+        clock = ManualClock(0, last.info.start_wall_ns)
         read = read_in(last.name, directory, market, clock, real, resolved.config)
         if read.ended is not None:  # it was killed after its last word and before it could say so here
             ended = end_of(market.desks, clock.wall_ns(), read.ended.reason, read.ended.exit_code)
             write(last.path, last.info, ended)
             directory.close()
             return None
+        if market.clock is not None:
+            market.clock.begin_at(clock.monotonic_ns())
+            clock.realign(market.clock.wall_ns())
         return KeptSession(resolved, market, clock, real, last, directory, read, changes)
     except BaseException:
         directory.close()

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from engine.config import Resolved, schema
+from engine.config import LIVE_MODES, Resolved, schema
 from engine.config_schema import NOT_SET
 from engine.core.clock import Clock
 from engine.core.errors import UsageError
@@ -30,7 +30,9 @@ from engine.runtime.session_store import (
 )
 
 _OF_A_RUN: Final = frozenset({"engine.speed", "engine.duration_s", "engine.status_interval_s"})
-_SECTIONS_OF_A_RUN: Final = frozenset({"console", "persistence"})
+_SECTIONS_OF_A_RUN: Final = frozenset({"console", "network", "persistence"})
+_OF_THE_ACCOUNT: Final = frozenset({"engine.order_tag", "fees.maker_bps", "fees.taker_bps"})
+"""What a session on the network has from the venue and from its beginning."""
 
 
 def unfinished(resolved: Resolved, data_dir: Path) -> StoredSession | None:
@@ -55,7 +57,10 @@ def continued(session: StoredSession, resolved: Resolved) -> tuple[Resolved, dic
     """
     begun = session.config()
     changes, fixed = {}, []
+    is_live = session.info.mode in LIVE_MODES
     for key, (was, now) in _differences(session.info.settings, resolved.texts()).items():
+        if is_live and key in _OF_THE_ACCOUNT:
+            continue
         if schema().keys[key].meta.live:
             changes[key] = now
         else:
@@ -76,6 +81,7 @@ def continued(session: StoredSession, resolved: Resolved) -> tuple[Resolved, dic
             status_interval_s=given.engine.status_interval_s,
         ),
         console=given.console,
+        network=given.network,
         persistence=given.persistence,
     )
     return replace(resolved, config=config), changes
@@ -135,6 +141,7 @@ def _info(number: int, resolved: Resolved, market: Market, real: Clock) -> Sessi
         displays_own=first.displays_own_orders,
         settings=resolved.texts(),
         instruments=tuple(desk.trader.instrument for desk in market.desks),
+        openings=dict(market.openings),
     )
 
 

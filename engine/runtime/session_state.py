@@ -9,7 +9,9 @@ import msgspec
 
 from engine.core.clock import ManualClock
 from engine.core.errors import StateError
-from engine.core.events import MarketEvent, OrderEvent
+from engine.core.events import EdgeStatus, MarketEvent, OrderEvent
+from engine.exchange.paper import PaperVenue
+from engine.exchange.paper_state import PaperState
 from engine.exchange.simulator.exchange import ExchangeState, SimulatedExchange
 from engine.runtime.desk import Desk
 from engine.runtime.watcher import WatcherState
@@ -24,8 +26,11 @@ class DeskState(msgspec.Struct, frozen=True):
     trader: TraderState
     watcher: WatcherState
     market: list[MarketEvent]
-    answers: list[OrderEvent]
-    exchange: ExchangeState
+    answers: list[OrderEvent | EdgeStatus]
+    exchange: ExchangeState | None = None
+    """Of a market that is made by us."""
+    paper: PaperState | None = None
+    """Of a paper venue in a market that is not."""
 
 
 class SessionState(msgspec.Struct, frozen=True):
@@ -39,7 +44,10 @@ class SessionState(msgspec.Struct, frozen=True):
 
 
 class StateKeeper:
-    """Saves and loads a session whose markets are all made by us: `exchanges` has one for each desk."""
+    """Saves and loads a session: `exchanges` has by product the markets that are made by us.
+
+    What a venue on the network holds of ours is not in it: only the venue knows, and it is asked.
+    """
 
     def __init__(
         self, desks: Sequence[Desk], exchanges: Mapping[str, SimulatedExchange], clock: ManualClock
@@ -47,6 +55,14 @@ class StateKeeper:
         self._desks = desks
         self._exchanges = exchanges
         self._clock = clock
+
+    @property
+    def is_between(self) -> bool:
+        """True while a desk has an answer before it that is not on record yet: an order was called back.
+
+        A state that held it would know of what the records behind it are still to say.
+        """
+        return any(len(desk.order_events) > 0 for desk in self._desks)
 
     def save(self, next_timer_ns: int) -> SessionState:
         """A copy of everything; nothing may be on its way between the stages."""
@@ -61,7 +77,8 @@ class StateKeeper:
                     desk.watcher.save(),
                     desk.market_events.waiting(),
                     desk.order_events.waiting(),
-                    self._exchanges[desk.product].save(),
+                    exchange.save() if (exchange := self._exchanges.get(desk.product)) else None,
+                    desk.venue.save() if isinstance(desk.venue, PaperVenue) else None,
                 )
                 for desk in self._desks
             },
@@ -83,7 +100,10 @@ class StateKeeper:
                 desk.market_events.push(event)
             for answer in saved.answers:
                 desk.order_events.push(answer)
-            self._exchanges[desk.product].load(saved.exchange)
+            if saved.exchange is not None:
+                self._exchanges[desk.product].load(saved.exchange)
+            if saved.paper is not None and isinstance(desk.venue, PaperVenue):
+                desk.venue.load(saved.paper)
 
 
 def encode(state: SessionState) -> bytes:

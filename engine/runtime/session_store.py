@@ -20,6 +20,7 @@ from platformdirs import user_state_path
 from engine.config import Config, stored_config
 from engine.core.errors import UsageError
 from engine.core.instrument import Instrument
+from engine.exchange.account import Opening
 from engine.persistence.disk import DISK, Disk
 from engine.persistence.errors import DamageError, JournalError
 from engine.runtime.desk import Desk
@@ -63,6 +64,8 @@ class SessionInfo(msgspec.Struct, frozen=True):
     settings: dict[str, str]
     """The configuration that is in force from the start."""
     instruments: tuple[Instrument, ...]
+    openings: dict[str, Opening] = {}
+    """By product, what the account had at the start; without one the settings say it."""
     ended: End | None = None
     """None while it runs, and after a crash."""
 

@@ -43,7 +43,17 @@ class MarketDataStage:
 
     name = "market data"
 
-    def __init__(self, feeds: Sequence[Feed], desks: Mapping[str, Desk], clock: Clock, real: Clock) -> None:
+    def __init__(
+        self,
+        feeds: Sequence[Feed],
+        desks: Mapping[str, Desk],
+        clock: Clock,
+        real: Clock,
+        *,
+        is_live: bool = False,
+    ) -> None:
+        """`is_live`: events are stamped with `real`, and latency counts from when they came."""
+        self._is_live = is_live
         self._feeds = feeds
         self._desks = desks
         self._clock = clock
@@ -58,6 +68,8 @@ class MarketDataStage:
             events = feed.poll(now)
             if not events:
                 continue
+            if self._is_live:
+                begin = min(begin, events[0].recv_ns)
             if not feed.makes_market:
                 for desk in {event.product: self._desks.get(event.product) for event in events}.values():
                     if desk is not None:
@@ -226,6 +238,11 @@ class ExecutionStage:
             self._drop(desk, order, reason)
 
     def _cancel(self, desk: Desk, cancel: CancelOrder) -> None:
+        for waiting in self._held:
+            if waiting[2].client_id == cancel.client_id:
+                self._held.remove(waiting)
+                self._drop(desk, waiting[2], "cancelled before it was on record")
+                return
         if cancel.client_id not in self._dropped:  # which never left, as its Trader is about to be told
             desk.venue.cancel(cancel)
 

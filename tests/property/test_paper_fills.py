@@ -34,6 +34,7 @@ from engine.core.order import OrderType, Side, TimeInForce
 from engine.exchange.account import Account
 from engine.exchange.fees import FeeSchedule
 from engine.exchange.paper import PaperSettings, PaperVenue
+from engine.exchange.paper_state import PaperState
 from engine.exchange.queue_model import QUEUE_MODELS
 
 INSTRUMENT = Instrument.create("X-USD", tick="0.01", lot="0.001")
@@ -65,6 +66,14 @@ class Run:
 
     def poll(self) -> None:
         self.answers += self.venue.poll(self.now)
+
+    def restart(self) -> None:
+        """A crash and a recovery: another venue goes on from what this one has saved."""
+        body = msgspec.msgpack.encode(self.venue.save())
+        self.account = Account(INSTRUMENT, FEES, quote=0, base=0)
+        self.venue = PaperVenue(INSTRUMENT, self.account, self.paper)
+        self.venue.load(msgspec.msgpack.decode(body, type=PaperState))
+        assert msgspec.msgpack.encode(self.venue.save()) == body
 
     def finish(self) -> None:
         """Cancel everything and let the last answers arrive."""
@@ -183,8 +192,11 @@ class Exchange:
         return BookSnapshot("X-USD", now, self.wall_ns, bids, asks, self.venue_ns if self.stamps else 0)
 
 
-def campaign(seed: int, paper: PaperSettings, *, steps: int = 300) -> Run:
-    """A run against `Exchange` with joins at the touch, quotes inside, takers, cancels and one outage."""
+def campaign(seed: int, paper: PaperSettings, *, steps: int = 300, restart_every: int = 0) -> Run:
+    """A run against `Exchange` with joins at the touch, quotes inside, takers, cancels and one outage.
+
+    With `restart_every` the venue is saved and built anew after so many steps, again and again.
+    """
     rng = random.Random(seed)
     stamps = seed % 2 == 0
     exchange = Exchange(rng, stamps=stamps)
@@ -210,6 +222,8 @@ def campaign(seed: int, paper: PaperSettings, *, steps: int = 300) -> Run:
             run.show(exchange.snapshot(now))
             run.show(FeedStatus("X-USD", now, exchange.wall_ns, FeedState.LIVE))
         run.poll()
+        if restart_every and step % restart_every == 0:
+            run.restart()
         order_id = f"o{step}"
         side = rng.choice((Side.BUY, Side.SELL))
         touch, size = exchange.touch(side), rng.randint(1, 30)
@@ -427,3 +441,15 @@ def test_the_auditor_finds_a_print_used_twice() -> None:
             OrderFilled("X-USD", 3, 3, client_id, client_id, Side.BUY, 99, 5, 0, True, evidence=evidence)
         )
     assert [fill_id for fill_id, _ in run.findings()] == ["b"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("model", ["risk_averse", "power2"])
+def test_a_venue_that_goes_on_from_what_it_saved_answers_as_if_nothing_had_been(
+    seed: int, model: str
+) -> None:
+    paper = PaperSettings(order_latency_ms=3, answer_latency_ms=2, queue_model=model)
+    whole, broken = campaign(seed, paper), campaign(seed, paper, restart_every=7)
+    assert broken.answers == whole.answers
+    assert len(whole.fills()) > 5
+    broken.check_accounts()

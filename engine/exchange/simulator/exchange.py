@@ -334,6 +334,9 @@ class SimulatorVenue:
         """See `Venue`."""
         return self._exchange.open_orders()
 
+    def sweep(self, reason: str) -> None:
+        """See `Venue`. No order is here that its Trader does not know."""
+
     def estimated_ahead(self, client_id: str) -> int | None:
         """See `Venue`. Exact, and as of now: no latency lies between it and the book."""
         return self._exchange.lots_ahead(client_id)

@@ -1,0 +1,37 @@
+"""How what lives on the network reaches the engine, which is built after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.core.events import Restraint
+
+Restrain = Callable[[str, Restraint, str, str], None]
+"""Code, how far, why, and what ends it; see `EdgeStatus`."""
+
+
+class Bell:
+    """Rung from the engine's own loop. Until an engine is connected nothing happens."""
+
+    __slots__ = ("_restrain", "_wake", "_warn")
+
+    def __init__(self) -> None:
+        self._wake: Callable[[], None] = lambda: None
+        self._restrain: Restrain = lambda *_: None
+        self._warn: Callable[[str, str], None] = lambda *_: None
+
+    def connect(self, wake: Callable[[], None], restrain: Restrain, warn: Callable[[str, str], None]) -> None:
+        """From now on it rings there."""
+        self._wake, self._restrain, self._warn = wake, restrain, warn
+
+    def ring(self) -> None:
+        """Something waits to be polled."""
+        self._wake()
+
+    def restrain(self, code: str, restraint: Restraint, reason: str, release: str = "") -> None:
+        """Something asks all trading to be kept back, or no longer."""
+        self._restrain(code, restraint, reason, release)
+
+    def warn(self, code: str, text: str) -> None:
+        """People should know."""
+        self._warn(code, text)

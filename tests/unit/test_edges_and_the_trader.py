@@ -1,0 +1,115 @@
+"""What an edge of the engine finds out reaches trading: holds, latches, and orders that nobody knows of."""
+
+from __future__ import annotations
+
+import pytest
+from trader_bench import MS, TraderBench, cancels, submits
+
+from engine.core.events import (
+    AnyCommand,
+    EdgeStatus,
+    OperatorAction,
+    OrderAccepted,
+    OrderRejected,
+    OrderUncertain,
+    Restraint,
+)
+from engine.core.order import OrderState
+from engine.risk.state import TradingState
+
+
+def edge(bench: TraderBench, restraint: Restraint, code: str = "RECONCILE") -> list[AnyCommand]:
+    status = EdgeStatus("X-USD", bench.now, bench.now, code, restraint, "said the test", "the test is over")
+    return list(bench.tell(status))
+
+
+@pytest.mark.parametrize(
+    ("restraint", "state"),
+    [(Restraint.PAUSED, TradingState.PAUSED), (Restraint.HALTED, TradingState.HALTED)],
+)
+def test_a_restraint_cancels_at_once_and_lasts_until_it_is_lifted(
+    restraint: Restraint, state: TradingState
+) -> None:
+    bench = TraderBench()
+    resting = bench.quote()
+    commands = edge(bench, restraint)
+    assert {one.client_id for one in cancels(commands)} == {one.client_id for one in resting}
+    bench.prove(commands)
+    assert bench.trader.risk.effective is state
+    assert [hold.code for hold in bench.trader.risk.restrictions()] == ["RECONCILE"]
+    assert not submits([command for _ in range(20) for command in bench.step()])
+    edge(bench, Restraint.NONE)
+    assert bench.trader.risk.effective is TradingState.ACTIVE
+    assert submits(bench.step())
+
+
+def test_what_was_never_restrained_is_not_lifted() -> None:
+    bench = TraderBench()
+    bench.quote()
+    bench.trader.drain_alerts()
+    assert not edge(bench, Restraint.NONE)
+    assert not bench.trader.drain_alerts()
+
+
+def test_a_latch_stays_until_a_person_rearms_whatever_the_edge_says_later() -> None:
+    bench = TraderBench()
+    bench.quote()
+    bench.prove(edge(bench, Restraint.LATCHED, "DROPCOPY"))
+    edge(bench, Restraint.NONE, "DROPCOPY")
+    assert bench.trader.risk.effective is TradingState.HALTED
+    assert "DROPCOPY" in [alert.code for alert in bench.trader.drain_alerts()]
+    bench.operator(OperatorAction.REARM)
+    assert bench.trader.answer.is_taken
+    assert bench.trader.risk.effective is TradingState.ACTIVE
+
+
+def test_the_same_hold_told_again_is_one_alert_with_the_newest_reason() -> None:
+    bench = TraderBench()
+    bench.quote()
+    bench.trader.drain_alerts()
+    for _ in range(5):
+        edge(bench, Restraint.PAUSED)
+    assert [alert.code for alert in bench.trader.drain_alerts()].count("RECONCILE") == 1
+
+
+def test_an_uncertain_order_blocks_its_slot_and_counts_in_full() -> None:
+    bench = TraderBench(strategy__levels=1)
+    bench.market()
+    [bid, ask] = submits(bench.step())
+    bench.tell(OrderUncertain("X-USD", bench.now, bench.now, bid.client_id, "no answer within 2 s"))
+    bench.tell(OrderAccepted("X-USD", bench.now, bench.now, ask.client_id, "v"))
+    order = bench.trader.orders.order(bid.client_id)
+    assert order is not None
+    assert order.state is OrderState.UNCERTAIN
+    assert bench.trader.orders.own.buy_lots == bid.size
+    alerts = [alert for alert in bench.trader.drain_alerts() if alert.code == "UNCERTAIN"]
+    assert len(alerts) == 1
+    assert "no answer within 2 s" in alerts[0].text
+    assert not [one for _ in range(30) for one in submits(bench.step()) if one.side == bid.side]
+    # Five complete answers without it: it never arrived, and its slot is free.
+    bench.tell(OrderRejected("X-USD", bench.now, bench.now, bid.client_id, "NEVER_ARRIVED", "not there"))
+    assert order.state is OrderState.REJECTED
+    assert any(one.side == bid.side for _ in range(3) for one in submits(bench.step()))
+
+
+def test_doubt_after_the_end_changes_nothing() -> None:
+    bench = TraderBench(strategy__levels=1)
+    bench.market()
+    [bid, _] = submits(bench.step())
+    bench.tell(OrderRejected("X-USD", bench.now, bench.now, bid.client_id, "NO", "no"))
+    bench.tell(OrderUncertain("X-USD", bench.now, bench.now, bid.client_id, "late"))
+    order = bench.trader.orders.order(bid.client_id)
+    assert order is not None
+    assert order.state is OrderState.REJECTED
+
+
+def test_doubt_told_early_is_not_told_again_by_the_clock() -> None:
+    bench = TraderBench(strategy__levels=1)
+    bench.market()
+    [bid, ask] = submits(bench.step())
+    bench.accept([ask])
+    bench.tell(OrderUncertain("X-USD", bench.now, bench.now, bid.client_id, "reset"))
+    for _ in range(40):
+        bench.step()
+    assert bench.now > 2_000 * MS
+    assert [alert.code for alert in bench.trader.drain_alerts()].count("UNCERTAIN") == 1
