@@ -13,7 +13,7 @@ from typing import Protocol, TextIO
 import msgspec
 
 from engine.commands.line_writer import LineWriter
-from engine.config import Resolved
+from engine.config import LIVE_MODES, Resolved
 from engine.core.clock import Clock, SystemClock
 from engine.core.errors import UsageError
 from engine.core.events import (
@@ -28,13 +28,18 @@ from engine.core.events import (
     Severity,
     SubmitOrder,
 )
+from engine.exchange.protocol import Edge
+from engine.persistence.latch_file import LatchFile
 from engine.runtime import status
 from engine.runtime.builder import Market, build_engine
 from engine.runtime.console_service import ConsoleService
 from engine.runtime.desk import Desk
 from engine.runtime.engine import EXIT_ERROR, Engine, Outcome, WakeUp
+from engine.runtime.kill_file import KillFileWatch
+from engine.runtime.latch_keeper import LatchKeeper
 from engine.runtime.observers import Observers
 from engine.runtime.session import Session, open_session
+from engine.runtime.session_store import data_dir_of
 from engine.runtime.status import Report
 from engine.telemetry.histogram import Histogram
 from engine.telemetry.process import QuietCollector
@@ -72,11 +77,36 @@ def run(
     """
     form = _JsonLines() if as_json else _TextLines() if owner_fd is None else _LogLines()
     owner = None if owner_fd is None else _inherited(owner_fd)
-    session = open_session(resolved, SystemClock(), is_new=is_new)
+    return asyncio.run(_run(resolved, is_new, form, stdout, stderr, owner)).exit_code
+
+
+async def _run(
+    resolved: Resolved,
+    is_new: bool,
+    form: Form,
+    stdout: TextIO,
+    stderr: TextIO,
+    owner: socket.socket | None,
+) -> Outcome:
+    session = await _opened(resolved, is_new=is_new)
     for notice in (*session.resolved.notices(), *session.notices()):
         stderr.write(notice + "\n")
     stderr.flush()
-    return asyncio.run(_drive(session, form, stdout, stderr, owner)).exit_code
+    return await _drive(session, form, stdout, stderr, owner)
+
+
+async def _opened(resolved: Resolved, *, is_new: bool) -> Session:
+    """The session of a run; where its market is on the network, the venue has been spoken to."""
+    if resolved.config.engine.mode not in LIVE_MODES:
+        return open_session(resolved, SystemClock(), is_new=is_new)
+    from engine.runtime.network import connect
+
+    network = await connect(resolved, SystemClock())
+    try:
+        return open_session(network.resolved, SystemClock(), is_new=is_new, making=network)
+    except BaseException:
+        await network.close()
+        raise
 
 
 def _inherited(descriptor: int) -> socket.socket:
@@ -92,11 +122,11 @@ def _inherited(descriptor: int) -> socket.socket:
 async def serve(resolved: Resolved, owner: socket.socket, *, is_new: bool = False) -> Outcome:
     """Run on the caller's own loop, without output or signals, for the console behind `owner`."""
     with owner:
-        session, real = open_session(resolved, SystemClock(), is_new=is_new), SystemClock()
+        session, real = await _opened(resolved, is_new=is_new), SystemClock()
         observers = Observers()
         engine = _engine(session, real, observers, _LOG_STATUS_S * _S)
         service = ConsoleService(engine, session.market, session.resolved, observers, real, session.gauge)
-        return await _served(session, engine, service, owner)
+        return await _served(session, engine, service, observers, owner)
 
 
 def _engine(session: Session, real: Clock, observers: Observers, status_interval_ns: int) -> Engine:
@@ -111,23 +141,49 @@ def _engine(session: Session, real: Clock, observers: Observers, status_interval
     )
 
 
+def _edges(session: Session, engine: Engine, service: ConsoleService, observers: Observers) -> Sequence[Edge]:
+    """What lives beside the engine's loop, in the order it is started."""
+    config, kept = session.resolved.config, session.name
+    edges = list(session.market.edges)
+    if kept:
+        edges.append(KillFileWatch(data_dir_of(config), service.operator.kill))
+    if kept and config.engine.mode in LIVE_MODES:
+        keeper = LatchKeeper(engine, LatchFile(data_dir_of(config)), kept)
+        observers.add(keeper)
+        edges.insert(0, keeper)
+    return edges
+
+
 async def _served(
-    session: Session, engine: Engine, service: ConsoleService, owner: socket.socket | None
+    session: Session,
+    engine: Engine,
+    service: ConsoleService,
+    observers: Observers,
+    owner: socket.socket | None,
 ) -> Outcome:
     """Run to the end. Consoles are told how it ended and let go, whatever ends it."""
     outcome: Outcome | None = None
+    started: list[Edge] = []
     try:
         session.attach(engine)
         await service.start(owner)
         session.resume(engine)
+        for edge in _edges(session, engine, service, observers):
+            started.append(edge)
+            await edge.start()
         outcome = await engine.run()
     finally:
         if outcome is None:
             outcome = engine.unproven("stopped before it could prove its end")
         try:
-            outcome = await session.end(outcome)
+            await session.market.bell.end(is_proven=outcome.is_proven)
+            for edge in reversed(started):
+                await edge.stop()
         finally:
-            await service.close(outcome)
+            try:
+                outcome = await session.end(outcome)
+            finally:
+                await service.close(outcome)
     return outcome
 
 
@@ -157,7 +213,7 @@ async def _drive(
     try:
         with QuietCollector(Histogram()) as collector:
             reporter.collect = collector.collect
-            outcome = await _served(session, engine, service, owner)
+            outcome = await _served(session, engine, service, observers, owner)
         try:
             reporter.on_end(outcome, engine.clock.monotonic_ns())
         except Exception as error:  # the exit code and the list of open orders matter more

@@ -204,6 +204,10 @@ class ProductView(msgspec.Struct, frozen=True):
     crossed: int
     denied: dict[str, int]
     """Orders that the risk gate kept back, by code."""
+    trust: int | None = None
+    """How far the book may be believed, 0 to 100; None where the market is not on a network."""
+    trust_note: str = ""
+    """What lowers it; empty at 100."""
 
 
 class Queue(msgspec.Struct, frozen=True, gc=False):
@@ -225,6 +229,7 @@ class Feed(msgspec.Struct, frozen=True, gc=False):
     malformed: int
     errors: int
     unknown: int
+    reconnects: int = 0
 
 
 class Journal(msgspec.Struct, frozen=True, gc=False):
@@ -258,6 +263,8 @@ class Health(msgspec.Struct, frozen=True, gc=False):
     feed: Feed | None = None
     journal: Journal | None = None
     """None where the session is not kept."""
+    clock_offset_ns: int | None = None
+    """The venue's time minus ours, as measured last; None where there is no venue to ask."""
 
 
 FILLS, CANCELS, ALERTS = "fill", "cancel", "alert"

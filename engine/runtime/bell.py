@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from engine.core.events import Restraint
 
@@ -13,12 +13,14 @@ Restrain = Callable[[str, Restraint, str, str], None]
 class Bell:
     """Rung from the engine's own loop. Until an engine is connected nothing happens."""
 
-    __slots__ = ("_restrain", "_wake", "_warn")
+    __slots__ = ("_restrain", "_wake", "_warn", "on_end")
 
     def __init__(self) -> None:
         self._wake: Callable[[], None] = lambda: None
         self._restrain: Restrain = lambda *_: None
         self._warn: Callable[[str, str], None] = lambda *_: None
+        self.on_end: list[Callable[[bool], Awaitable[None]]] = []
+        """Told when the engine has ended, while every edge is still there: whether the end is proven."""
 
     def connect(self, wake: Callable[[], None], restrain: Restrain, warn: Callable[[str, str], None]) -> None:
         """From now on it rings there."""
@@ -35,3 +37,8 @@ class Bell:
     def warn(self, code: str, text: str) -> None:
         """People should know."""
         self._warn(code, text)
+
+    async def end(self, *, is_proven: bool) -> None:
+        """The engine has ended; see `on_end`."""
+        for told in self.on_end:
+            await told(is_proven)

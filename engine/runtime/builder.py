@@ -29,6 +29,7 @@ from engine.runtime.engine import Engine, Observer
 from engine.runtime.instruments import recorded_instruments
 from engine.runtime.recorder import UNRECORDED, Recorder
 from engine.runtime.settings_change import LiveSettings, refresh_policy, risk_limits
+from engine.runtime.view import VenueWatch
 from engine.strategy.basic import BasicMarketMaker
 from engine.trader import Trader
 
@@ -55,6 +56,8 @@ class Market:
     """By which what lives on the network reaches the engine."""
     edges: Sequence[Edge] = ()
     """What lives on the network, in the order it is to be started."""
+    venue_watch: VenueWatch | None = None
+    """What is known of a venue on the network."""
     openings: Mapping[str, Opening] = field(default_factory=dict)
     """By product, what the account held at the start, where the settings do not say it."""
 

@@ -77,6 +77,7 @@ class ConsoleService:
             audience=self._audience,
             feed=market.feed_counters,
             journal=journal,
+            venue_watch=market.venue_watch,
         )
         self._server = LinkServer(
             events=self.log,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
 
 from engine.config import Config, schema
 from engine.config_schema import value_text
@@ -11,7 +13,7 @@ from engine.core.clock import Clock
 from engine.core.instrument import Instrument
 from engine.exchange.coinbase.session import FeedCounters
 from engine.link.messages import Point
-from engine.link.view import Feed, Health, Journal, Product, Queue, View
+from engine.link.view import Feed, Health, Journal, Product, ProductView, Queue, View
 from engine.runtime.desk import Desk
 from engine.runtime.desk_view import DeskViewer
 from engine.telemetry.histogram import Histogram
@@ -27,6 +29,19 @@ class Audience(NamedTuple):
     viewers: int = 0
     views_dropped: int = 0
     controller: str = ""
+
+
+class VenueWatch(Protocol):
+    """What is known of a venue on the network, for people."""
+
+    @property
+    def clock_offset_ns(self) -> int | None:
+        """Its time minus ours; None before it was measured."""
+        ...
+
+    def trust(self, product: str) -> tuple[int, str]:
+        """How far a book may be believed, 0 to 100, and what lowers it."""
+        ...
 
 
 class ViewBuilder:
@@ -45,8 +60,10 @@ class ViewBuilder:
         audience: Callable[[], Audience],
         feed: FeedCounters | None = None,
         journal: Callable[[], Journal | None] = lambda: None,
+        venue_watch: VenueWatch | None = None,
     ) -> None:
-        """`clock` is the engine's own. `lateness` gives how late wake-ups came, `feed` what frames were."""
+        """`clock` is the engine's own. `lateness` gives how late wake-ups came, `feed` what frames were,
+        `venue_watch` what is known of a venue on the network."""
         self._desks = desks
         self._viewers = [DeskViewer(desk) for desk in desks]
         self._clock = clock
@@ -55,6 +72,7 @@ class ViewBuilder:
         self._audience = audience
         self._feed = feed
         self._journal = journal
+        self._venue_watch = venue_watch
         self._seq = 0
         self._measured_ns: int | None = None
         self._rss_bytes = 0
@@ -70,7 +88,7 @@ class ViewBuilder:
             wall_ns=self._real.wall_ns(),
             time_ns=now_ns,
             market_wall_ns=wall_ns,
-            products=tuple([viewer.view(now_ns, wall_ns) for viewer in self._viewers]),
+            products=tuple([self._product(viewer.view(now_ns, wall_ns)) for viewer in self._viewers]),
             health=self._health(),
         )
 
@@ -96,6 +114,13 @@ class ViewBuilder:
         self._late = late["p50"], late["p99"], late["max"]
         self._rss_bytes = resident_bytes()
 
+    def _product(self, product: ProductView) -> ProductView:
+        watch = self._venue_watch
+        if watch is None:
+            return product
+        score, note = watch.trust(product.symbol)
+        return msgspec.structs.replace(product, trust=score, trust_note=note)
+
     def _health(self) -> Health:
         return Health(
             self._rss_bytes,
@@ -108,6 +133,7 @@ class ViewBuilder:
             ),
             _feed(self._feed),
             self._journal(),
+            None if self._venue_watch is None else self._venue_watch.clock_offset_ns,
         )
 
 
@@ -121,6 +147,7 @@ def _feed(counters: FeedCounters | None) -> Feed | None:
         counters.malformed,
         counters.errors,
         counters.unknown,
+        counters.reconnects,
     )
 
 

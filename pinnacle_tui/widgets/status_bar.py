@@ -17,6 +17,9 @@ from pinnacle_tui.widgets.word_groups import Item, fitted, item
 from pinnacle_tui.widgets.words import profit_style, state_style, working_per_side
 
 _SAME_CLOCK_NS: Final = 2_000_000_000
+_WHOLE_TRUST: Final = 100
+_LITTLE_TRUST: Final = 60
+_CLOCK_TOLD_NS: Final = 100_000_000
 _MODES: Final = ("sim", "paper", "live", "replay")
 
 
@@ -31,7 +34,8 @@ class StatusBar(Panel, can_focus=False):
         "where it differs, the speed where it is not 1, and how long the engine is up.\n"
         "Data older than 2 s is marked STALE, in alarm from 5 s on. An engine that has ended is told with\n"
         "its exit code and how it ended, a link that is down with the reason. Where the row is short, the\n"
-        "least important goes; numbers are never cut.\n"
+        "least important goes; numbers are never cut. On a live market also: how far the book is trusted\n"
+        "where not wholly (0 to 100), this machine's clock against the venue's, connections made anew.\n"
         "PAST: a recorded session is played back. Everything is as it was at the moment at the right end."
     )
 
@@ -76,7 +80,7 @@ class StatusBar(Panel, can_focus=False):
             made += [state, *_quoting(scene), feed]  # why comes behind it
         else:
             made = [item(12, (" pinnacle", "title bold")), *made, *_played(scene), state, feed]
-            made += _quoting(scene)
+            made += [*_venue(scene), *_quoting(scene)]
         made += _others(scene)
         if self.frozen_since_ns is not None:
             frozen = f" FROZEN {age(scene.now_ns - self.frozen_since_ns)} "
@@ -180,6 +184,23 @@ def _feed(scene: Scene) -> tuple[Row, ...]:
     if scene.view.playback is not None:
         return ()  # it was live; nothing is
     return ((("● ", "ok"), (f"live {age(old_ns)}", "text")),)
+
+
+def _venue(scene: Scene) -> list[Item]:
+    """What is not as it should be with the venue: a book that is not wholly trusted, a clock that is off."""
+    book, health = scene.book, scene.view.health
+    made = []
+    if book.trust is not None and book.trust < _WHOLE_TRUST:
+        style = "danger bold" if book.trust < _LITTLE_TRUST else "warning"
+        why = ((f"trust {book.trust}", style), (f" {book.trust_note}", "muted")) if book.trust_note else ()
+        made.append(Item(7, False, (*((why,) if why else ()), ((f"trust {book.trust}", style),), ())))
+    offset = health.clock_offset_ns
+    if offset is not None and abs(offset) >= _CLOCK_TOLD_NS:
+        made.append(item(9, (f"clock {-offset // 1_000_000:+} ms", "warning")))
+    if health.feed is not None and health.feed.reconnects:
+        count = health.feed.reconnects
+        made.append(item(11, (f"{count} reconnect{'s' if count > 1 else ''}", "muted")))
+    return made
 
 
 def _state(scene: Scene) -> Row:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from engine.link.messages import Role
 from engine.link.mirror import EngineMirror, LinkState
-from engine.link.view import Restriction
+from engine.link.view import Feed, Restriction
 from pinnacle_tui.widgets.rows import Row, row_text, row_width
 from pinnacle_tui.widgets.status_bar import StatusBar
 
@@ -73,6 +73,39 @@ def test_mode_and_product_are_one_block_in_the_colour_of_the_mode(mode: str) -> 
     made = row(80, mirror=known({"mode": mode}))
     assert made[0] == (f" {mode.upper()}  BTC-USD ", f"{mode} bold reverse")
     assert row(8, mirror=known({"mode": mode}))[0] == (f" {mode.upper()} ", f"{mode} bold reverse")
+
+
+@pytest.mark.parametrize(
+    ("score", "note", "said", "words"),
+    [
+        (100, "", None, ""),
+        (82, "no heartbeat for 3 s", "trust 82", "warning"),
+        (40, "the book was crossed", "trust 40", "danger bold"),
+    ],
+)
+def test_a_book_that_is_not_wholly_trusted_says_so(
+    score: int, note: str, said: str | None, words: str
+) -> None:
+    made = row(140, mirror=known(trust=score, trust_note=note))
+    if said is None:
+        assert "trust" not in row_text(made)
+    else:
+        assert style(made, said) == words
+        assert note in row_text(made)
+
+
+def test_the_clock_and_the_connections_of_a_venue_are_told_where_they_are_not_well() -> None:
+    view = views.view()
+    for offset_ms, reconnects, said in (
+        (99, 0, ()),
+        (-400, 1, ("clock +400 ms", "1 reconnect ")),
+        (150, 3, ("clock -150 ms", "3 reconnects")),
+    ):
+        feed = Feed(10, 0, 0, 0, 0, 0, reconnects)
+        health = msgspec.structs.replace(view.health, clock_offset_ns=offset_ms * MS, feed=feed)
+        text = line(160, mirror=views.mirror(shown=msgspec.structs.replace(view, health=health)))
+        assert all(word in text for word in said)
+        assert ("clock" in text) is bool(said)
 
 
 @pytest.mark.parametrize(

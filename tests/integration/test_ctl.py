@@ -295,3 +295,13 @@ def test_sigusr1_is_the_kill_switch(here: Machine):
     assert proven["time_ns"] - killed["time_ns"] >= 500_000_000
     assert here.ctl("status")[1]["products"][0]["state"] == "KILLED"
     assert engine.is_running
+
+
+def test_a_file_named_kill_beside_the_sessions_is_the_kill_switch(here: Machine):
+    engine = here.engine()
+    (here.folder / "state" / "pinnacle-tui" / "sessions" / "KILL").touch()
+    killed, proven = engine.alert("KILL"), engine.alert("PROVEN")
+    assert "KILL appeared; remove it before trading is rearmed" in killed["text"]
+    assert "the venue was asked twice and lists no order of ours" in proven["text"]
+    engine.process.terminate()
+    assert engine.end()[0] == 0

@@ -420,8 +420,15 @@ def test_notices_tell_fees_their_origin_and_a_spread_below_break_even(empty: Pat
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ({"engine.mode": "live"}, "live mode is not part of this version; no order was sent"),
-        ({"engine.mode": "paper"}, "paper mode is not part of this version; no order was sent"),
+        (
+            {"engine.mode": "live"},
+            "live mode needs engine.live = true in the configuration; an API key (--key-file FILE); "
+            "the typed name of what is traded (--arm BTC-USD). Nothing was sent",
+        ),
+        (
+            {"engine.mode": "paper", "engine.speed": "2"},
+            "engine.speed = 2: a market on the network has its own pace; paper mode runs at 1",
+        ),
         ({"engine.mode": "replay"}, "replay mode reads a recording: name it with --input FILE"),
         (
             {"engine.input": "x.gz"},
@@ -436,7 +443,30 @@ def test_settings_no_run_can_start_from(empty: Path, flags: dict[str, str], said
     assert str(refused.value).startswith(said)
 
 
+LIVE = {"engine.mode": "live", "network.key_file": "key.json", "engine.symbols": "BTC-USD,ETH-USD"}
+
+
+def test_live_mode_says_each_thing_that_is_missing(empty: Path) -> None:
+    armed = ("BTC-USD", "ETH-USD")
+    allowed = load_config(empty, overrides=["engine.live=true"], flags=LIVE).config
+    allowed.require_runnable(armed)
+    assert "1000 an order" in allowed.limits_sentence().replace(",", "")
+    for config, typed, missing in (
+        (load_config(empty, flags=LIVE).config, armed, "engine.live = true"),
+        (allowed, ("BTC-USD",), "--arm ETH-USD"),
+        (allowed, ("btc-usd", "ETH-USD"), "--arm BTC-USD"),
+        (
+            load_config(empty, overrides=["engine.live=true"], flags={"engine.mode": "live"}).config,
+            ("BTC-USD",),
+            "--key-file",
+        ),
+    ):
+        with pytest.raises(UsageError, match=missing):
+            config.require_runnable(typed)
+
+
 def test_settings_a_run_can_start_from(empty: Path) -> None:
+    load_config(empty, flags={"engine.mode": "paper"}).config.require_runnable()
     load_config(empty).config.require_runnable()
     load_config(empty, flags={"engine.mode": "replay", "engine.input": "x.gz"}).config.require_runnable()
 
