@@ -503,6 +503,10 @@ class OrderManager:
         """A live or recently ended order."""
         return self._known.get(client_id)
 
+    def is_ours(self, client_id: str) -> bool:
+        """True for an id of this installation, whatever the session."""
+        return self._ids.is_ours(client_id)
+
     def open_orders(self) -> list[OwnOrder]:
         """Every order that may still trade, oldest first."""
         return list(self.own.by_id.values())

@@ -1,4 +1,4 @@
-"""Paper and live trading: the venue spoken to, the account checked, and everything on the network put together."""
+"""Paper and live trading: the venue is spoken to, the account checked, and all on the network put together."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from engine.config import Config, Resolved
+from engine.core.client_ids import INSTALLATION_TAG
 from engine.core.clock import Clock, LiveClock
 from engine.core.errors import UsageError
 from engine.exchange.account import Opening
@@ -23,10 +25,21 @@ from engine.exchange.coinbase.broker import (
 )
 from engine.exchange.coinbase.brokers import broker_for
 from engine.exchange.coinbase.keys import ApiKey, read_key_file
+from engine.exchange.coinbase.live_feed import LiveFeed
 from engine.exchange.coinbase.network import ADVANCED
+from engine.exchange.coinbase.sessions import Api
+from engine.exchange.coinbase.signing import signer_for
+from engine.exchange.coinbase.user_stream import UserStream
+from engine.exchange.live.venue import LiveVenue
 from engine.runtime.bell import Bell
-from engine.runtime.builder import Market
-from engine.runtime.clock_watch import HALT_NS
+from engine.runtime.builder import Market, build_desk, build_paper
+from engine.runtime.clock_watch import HALT_NS, ClockWatch
+from engine.runtime.desk import Desk
+from engine.runtime.loop_watch import LoopWatch
+from engine.runtime.own_record import TraderRecord, earned
+from engine.runtime.session_store import data_dir_of
+from engine.watchdog.guardian import Guardian
+from engine.watchdog.hello import hello_of
 
 _KEY_ADVICE: Final = "make a key that may view and trade, and no more, and name it with --key-file"
 
@@ -145,10 +158,141 @@ class Network:
 
     def market(self, config: Config, openings: Mapping[str, Opening] | None) -> Market:
         """See `MarketMaking`."""
-        raise NotImplementedError
+        instruments = {symbol: state.instrument for symbol, state in self._products.items()}
+        feed = LiveFeed(
+            Api(self._api),
+            config.network.endpoints(self._api),
+            instruments,
+            config.network,
+            self._clock,
+            self._bell.ring,
+            aliases={symbol: state.alias for symbol, state in self._products.items() if state.alias},
+            restrain=self._bell.restrain,
+            warn=self._bell.warn,
+            clock_offset_ns=lambda: self._broker.clock_offset_ns,
+        )
+        market = Market(
+            desks=[],
+            feeds=[feed],
+            start_wall_ns=self._clock.wall_ns(),
+            feed_counters=feed.counters,
+            clock=self._clock,
+            bell=self._bell,
+            venue_watch=_Watched(feed, self._broker),
+        )
+        if config.engine.mode == "paper":
+            return replace(
+                market,
+                desks=[
+                    build_desk(config, instrument, build_paper(config, instrument), number)
+                    for number, instrument in enumerate(instruments.values())
+                ],
+                edges=[_BrokerEdge(self._broker), feed],
+            )
+        return self._live(config, market, feed, openings)
+
+    def _live(
+        self, config: Config, market: Market, feed: LiveFeed, openings: Mapping[str, Opening] | None
+    ) -> Market:
+        assert self._key is not None
+        if openings is None:
+            openings = {symbol: self._opening(state) for symbol, state in self._products.items()}
+        records: list[TraderRecord] = []
+        desks: list[Desk] = []
+        venues: dict[str, LiveVenue] = {}
+        guardian = Guardian(
+            hello_of(
+                self._api,
+                config.network,
+                self._key,
+                list(self._products),
+                tag=f"{INSTALLATION_TAG:08x}-",
+                session_folder=data_dir_of(config),
+                data_dir=data_dir_of(config),
+            ),
+            self._bell.restrain,
+            on_report=lambda report: self._bell.warn("WATCHDOG", str(report)),
+        )
+        for number, (symbol, state) in enumerate(self._products.items()):
+            record = TraderRecord(openings[symbol], partial(earned, records))
+            records.append(record)
+            venue = LiveVenue(
+                state.instrument,
+                self._broker,
+                record,
+                self._clock,
+                config.network,
+                self._bell.ring,
+                lease=guardian.lease.is_held,
+                warn=self._bell.warn,
+            )
+            venues[symbol] = venue
+            desk = build_desk(config, state.instrument, venue, number, openings[symbol])
+            record.attach(desk.trader)
+            desks.append(desk)
+        stream = UserStream(
+            Api(self._api),
+            config.network.endpoints(self._api),
+            venues,
+            signer_for(self._key, self._venue_wall_ns),
+            config.network,
+            self._clock,
+            warn=self._bell.warn,
+        )
+        self._bell.on_end.append(guardian.end)
+        return replace(
+            market,
+            desks=desks,
+            edges=[
+                _BrokerEdge(self._broker),
+                guardian,
+                ClockWatch(self._broker, self._bell),
+                LoopWatch(self._clock, self._bell),
+                *venues.values(),
+                stream,
+                feed,
+            ],
+            openings=openings,
+        )
+
+    def _venue_wall_ns(self) -> int:
+        """The time by which the venue judges a token."""
+        return self._clock.wall_ns() + (self._broker.clock_offset_ns or 0)
 
     def _opening(self, state: ProductState) -> Opening:
         """What the account has of a product's two currencies."""
         instrument, nothing = state.instrument, Decimal(0)
         base, quote = self._balances.get(instrument.base), self._balances.get(instrument.quote)
         return Opening(nothing if quote is None else quote.total, nothing if base is None else base.total)
+
+
+class _BrokerEdge:
+    """The broker, which is open already, as the `Edge` that is stopped last."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    async def start(self) -> None:
+        """See `Edge`."""
+
+    async def stop(self) -> None:
+        """See `Edge`."""
+        await self._broker.close()
+
+
+class _Watched:
+    """What is known of the venue, for people. See `VenueWatch`."""
+
+    def __init__(self, feed: LiveFeed, broker: Broker) -> None:
+        self._feed = feed
+        self._broker = broker
+
+    @property
+    def clock_offset_ns(self) -> int | None:
+        """See `VenueWatch`."""
+        return self._broker.clock_offset_ns
+
+    def trust(self, product: str) -> tuple[int, str]:
+        """See `VenueWatch`."""
+        trust = self._feed.trust(product)
+        return trust.score, trust.reason

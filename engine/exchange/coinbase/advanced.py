@@ -6,8 +6,8 @@ somebody's frames were lost, nobody knows whose; a number that was passed means 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -23,6 +23,7 @@ from engine.exchange.coinbase.advanced_messages import (
     L2Frame,
     ProductHead,
     Request,
+    SubscriptionsFrame,
     TickerBatchFrame,
     TickerFrame,
     TradesFrame,
@@ -48,6 +49,25 @@ _KNOWN_CHANNELS: Final = frozenset(
         "futures_balance_summary",
     }
 )
+
+
+class BookChange(NamedTuple):
+    """One event of a level2 frame, in ticks and lots."""
+
+    feed: ProductFeed
+    is_update: bool
+    bids: list[Level]
+    asks: list[Level]
+
+
+class SlicedBook(NamedTuple):
+    """A level2 frame that was read piece by piece."""
+
+    sequence_num: int
+    timestamp: str
+    first_change: L2Change | None
+    """The first change of the first event."""
+    changes: Sequence[BookChange]
 
 
 class AdvancedSession(SessionBase):
@@ -116,6 +136,7 @@ class AdvancedSession(SessionBase):
                 return self._late(sequence, raw, recv_ns, wall_ns)
             lost = self._gap(sequence, recv_ns, wall_ns)
         self._expected = sequence + 1
+        self.last_sent = frame.timestamp
         if isinstance(frame, L2Frame):
             events = self._level2(frame, recv_ns, wall_ns)
         elif isinstance(frame, TradesFrame):
@@ -131,6 +152,8 @@ class AdvancedSession(SessionBase):
                             self.last_ticker[ticker.product_id] = ticker
             elif isinstance(frame, UserFrame):
                 self._user(frame)
+            elif isinstance(frame, SubscriptionsFrame):
+                self._subscriptions(frame)
         return lost + events if lost else events
 
     def _undecoded(self, raw: bytes | str, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
@@ -193,8 +216,25 @@ class AdvancedSession(SessionBase):
 
     # -- channels --------------------------------------------------------------------------------
 
+    def on_sliced_book(
+        self, book: SlicedBook, raw: bytes | str, recv_ns: int, wall_ns: int
+    ) -> list[MarketEvent]:
+        """A level2 frame whose levels have been converted already: what `on_frame(raw)` would have done."""
+        self.counters.frames += 1
+        self._used = True
+        sequence = book.sequence_num
+        events: list[MarketEvent] = []
+        if sequence != self._expected:
+            if sequence < self._expected:
+                return self._late(sequence, raw, recv_ns, wall_ns)
+            events = self._gap(sequence, recv_ns, wall_ns)
+        self._expected = sequence + 1
+        self.last_sent = book.timestamp
+        exchange_ns = self._change_time(book.first_change, book.timestamp)
+        return events + self._apply(book.changes, recv_ns, wall_ns, exchange_ns)
+
     def _level2(self, frame: L2Frame, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
-        changes: list[tuple[ProductFeed, bool, list[Level], list[Level]]] = []
+        changes: list[BookChange] = []
         for event in frame.events:
             feed = self._products.get(event.product_id)
             kind = event.type
@@ -204,13 +244,19 @@ class AdvancedSession(SessionBase):
             bids: list[Level] = []
             asks: list[Level] = []
             try:
-                _convert(feed, event.updates, bids, asks)
+                convert(feed, event.updates, bids, asks)
             except REFUSED:
                 self.counters.malformed += 1
                 heads = [ProductHead(event.product_id) for event in frame.events]
                 return self._refused_products(heads, recv_ns, wall_ns)
-            changes.append((feed, kind == "update", bids, asks))
-        exchange_ns = self._book_time(frame)
+            changes.append(BookChange(feed, kind == "update", bids, asks))
+        first = frame.events[0].updates if frame.events else None
+        exchange_ns = self._change_time(first[0] if first else None, frame.timestamp)
+        return self._apply(changes, recv_ns, wall_ns, exchange_ns)
+
+    def _apply(
+        self, changes: Sequence[BookChange], recv_ns: int, wall_ns: int, exchange_ns: int
+    ) -> list[MarketEvent]:
         events: list[MarketEvent] = []
         for feed, is_update, bids, asks in changes:
             if not is_update:
@@ -222,18 +268,17 @@ class AdvancedSession(SessionBase):
                 self.counters.before_snapshot += 1
         return events
 
-    def _book_time(self, frame: L2Frame) -> int:
+    def _change_time(self, first: L2Change | None, timestamp: str) -> int:
         """When the book was as the frame says: the changes' time, which is that of the trades too.
 
         The changes of a frame share it. Where it is none, the later time of the envelope has to do.
         """
-        changes = frame.events[0].updates if frame.events else []
-        if changes:
-            text = changes[0].event_time
+        if first is not None:
+            text = first.event_time
             # The parser would look at every sentinel anew.
             if text and not text.startswith(_NO_TIME):
-                return self.times.ns(text) or self.times.ns(frame.timestamp)
-        return self.times.ns(frame.timestamp)
+                return self.times.ns(text) or self.times.ns(timestamp)
+        return self.times.ns(timestamp)
 
     def _refused_level2(self, raw: msgspec.Raw, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
         try:
@@ -277,6 +322,10 @@ class AdvancedSession(SessionBase):
                 events.append(tape)
         return events
 
+    def _subscriptions(self, frame: SubscriptionsFrame) -> None:
+        for event in frame.events:
+            self.listed = frozenset(event.subscriptions.get(_BOOK_CHANNEL, ()))
+
     def _heartbeats(self, frame: HeartbeatsFrame, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
         events: list[MarketEvent] = []
         for beat in frame.events:
@@ -301,7 +350,7 @@ class AdvancedSession(SessionBase):
         self._user_events += reports
 
 
-def _convert(feed: ProductFeed, changes: list[L2Change], bids: list[Level], asks: list[Level]) -> None:
+def convert(feed: ProductFeed, changes: list[L2Change], bids: list[Level], asks: list[Level]) -> None:
     """Text to ticks and lots: `ProductFeed.ticks` and `lots` written out, this being the hottest loop.
 
     Raises one of `REFUSED` at the first change that cannot be right.

@@ -87,6 +87,9 @@ class OrderRef(msgspec.Struct, frozen=True):
     order_id: str = ""
     client_id: str = ""
     product: str = ""
+    since_ns: int | None = None
+    """Wall time before which the order cannot have been made: it bounds a search by our id where that needs
+    one (Advanced Trade). None searches everything that the venue remembers."""
 
 
 class CancelAnswer(msgspec.Struct, frozen=True):
@@ -108,7 +111,8 @@ class VenueFill(msgspec.Struct, frozen=True):
     side: Side
     price: Decimal
     size: Decimal
-    """Base units, also where the venue told it in quote money."""
+    """Base units, also where the venue told it in quote money; negative for an entry that takes an execution
+    back or corrects it."""
     fee: Decimal
     is_maker: bool | None
     """None where the venue does not say."""

@@ -31,9 +31,10 @@ from engine.exchange.coinbase.exchange_messages import (
     TypeHead,
 )
 from engine.exchange.coinbase.full_book import FullBook
+from engine.exchange.coinbase.own_messages import own_match
 from engine.exchange.coinbase.product_feed import DIGITS, FAST_ERROR, FAST_LIMIT, ProductFeed
 from engine.exchange.coinbase.session import REFUSED, SessionBase
-from engine.exchange.coinbase.user import UserMatch, exact, own_side
+from engine.exchange.coinbase.user import own_side
 
 _BOOK_TYPES = frozenset({"snapshot", "l2update"})
 _KNOWN_TYPES = frozenset(
@@ -141,6 +142,12 @@ class ExchangeSession(SessionBase):
             return self._last_match(message)
         if isinstance(message, Subscriptions):
             events: list[MarketEvent] = []
+            self.listed = frozenset(
+                product
+                for channel in message.channels
+                if _is_book(channel.name)
+                for product in channel.product_ids or ()
+            )
             for channel in message.channels:
                 events += self._confirmed(channel, recv_ns, wall_ns)
             return events
@@ -149,6 +156,7 @@ class ExchangeSession(SessionBase):
                 self.last_ticker[message.product_id] = message
         elif isinstance(message, ExchangeHeartbeat):
             self.counters.heartbeats += 1
+            self.last_sent = message.time
         elif isinstance(message, Error):
             self.counters.errors += 1
             self.counters.last_error = f"{message.message}: {message.reason}".rstrip(": ")
@@ -200,13 +208,23 @@ class ExchangeSession(SessionBase):
             _convert(feed, message.changes, bids, asks)
         except REFUSED:
             self.counters.malformed += 1
-            return self.mark_stale(feed.symbol, "a book frame was refused", recv_ns, wall_ns)
+            return self.mark_stale(message.product_id, "a book frame was refused", recv_ns, wall_ns)
         if not feed.has_book:
             feed.is_active = True
             self.counters.before_snapshot += 1
             return []
+        self.last_sent = message.time
         time_ns = self.times.ns(message.time)
         return [BookUpdate(feed.symbol, recv_ns, wall_ns, bids, asks, time_ns)]
+
+    def on_sliced_snapshot(
+        self, product: str, bids: list[Level], asks: list[Level], time: str, recv_ns: int, wall_ns: int
+    ) -> list[MarketEvent]:
+        """A snapshot whose levels have been converted already: what `on_frame` would have done."""
+        self.counters.frames += 1
+        self._used = True
+        feed = self._products[product]
+        return self.accept_snapshot(feed, bids, asks, recv_ns, wall_ns, self.times.ns(time))
 
     def _snapshot(self, message: Snapshot, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
         feed = self._products.get(message.product_id)
@@ -218,7 +236,7 @@ class ExchangeSession(SessionBase):
             asks = [(feed.ticks(price), feed.lots(size)) for price, size in message.asks]
         except REFUSED:
             self.counters.malformed += 1
-            return self.mark_stale(feed.symbol, "a book frame was refused", recv_ns, wall_ns)
+            return self.mark_stale(message.product_id, "a book frame was refused", recv_ns, wall_ns)
         return self.accept_snapshot(feed, bids, asks, recv_ns, wall_ns, self.times.ns(message.time))
 
     # -- trades and orders -----------------------------------------------------------------------
@@ -275,21 +293,8 @@ class ExchangeSession(SessionBase):
         return []
 
     def _own_match(self, message: Match) -> None:
-        is_maker = bool(message.maker_user_id or message.maker_fee_rate)
         try:
-            maker_side = own_side(message.side)
-            self._user_events.append(
-                UserMatch(
-                    product=message.product_id,
-                    trade_id=message.trade_id,
-                    order_id=message.maker_order_id if is_maker else message.taker_order_id,
-                    side=maker_side if is_maker else maker_side.opposite,
-                    is_maker=is_maker,
-                    price=exact(message.price),
-                    size=exact(message.size),
-                    fee_rate=exact((message.maker_fee_rate if is_maker else message.taker_fee_rate) or "0"),
-                )
-            )
+            self._user_events.append(own_match(message))
         except REFUSED:
             self.counters.malformed += 1
 

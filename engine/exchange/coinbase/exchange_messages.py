@@ -67,6 +67,7 @@ class ExchangeHeartbeat(msgspec.Struct, tag_field="type", tag="heartbeat", gc=Fa
 
     product_id: str
     last_trade_id: int = 0
+    time: str = ""
 
 
 class OrderMessage(msgspec.Struct, tag_field="type", gc=False):
@@ -80,7 +81,13 @@ class OrderMessage(msgspec.Struct, tag_field="type", gc=False):
 
 
 class Received(OrderMessage, tag="received", gc=False):
-    """An order arrived; it does not rest yet."""
+    """An order arrived; it does not rest yet. A market order has no price, and may have no size."""
+
+    side: str = ""
+    price: str = ""
+    size: str = ""
+    order_type: str = ""
+    client_oid: str = ""
 
 
 class Open(OrderMessage, tag="open", kw_only=True, gc=False):
@@ -92,7 +99,10 @@ class Open(OrderMessage, tag="open", kw_only=True, gc=False):
 
 
 class Done(OrderMessage, tag="done", gc=False):
-    """An order has ended; it may never have rested."""
+    """An order has ended; it may never have rested. `reason` is filled or canceled."""
+
+    reason: str = ""
+    cancel_reason: str = ""
 
 
 class Change(OrderMessage, tag="change", gc=False):

@@ -26,6 +26,7 @@ class ProductFeed:
         "has_book",
         "instrument",
         "is_active",
+        "is_left",
         "price_scale",
         "size_scale",
         "state",
@@ -43,6 +44,8 @@ class ProductFeed:
         """A snapshot came on this connection."""
         self.asked_after_loss: bool = False
         """The book was asked for after this connection lost frames."""
+        self.is_left: bool = False
+        """We have unsubscribed, and not asked again."""
         self.is_active: bool = False
         """Subscribed or seen: a loss concerns it."""
         self.trades: TradeIds = TradeIds()

@@ -52,6 +52,15 @@ class FeedSession(Protocol):
     """One feed's frames in, market events out."""
 
     counters: FeedCounters
+    listed: frozenset[str] | None
+    """Products whose book the venue last said it sends us; None until it did."""
+    last_sent: str
+    """When the last frame was sent, in the venue's words; empty where none said."""
+
+    @property
+    def has_lost_frames(self) -> bool:
+        """True when frames of this connection were lost: no book of it can be believed for long."""
+        ...
 
     def on_connect(self, recv_ns: int, wall_ns: int) -> list[MarketEvent]:
         """A new connection is up: counters of the wire start anew, every book waits for a snapshot."""
@@ -102,9 +111,20 @@ class SessionBase:
         self._used: bool = False
         self._lost: bool = False
         """Frames of this connection were lost."""
+        self.listed: frozenset[str] | None = None
+        self.last_sent: str = ""
         self._user_events: deque[UserEvent | UserMatch] = deque(maxlen=_MOST_USER_EVENTS)
 
     # -- asking ----------------------------------------------------------------------------------
+
+    @property
+    def has_lost_frames(self) -> bool:
+        """See `FeedSession`."""
+        return self._lost
+
+    def product_feed(self, product: str) -> ProductFeed | None:
+        """What is known of a product, for whoever converts its frames elsewhere."""
+        return self._products.get(product)
 
     def state(self, product: str) -> FeedState:
         """See `FeedSession`."""
@@ -159,10 +179,13 @@ class SessionBase:
             self.counters.reconnects += 1
         self._used = True
         self._lost = False
+        self.listed = None
+        self.last_sent = ""
         events: list[MarketEvent] = []
         for feed in self._products.values():
             feed.has_book = False
             feed.asked_after_loss = False
+            feed.is_left = False
             if feed.state is FeedState.LIVE:
                 events += self.change_state(feed, FeedState.STALE, "reconnected", recv_ns, wall_ns)
         return events
@@ -173,6 +196,7 @@ class SessionBase:
             return []
         feed.is_active = True
         feed.asked_after_loss = self._lost
+        feed.is_left = False
         if feed.state is FeedState.IDLE:
             return self.change_state(feed, FeedState.SUBSCRIBED, "asked for", recv_ns, wall_ns)
         return []
@@ -183,6 +207,7 @@ class SessionBase:
             return []
         feed.has_book = False
         feed.asked_after_loss = False
+        feed.is_left = True
         return self.change_state(feed, FeedState.STALE, "unsubscribed", recv_ns, wall_ns)
 
     def accept_snapshot(
@@ -197,13 +222,18 @@ class SessionBase:
         """The snapshot, and the state that follows from it.
 
         After a loss a first snapshot that was already under way is shown but not believed: only one
-        that replaces a book, or that was asked for since, is known to be whole.
+        that replaces a book, or that was asked for since, is known to be whole. Nor is one believed that
+        comes after we have left: nobody sends its changes any more.
         """
-        believed = not self._lost or feed.has_book or feed.asked_after_loss
+        believed = not feed.is_left and (not self._lost or feed.has_book or feed.asked_after_loss)
         feed.has_book = True
         events: list[MarketEvent] = [BookSnapshot(feed.symbol, recv_ns, wall_ns, bids, asks, exchange_ns)]
         if bids and asks and max(bids)[0] >= min(asks)[0]:
             return events + self.change_state(feed, FeedState.STALE, "crossed snapshot", recv_ns, wall_ns)
         if not believed:
-            return events + self.change_state(feed, FeedState.STALE, "frames were lost", recv_ns, wall_ns)
+            return events + self.change_state(feed, FeedState.STALE, _not_believed(feed), recv_ns, wall_ns)
         return events + self.change_state(feed, FeedState.LIVE, "snapshot", recv_ns, wall_ns)
+
+
+def _not_believed(feed: ProductFeed) -> str:
+    return "unsubscribed" if feed.is_left else "frames were lost"

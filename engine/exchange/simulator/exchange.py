@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -181,6 +182,11 @@ class SimulatedExchange:
     def trade_of(self, fill: OrderFilled) -> int:
         """The number of the trade, on the tape its id, that a fill of ours is a part of."""
         return self._desk.trade_of(fill)
+
+    def act(self, deed: Callable[[Market], None]) -> None:
+        """Let somebody who is not of the simulation do something in the market now."""
+        deed(self.market)
+        self._settle()
 
     def resend_book(self) -> None:
         """Publish the whole book again, for whoever lost track of it."""

@@ -1,0 +1,1 @@
+"""The trading edge of a live venue: orders that cannot be lost."""

@@ -1,0 +1,125 @@
+"""Books fills: whatever they are known from, each of them is told once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import localcontext
+from typing import Final
+
+from engine.core.instrument import Instrument
+from engine.exchange.coinbase.broker import VenueFill
+from engine.exchange.coinbase.user import OrderReport, UserMatch
+from engine.exchange.live.order_fills import (
+    Figures,
+    NewFill,
+    boundaries,
+    derive,
+    fill_id,
+    missing,
+    totals,
+)
+from engine.exchange.live.outbox import Outbox
+from engine.exchange.live.tracking import TrackedOrder
+from engine.exchange.protocol import OwnRecord
+
+_PRINTS_KEPT: Final = 10_000
+
+
+class Booking:
+    """Turns what the venue says of an order's fills into `OrderFilled` events."""
+
+    def __init__(self, instrument: Instrument, record: OwnRecord, outbox: Outbox) -> None:
+        self._instrument = instrument
+        self._record = record
+        self._outbox = outbox
+        self._prints: dict[str, int] = {}
+
+    def print_of(self, fill: str) -> int | None:
+        """The trade id of a fill, where the venue told it."""
+        return self._prints.get(fill)
+
+    def book_report(self, order: TrackedOrder, report: OrderReport) -> bool:
+        """Book up to the cumulative figures of a report; False where that takes the list of executions."""
+        lots = self._instrument.lots(report.filled)
+        order.target = max(order.target, lots)
+        if lots <= order.booked.lots:
+            return True
+        is_maker = order.is_maker()
+        now = Figures(lots, report.filled_value, report.fees)
+        fill = derive(self._instrument, order.booked, now) if is_maker is not None else None
+        if fill is None or order.is_fetching or order.is_absent:
+            return False
+        self._tell(order, fill, is_maker=bool(is_maker))
+        order.booked = now
+        return True
+
+    def book_executions(self, order: TrackedOrder, executions: Sequence[VenueFill]) -> None:
+        """Book what is missing from the complete list of an order's executions, oldest first.
+
+        Raises `CorrectionError`, with nothing booked, for one that takes an execution back.
+        """
+        known = totals(self._instrument, executions)
+        if order.is_absent:
+            self._recall(order, executions)
+        if known.lots == order.booked.lots:
+            order.booked = known
+        if known.lots <= order.booked.lots:
+            return
+        for fill in missing(self._instrument, executions, order.booked.lots):
+            is_maker = order.is_maker() if fill.is_maker is None else fill.is_maker
+            self._tell(order, fill, is_maker=bool(is_maker))
+        order.booked = known
+        order.target = max(order.target, known.lots)
+
+    def book_match(self, order: TrackedOrder, match: UserMatch) -> None:
+        """Book one execution that the user feed tells by itself, unless it is booked already."""
+        if match.trade_id in order.matches:
+            return
+        order.matches.add(match.trade_id)
+        size = self._instrument.lots(match.size)
+        order.matched += size
+        left = min(size, order.matched - order.booked.lots)
+        if left <= 0:
+            return
+        if left < size or order.booked.lots + left != order.matched:
+            # Matches were lost before this one: whose lots these are only the list of executions tells.
+            order.target = max(order.target, order.matched)
+            return
+        with localcontext(prec=200):
+            value = match.price * match.size
+            fee = value * match.fee_rate
+            before = order.booked
+            after = Figures(
+                order.matched,
+                None if before.value is None else before.value + value,
+                None if before.fees is None else before.fees + fee,
+            )
+        fill = NewFill(order.matched, self._instrument.ticks(match.price), left, fee, match.is_maker)
+        self._prints[fill_id(order.venue_id, fill.lots_after)] = match.trade_id
+        if len(self._prints) > _PRINTS_KEPT:
+            del self._prints[next(iter(self._prints))]
+        self._tell(order, fill, is_maker=match.is_maker)
+        order.booked = after
+        order.target = max(order.target, order.booked.lots)
+
+    def _recall(self, order: TrackedOrder, executions: Sequence[VenueFill]) -> None:
+        """An order that the record has forgotten may be booked in part: its fills' ids are never forgotten."""
+        for lots in reversed(boundaries(self._instrument, executions)):
+            if lots <= order.booked.lots:
+                return
+            if self._record.knows_fill(fill_id(order.venue_id, lots)):
+                order.booked = Figures(lots, None, None)
+                return
+
+    def _tell(self, order: TrackedOrder, fill: NewFill, *, is_maker: bool) -> None:
+        order.is_confirmed = False
+        self._outbox.filled(
+            order.client_id,
+            fill_id(order.venue_id, fill.lots_after),
+            order.side,
+            fill.price,
+            fill.size,
+            self._instrument.atoms_rounded(fill.fee),
+            is_maker=is_maker,
+            exchange_ns=fill.time_ns,
+        )

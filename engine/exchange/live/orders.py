@@ -1,0 +1,322 @@
+"""Our orders at the venue: every word of it about them comes here, from wherever, in any order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from engine.core.clock import Clock
+from engine.core.errors import InstrumentError
+from engine.core.events import Restraint, SubmitOrder
+from engine.core.instrument import Instrument
+from engine.exchange.coinbase.broker import Broker, CancelAnswer, Outcome, SubmitAnswer
+from engine.exchange.coinbase.user import OrderReport, UserMatch
+from engine.exchange.live.booking import Booking
+from engine.exchange.live.cancels import Cancels
+from engine.exchange.live.executions import Executions
+from engine.exchange.live.order_fills import Figures
+from engine.exchange.live.outbox import Outbox
+from engine.exchange.live.outcomes import NEVER_ARRIVED, NOT_SENT, Judged, Verdict, judge
+from engine.exchange.live.rejects import RejectStorms
+from engine.exchange.live.standing import EXPIRED, FAILED, LIVE, Remote, standing
+from engine.exchange.live.tasks import Tasks
+from engine.exchange.live.tracking import End, Phase, TrackedOrder, Tracker
+from engine.exchange.protocol import OwnRecord
+
+RECONCILE: Final = "RECONCILE"
+_EARLY_MATCHES_KEPT: Final = 1_000
+_STRANGERS_KEPT: Final = 1_000
+
+
+class LiveOrders:
+    """Adopts, books, ends and cancels by the venue's evidence, and tells the Trader through the outbox.
+
+    `warn` tells people of what is no order event. Everything is idempotent: the same word twice, an older
+    word after a newer one and a word after the end change nothing.
+    """
+
+    def __init__(
+        self,
+        instrument: Instrument,
+        broker: Broker,
+        record: OwnRecord,
+        clock: Clock,
+        outbox: Outbox,
+        tasks: Tasks,
+        storms: RejectStorms,
+        warn: Callable[[str, str], None],
+        on_leave: Callable[[], None],
+    ) -> None:
+        self.tracker = Tracker()
+        self.booking = Booking(instrument, record, outbox)
+        self.executions = Executions(
+            instrument, broker, clock, outbox, tasks, self.booking, self._finish
+        )
+        self.cancels = Cancels(broker, instrument.symbol, tasks, on_leave, self._cancel_answered)
+        self.on_doubt: Callable[[], None] = lambda: None
+        """Called when an order has become uncertain: somebody must ask the venue."""
+        self.on_unsettled: Callable[[TrackedOrder, Outcome], None] = lambda _order, _outcome: None
+        """Called for an order whose cancel was answered: the venue must be asked what became of it."""
+        self.strangers: dict[str, OrderReport] = {}
+        """Live orders of other front ends, by the venue's id: shown, never touched."""
+        self._instrument = instrument
+        self._record = record
+        self._clock = clock
+        self._outbox = outbox
+        self._storms = storms
+        self._warn = warn
+        self._early: deque[UserMatch] = deque(maxlen=_EARLY_MATCHES_KEPT)
+
+    # -- our own commands ------------------------------------------------------------------------
+
+    def submitting(self, command: SubmitOrder) -> TrackedOrder:
+        """An order is about to be sent."""
+        order = TrackedOrder.submitted(command, self._clock.monotonic_ns())
+        self.tracker.add(order)
+        return order
+
+    def not_sent(self, order: TrackedOrder, reason: str) -> None:
+        """It never left."""
+        if order.phase is Phase.QUEUED:
+            self._reject(order, Judged(Verdict.REJECTED, NOT_SENT, reason))
+
+    def answered(self, order: TrackedOrder, answer: SubmitAnswer) -> None:
+        """The submit was answered, or will not be. What the user channel told meanwhile counts for more."""
+        order.touched_ns = self._clock.monotonic_ns()
+        judged = judge(answer)
+        if judged.verdict is Verdict.EXISTS:
+            self._name(order, answer.order_id)
+            if order.end is None:
+                self._accept(order)
+            self._cancel_if_asked(order)
+        elif order.phase is not Phase.SENT:
+            return
+        elif judged.verdict is Verdict.REJECTED:
+            self._reject(order, judged)
+        else:
+            self.doubt(order, judged.reason)
+
+    def doubt(self, order: TrackedOrder, reason: str) -> None:
+        """Only the venue knows: the order is UNCERTAIN until it tells."""
+        if not order.is_live or order.phase is Phase.DOUBTED:
+            return
+        order.phase = Phase.DOUBTED
+        order.doubted_at = self._clock.monotonic_ns()
+        order.queries = 0
+        self._outbox.uncertain(order.client_id, reason)
+        self._cancel_if_asked(order)
+        self.on_doubt()
+
+    def cancel(self, order: TrackedOrder) -> None:
+        """Cancel it, as soon as the venue can be told which one is meant."""
+        order.cancel_asked = True
+        if order.phase is Phase.QUEUED:
+            self.not_sent(order, "cancelled before it was sent")
+        else:
+            self._cancel_if_asked(order)
+
+    # -- the venue's word ------------------------------------------------------------------------
+
+    def find(self, report: OrderReport) -> TrackedOrder | None:
+        """The order that a report speaks of; None for a stranger's."""
+        order = self.tracker.by_venue(report.order_id)
+        if order is None and report.client_order_id:
+            order = self.by_client(report.client_order_id)
+        if order is None and self._record.is_ours(report.client_order_id):
+            order = self._orphan(report)
+        return order
+
+    def by_client(self, client_id: str) -> TrackedOrder | None:
+        """An order by our id: one that is tracked, or one of the record."""
+        order = self.tracker.by_client(client_id)
+        if order is None and (own := self._record.order(client_id)) is not None:
+            order = TrackedOrder.recorded(own, self._clock.monotonic_ns())
+            self.tracker.add(order)
+            if order.is_told:
+                self.tracker.ended(order)
+        return order
+
+    def observe(self, report: OrderReport, *, is_listed: bool = False) -> TrackedOrder | None:
+        """Take in a report; the order it speaks of, None for a stranger's.
+
+        `is_listed`: the venue was asked for it just now, so a live order is live, whatever we believed.
+        """
+        if report.product != self._instrument.symbol:
+            return None
+        try:
+            order = self.find(report)
+            if order is None:
+                self._stranger(report)
+                return None
+            self._observe(order, report, is_listed=is_listed)
+        except InstrumentError as error:
+            self._outbox.restrain(
+                RECONCILE,
+                Restraint.LATCHED,
+                f"order {report.client_order_id or report.order_id} has figures that cannot be: {error}",
+                "a person",
+            )
+            return None
+        return order
+
+    def on_match(self, match: UserMatch) -> None:
+        """One execution of ours, by the user feed."""
+        if match.product != self._instrument.symbol:
+            return
+        order = self.tracker.by_venue(match.order_id)
+        if order is None:
+            self._early.append(match)  # a fill may overtake the acknowledgement
+            return
+        order.touched_ns = self._clock.monotonic_ns()
+        self._accept(order)
+        self.booking.book_match(order, match)
+        if order.booked.lots < order.target:
+            self.executions.fetch(order)
+        self._finish(order)
+
+    def gone(self, order: TrackedOrder, reason: str) -> None:
+        """Complete evidence says that the venue does not have it (any more)."""
+        if not order.is_live:
+            return
+        if order.was_accepted or order.booked.lots:
+            order.end = End(Remote.ENDED, "CANCELLED", order.booked.lots, reason)
+            self._finish(order)
+        else:
+            order.never_arrived = True
+            self._reject(order, Judged(Verdict.REJECTED, NEVER_ARRIVED, reason))
+
+    def _observe(self, order: TrackedOrder, report: OrderReport, *, is_listed: bool) -> None:
+        if order.venue_id and order.venue_id != report.order_id:
+            self._outbox.restrain(
+                RECONCILE,
+                Restraint.LATCHED,
+                f"the venue has order {order.client_id} twice, as {order.venue_id} and {report.order_id}",
+                "a person",
+            )
+            return
+        order.touched_ns = self._clock.monotonic_ns()
+        where = standing(report, order.size, self._instrument)
+        is_late = order.end is not None and not is_listed
+        if where in LIVE and is_late:
+            return  # an older word, overtaken by the end
+        self._name(order, report.order_id)
+        if where in LIVE or report.filled:
+            self._accept(order)
+        if not self.booking.book_report(order, report):
+            self.executions.fetch(order)
+        elif where in LIVE and where is not Remote.PENDING:
+            order.rested = True
+        if where in LIVE:
+            if not order.is_live or order.is_absent:
+                self._unwanted(order)
+            else:
+                self._cancel_if_asked(order)
+        elif order.end is None:
+            lots = self._instrument.lots(report.filled)
+            reason = report.reject_reason or report.cancel_reason
+            order.end = End(where, report.status, lots, reason)
+            self._finish(order)
+
+    def _name(self, order: TrackedOrder, venue_id: str) -> None:
+        if order.venue_id:
+            return
+        self.tracker.name(order, venue_id)
+        early = [match for match in self._early if match.order_id == venue_id]
+        for match in early:
+            self._early.remove(match)
+            self.on_match(match)
+
+    def _accept(self, order: TrackedOrder) -> None:
+        """It exists: told once, and again where it had been doubted."""
+        is_news = not order.was_accepted or order.phase is Phase.DOUBTED
+        order.was_accepted = True
+        order.phase = Phase.KNOWN
+        order.queries = 0
+        if is_news and not order.is_absent:
+            self._outbox.accepted(order.client_id, order.venue_id)
+
+    def _finish(self, order: TrackedOrder) -> None:
+        """Tell the end, once every fill before it is booked."""
+        end = order.end
+        if end is None or order.is_told or order.booked.lots < max(end.lots, order.target):
+            return
+        order.phase = Phase.KNOWN
+        self._told(order)
+        remaining = max(0, order.size - order.booked.lots)
+        if order.is_absent or (order.booked.lots and not remaining):
+            return  # the last fill was its end
+        reason = end.reason or end.status.lower()
+        if end.status in FAILED and not order.booked.lots:
+            self._storms.note(end.status, reason)
+            self._outbox.rejected(order.client_id, end.status, reason)
+        elif end.status == EXPIRED:
+            self._outbox.expired(order.client_id, remaining, reason)
+        else:
+            self._outbox.cancelled(order.client_id, remaining, reason)
+
+    def _reject(self, order: TrackedOrder, judged: Judged) -> None:
+        order.phase = Phase.KNOWN
+        self._told(order)
+        self._outbox.rejected(order.client_id, judged.code, judged.reason)
+        if judged.is_refusal:
+            self._storms.note(judged.code, judged.reason)
+
+    def _told(self, order: TrackedOrder) -> None:
+        order.is_told = True
+        self.tracker.ended(order)
+
+    # -- what should not be there ----------------------------------------------------------------
+
+    def _orphan(self, report: OrderReport) -> TrackedOrder:
+        size = self._instrument.lots(report.filled + report.remaining)
+        order = TrackedOrder(
+            report.client_order_id, report.side, size, Phase.KNOWN, self._clock.monotonic_ns()
+        )
+        order.is_absent = True
+        order.booked = Figures(0, None, None)
+        order.is_post_only = report.post_only
+        self.tracker.add(order)
+        self._warn(
+            "ORPHAN",
+            f"the venue has order {report.client_order_id} ({report.order_id}), ours by its id and not on "
+            "record: its fills are booked and it is cancelled",
+        )
+        return order
+
+    def _unwanted(self, order: TrackedOrder) -> None:
+        """It lives at the venue and must not."""
+        if not order.cancel_sent and not order.is_absent:
+            self._warn(
+                "REVIVED",
+                f"the venue has order {order.client_id} ({order.venue_id}) live, which had ended by our record: "
+                "it is cancelled",
+            )
+        order.cancel_asked = True
+        self.cancels.ask(order)
+
+    def _stranger(self, report: OrderReport) -> None:
+        if standing(report, 0, self._instrument) in LIVE:
+            self.strangers[report.order_id] = report
+            if len(self.strangers) > _STRANGERS_KEPT:
+                del self.strangers[next(iter(self.strangers))]
+        else:
+            self.strangers.pop(report.order_id, None)
+
+    # -- cancels ---------------------------------------------------------------------------------
+
+    def _cancel_if_asked(self, order: TrackedOrder) -> None:
+        if order.cancel_asked and order.end is None and self.cancels.can_name(order):
+            self.cancels.ask(order)
+
+    def _cancel_answered(self, order: TrackedOrder, answer: CancelAnswer) -> None:
+        if order.end is not None:
+            return
+        if answer.outcome is Outcome.REFUSED and not order.is_absent and not order.is_told:
+            self._outbox.cancel_rejected(order.client_id, answer.code or "REFUSED", answer.reason)
+        self.on_unsettled(order, answer.outcome)
+
+    @property
+    def doubted(self) -> list[TrackedOrder]:
+        """Orders that only the venue knows of."""
+        return [order for order in self.tracker.live if order.phase is Phase.DOUBTED and order.is_live]

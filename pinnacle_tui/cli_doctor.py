@@ -1,0 +1,75 @@
+"""`doctor`: look at everything that trading needs before it is needed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+from pinnacle_tui.cli_parts import PROGRAM, examples, json_option, tell
+
+
+@click.command(
+    epilog=examples(
+        "pinnacle-tui doctor",
+        "pinnacle-tui doctor --symbol BTC-USD --key-file key.json --json",
+        "pinnacle-tui doctor --endpoint https://127.0.0.1:8443 --ca-file ca.pem",
+    )
+)
+@click.option("--mode", metavar="paper|live", help="What it shall be good for: live demands a key.")
+@click.option("--exchange", metavar="coinbase|coinbase-exchange", help="The venue.")
+@click.option("--symbol", "symbols", multiple=True, metavar="PRODUCT", help="A product; repeatable.")
+@click.option("--endpoint", metavar="URL", help="Another place of the venue, as the local venue's.")
+@click.option("--ca-file", metavar="FILE", help="A certificate to trust beside the system's.")
+@click.option("--key-file", metavar="FILE", help="The API key, as Coinbase lets you download it.")
+@click.option("--data-dir", metavar="DIR", help="The folder that holds sessions.")
+@click.option("--config", "path", type=Path, metavar="FILE", help="The configuration file.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set any key for this look.")
+@json_option
+def doctor(
+    *,
+    mode: str | None,
+    exchange: str | None,
+    symbols: tuple[str, ...],
+    endpoint: str | None,
+    ca_file: str | None,
+    key_file: str | None,
+    data_dir: str | None,
+    path: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Check network, clock, products, key, fees, disk, terminal and program; say what to do.
+
+    Nothing is sent that changes anything. Ends with 0 when nothing failed, 69 where the venue is not reached,
+    77 where the key will not do, 1 for the rest.
+    """
+    from engine.commands import doctor as checkup
+    from engine.commands.doctor_machine import Surroundings
+    from engine.config import load_config
+
+    flags: dict[str, str | tuple[str, ...] | None] = {
+        "engine.mode": mode,
+        "exchange.name": exchange,
+        "engine.symbols": symbols or None,
+        "network.endpoint": endpoint,
+        "network.ca_file": ca_file,
+        "network.key_file": key_file,
+        "persistence.data_dir": data_dir,
+    }
+    given = {key: value for key, value in flags.items() if value is not None}
+    size = shutil.get_terminal_size()
+    around = Surroundings(
+        environ=dict(os.environ),
+        is_terminal=sys.stdin.isatty() and sys.stdout.isatty(),
+        columns=size.columns,
+        rows=size.lines,
+        encoding=sys.stdout.encoding,
+        version=version(PROGRAM),
+    )
+    answer = checkup.doctor(load_config(path, os.environ, overrides, given), around)
+    return tell(answer, checkup.doctor_text(answer), as_json)
