@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pinnacle_tui.cli_doctor import doctor
 from pinnacle_tui.cli_journal import journal
 from pinnacle_tui.cli_parts import (
     PROGRAM,
@@ -417,6 +418,7 @@ def replay(
 
 
 cli.add_command(journal)
+cli.add_command(doctor)
 
 
 @cli.command(epilog=examples("pinnacle-tui bench --json", "pinnacle-tui bench --input capture.jsonl.gz"))

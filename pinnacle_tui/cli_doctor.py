@@ -51,6 +51,7 @@ def doctor(
     from engine.commands import doctor as checkup
     from engine.commands.doctor_machine import Surroundings
     from engine.config import load_config
+    from pinnacle_tui.widgets.too_small import LEAST
 
     flags: dict[str, str | tuple[str, ...] | None] = {
         "engine.mode": mode,
@@ -69,6 +70,7 @@ def doctor(
         columns=size.columns,
         rows=size.lines,
         encoding=sys.stdout.encoding,
+        least=LEAST,
         version=version(PROGRAM),
     )
     answer = checkup.doctor(load_config(path, os.environ, overrides, given), around)

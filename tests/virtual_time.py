@@ -1,57 +1,81 @@
-"""An event loop on which waiting costs nothing: time jumps to the next timer when nothing else happens.
-
-Sockets work as ever, between parts of the same loop: what was sent is there before time moves on.
-"""
+"""An event loop on which time passes only when everybody waits: hours of timers take milliseconds."""
 
 from __future__ import annotations
 
 import asyncio
-import math
 import selectors
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from typing import Any, TypeVar
-
-from engine.core.clock import ManualClock
 
 T = TypeVar("T")
 
-_PATIENCE_S = 5.0
-"""Of real time, for a thread or a process when no timer is left."""
 
+class _Nobody(selectors.BaseSelector):
+    """No descriptor is ever ready; waiting is the passing of time."""
 
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
-    def __init__(self, clock: ManualClock) -> None:
-        super().__init__()
-        self._clock = clock
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._keys: dict[Any, selectors.SelectorKey] = {}
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        key = selectors.SelectorKey(
+            fileobj, fileobj if isinstance(fileobj, int) else fileobj.fileno(), events, data
+        )
+        self._keys[fileobj] = key
+        return key
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return self._keys.pop(fileobj)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0)
-        if ready or timeout == 0:
-            return ready
         if timeout is None:
-            ready = super().select(_PATIENCE_S)
-            assert ready, "nothing will ever happen any more"
-            return ready
-        self._clock.advance(math.ceil(timeout * 1e9))
-        return ready
+            raise RuntimeError("everybody waits and nothing is due: a deadlock")
+        self.now += max(0.0, timeout)
+        return []
+
+    def get_map(self) -> Any:
+        return self._keys
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop whose time is a `ManualClock`."""
+    """Its time begins at 0."""
 
-    def __init__(self, clock: ManualClock) -> None:
-        self._virtual = clock
-        super().__init__(_JumpingSelector(clock))
+    def __init__(self) -> None:
+        self._nobody = _Nobody()
+        super().__init__(self._nobody)
 
     def time(self) -> float:
-        return self._virtual.monotonic_ns() / 1e9
+        return self._nobody.now
 
 
-def run(main: Coroutine[Any, Any, T], clock: ManualClock) -> T:
-    """Run to the end in virtual time; errors that nobody has seen are errors of the test."""
-    unseen: list[Mapping[str, Any]] = []
-    with asyncio.Runner(loop_factory=lambda: VirtualLoop(clock)) as runner:
-        runner.get_loop().set_exception_handler(lambda _, context: unseen.append(context))
-        result = runner.run(main)
-    assert not unseen, unseen
-    return result
+class LoopClock:
+    """The clock of a `VirtualLoop`; the wall began at a given nanosecond."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, wall_ns: int = 1_760_000_000_000_000_000) -> None:
+        self._loop = loop
+        self._wall = wall_ns
+
+    def monotonic_ns(self) -> int:
+        return round(self._loop.time() * 1e9)
+
+    def wall_ns(self) -> int:
+        return self._wall + self.monotonic_ns()
+
+
+def run_virtual(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end; a task that is left over, or that fails unseen, is an error."""
+    loop = VirtualLoop()
+    failures: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: failures.append(context))
+    try:
+        result = loop.run_until_complete(work)
+        left = asyncio.all_tasks(loop)
+        assert not left, f"tasks left over: {left}"
+        assert not failures, failures
+        return result
+    finally:
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        if left := asyncio.all_tasks(loop):
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -13,6 +15,7 @@ from engine.exchange.coinbase.broker import BrokerError, CancelAnswer, OrderRef,
 from engine.exchange.coinbase.network import Endpoints
 from engine.exchange.coinbase.user import OrderReport
 from engine.watchdog.messages import Hello
+from engine.watchdog.process import watch_over
 
 TAG = "50544d4d-"
 PRODUCT = "BTC-USD"
@@ -154,3 +157,43 @@ def hello(folder: object, **changes: Any) -> Hello:
         "data_dir": str(folder),
     }
     return Hello(**(given | changes))
+
+
+class InProcess:
+    """Spawns watchdogs as tasks of this loop, over a venue of the test."""
+
+    def __init__(self, venue: LaggingVenue, clock: Clock) -> None:
+        self.venue = venue
+        self.clock = clock
+        self.started: list[InProcessWatchdog] = []
+        self.failures = 0
+        """So many starts from now on fail."""
+
+    def __call__(self, theirs: socket.socket) -> InProcessWatchdog:
+        if self.failures:
+            self.failures -= 1
+            raise OSError(12, "Cannot allocate memory")
+        self.started.append(InProcessWatchdog(theirs, self, 1_000 + len(self.started)))
+        return self.started[-1]
+
+
+class InProcessWatchdog:
+    """A watchdog that can be killed, and made deaf."""
+
+    def __init__(self, theirs: socket.socket, place: InProcess, pid: int) -> None:
+        self.pid = pid
+        self.ended = asyncio.Event()
+        self.exit_code: int | None = None
+        self._end = socket.socket(fileno=os.dup(theirs.fileno()))
+        self._task = asyncio.create_task(self._run(place))
+
+    async def _run(self, place: InProcess) -> None:
+        try:
+            self.exit_code = await watch_over(self._end, lambda hello, clock: place.venue, place.clock)  # type: ignore[arg-type, return-value]
+        finally:
+            self.ended.set()
+
+    def kill(self) -> None:
+        """As SIGKILL does: the line is cut, nothing is said."""
+        self.exit_code = -9
+        self._task.cancel()

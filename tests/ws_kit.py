@@ -27,7 +27,13 @@ from engine.exchange.coinbase.network import Endpoints, NetworkSettings
 from engine.exchange.coinbase.sessions import Api
 
 QUICK = Patience(
-    open_s=2.0, send_s=0.5, close_s=0.2, ping_interval_s=0.5, first_pong_s=5.0, pong_s=2.0, between_messages_s=0.001
+    open_s=2.0,
+    send_s=0.5,
+    close_s=0.2,
+    ping_interval_s=0.5,
+    first_pong_s=5.0,
+    pong_s=2.0,
+    between_messages_s=0.001,
 )
 """The patience of a test."""
 
@@ -64,6 +70,10 @@ class Peer:
                 return found[count - 1]
             self._news.clear()
             await self._news.wait()
+
+    async def spoke(self) -> None:
+        """Wait for the first request of any kind."""
+        await self._news.wait()
 
     async def send(self, *frames: str | bytes) -> None:
         """Send frames, texts as they are and bytes as binary ones."""
@@ -141,17 +151,20 @@ class ScriptedVenue:
     async def _serve(self, socket: ServerConnection) -> None:
         peer = Peer(len(self.peers), socket)
         self.peers.append(peer)
-        reading = asyncio.create_task(peer.read())
+        telling = asyncio.create_task(self._tell(peer))
+        try:
+            await peer.read()
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+
+    async def _tell(self, peer: Peer) -> None:
         try:
             await self._script(peer)
-            await reading
         except ConnectionClosed:
             pass
         except Exception as error:
             self.failures.append(error)
-        finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
 
 
 def http_answer(status: HTTPStatus, **headers: str) -> Response:
@@ -199,7 +212,9 @@ class FeedReader:
             self.notify,
             patience=given.pop("patience", QUICK),
             warn=lambda code, text: self.warnings.append((code, text)),
-            restrain=lambda code, restraint, reason, _: self.restraints.append((code, restraint.value, reason)),
+            restrain=lambda code, restraint, reason, _: self.restraints.append(
+                (code, restraint.value, reason)
+            ),
             **given,
         )
         return self.feed
@@ -270,8 +285,7 @@ def playing(frames: Sequence[tuple[float, str]], speed: float | None) -> Script:
     """A script that plays a capture once the client has asked for something; `speed` None is at once."""
 
     async def script(peer: Peer) -> None:
-        while not peer.requests:
-            await asyncio.sleep(0.001)
+        await peer.spoke()
         loop = asyncio.get_running_loop()
         began, first = loop.time(), frames[0][0]
         for at, raw in frames:

@@ -1,4 +1,4 @@
-"""`doctor`: everything that trading needs, looked at before it is needed. Nothing is sent that changes anything."""
+"""`doctor`: everything that trading needs, looked at before it is needed. Nothing is changed anywhere."""
 
 from __future__ import annotations
 

@@ -26,8 +26,6 @@ _SYNCS: Final = 9
 _BLOCK: Final = bytes(4_096)
 _SLOW_NS: Final = 1_000_000_000
 _LATE_NS: Final = 25_000_000
-_LEAST_COLUMNS: Final = 60
-_LEAST_ROWS: Final = 16
 _USUAL_COLUMNS: Final = 80
 _USUAL_ROWS: Final = 24
 _LEAST_DESCRIPTORS: Final = 256
@@ -44,6 +42,8 @@ class Surroundings:
     rows: int
     encoding: str
     """How text is written to the terminal."""
+    least: tuple[int, int]
+    """Columns and rows below which the screen cannot be read."""
     version: str
     """Of this program."""
 
@@ -82,7 +82,7 @@ def check_disk(
 
 
 def _sync_times(place: Path, clock: Clock, fsync: Callable[[int], None]) -> list[int]:
-    """Nanoseconds for each of a few small writes to reach the disk; the file has no name and is gone after."""
+    """Nanoseconds for each of a few small writes to reach the disk, in a file without a name."""
     took = []
     with tempfile.TemporaryFile(dir=place) as file:
         for _ in range(_SYNCS):
@@ -138,9 +138,11 @@ def check_terminal(around: Surroundings) -> list[Check]:
 
 def _size(around: Surroundings) -> Check:
     words = f"{around.columns}x{around.rows}"
-    if around.columns < _LEAST_COLUMNS or around.rows < _LEAST_ROWS:
-        least = f"{_LEAST_COLUMNS}x{_LEAST_ROWS}"
-        return Check("terminal", "size", Verdict.WARN, f"{words}, {least} is the least", "make it larger")
+    columns, rows = around.least
+    if around.columns < columns or around.rows < rows:
+        return Check(
+            "terminal", "size", Verdict.WARN, f"{words}, {columns}x{rows} is the least", "make it larger"
+        )
     if around.columns < _USUAL_COLUMNS or around.rows < _USUAL_ROWS:
         usual = f"{_USUAL_COLUMNS}x{_USUAL_ROWS}"
         return Check(

@@ -126,24 +126,24 @@ class _Trip:
             await self._open_socket()
 
     async def _connect(self, addresses: list[str]) -> None:
-        """TCP to the first address that takes it, then TLS."""
+        """TCP to the first address that takes it, then TLS there. Nothing is asked, so no goodbye is said."""
         self.step = "TCP"
         began = self._clock.monotonic_ns()
-        writer = await self._first(addresses)
-        try:
-            self.told.append(f"TCP {self._ms_since(began)}")
-            if self.target.is_secure:
-                self.step = "TLS"
-                began = self._clock.monotonic_ns()
-                async with asyncio.timeout(self._within_s):
-                    await writer.start_tls(self._tls, server_hostname=self.target.host)
-                version = writer.get_extra_info("ssl_object").version()
-                self.told.append(f"{version.replace('TLSv', 'TLS ')} {self._ms_since(began)}")
-        finally:
-            # Nothing was asked, so there is nothing to say goodbye to.
-            writer.transport.abort()
+        address = await self._first(addresses)
+        self.told.append(f"TCP {self._ms_since(began)}")
+        if not self.target.is_secure:
+            return
+        self.step = "TLS"
+        began = self._clock.monotonic_ns()
+        async with asyncio.timeout(self._within_s):
+            _, writer = await asyncio.open_connection(
+                address, self.target.port, ssl=self._tls, server_hostname=self.target.host
+            )
+        version = writer.get_extra_info("ssl_object").version()
+        writer.transport.abort()
+        self.told.append(f"{version.replace('TLSv', 'TLS ')} {self._ms_since(began)}")
 
-    async def _first(self, addresses: list[str]) -> asyncio.StreamWriter:
+    async def _first(self, addresses: list[str]) -> str:
         failure: OSError | None = None
         for address in addresses:
             try:
@@ -152,7 +152,8 @@ class _Trip:
             except OSError as error:  # a time-out is one too
                 failure = failure or error
             else:
-                return writer
+                writer.transport.abort()
+                return address
         raise failure or OSError("the name has no address")
 
     async def _open_socket(self) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from engine.commands.doctor_check import EXIT_KEY, EXIT_NETWORK, Check, Verdict
-from engine.config import Resolved, value_text
+from engine.config import Resolved
+from engine.config_schema import value_text
 from engine.exchange.coinbase.broker import AuthenticationError, Broker, BrokerError, ProductState
 from engine.runtime.clock_watch import HALT_NS, WARN_NS
 

@@ -50,6 +50,13 @@ class FillIds:
         self._checksum += crc32(fill_id.encode())
         return True
 
+    def __contains__(self, fill_id: str) -> bool:
+        """True for an id that was added."""
+        tail = fill_id[-_TAIL:]
+        if len(tail) == _TAIL and tail.isascii() and tail.isdigit():
+            return bool(self._pages.get(fill_id[:-_TAIL], 0) & 1 << int(tail))
+        return fill_id in self._rest
+
     def save(self) -> FillIdsState:
         """All of it, copied."""
         pages = {page: seen.to_bytes(_PAGE_BYTES, "little") for page, seen in self._pages.items()}

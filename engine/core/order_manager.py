@@ -507,6 +507,10 @@ class OrderManager:
         """True for an id of this installation, whatever the session."""
         return self._ids.is_ours(client_id)
 
+    def knows_fill(self, fill_id: str) -> bool:
+        """True for a fill that was booked."""
+        return fill_id in self._fills
+
     def open_orders(self) -> list[OwnOrder]:
         """Every order that may still trade, oldest first."""
         return list(self.own.by_id.values())

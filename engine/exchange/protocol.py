@@ -41,6 +41,10 @@ class OwnRecord(Protocol):
         """True for an id that carries this installation's tag."""
         ...
 
+    def knows_fill(self, fill_id: str) -> bool:
+        """True for a fill that was booked."""
+        ...
+
     @property
     def base_balance(self) -> int:
         """Lots that the account has by our record: opening balance and fills."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from engine.core.events import Restraint
+from engine.persistence.records import Reconciled
 
 Restrain = Callable[[str, Restraint, str, str], None]
 """Code, how far, why, and what ends it; see `EdgeStatus`."""
@@ -13,7 +14,7 @@ Restrain = Callable[[str, Restraint, str, str], None]
 class Bell:
     """Rung from the engine's own loop. Until an engine is connected nothing happens."""
 
-    __slots__ = ("_restrain", "_wake", "_warn", "on_end")
+    __slots__ = ("_note", "_restrain", "_wake", "_warn", "known_until_ns", "on_end", "on_rearm")
 
     def __init__(self) -> None:
         self._wake: Callable[[], None] = lambda: None
@@ -21,10 +22,28 @@ class Bell:
         self._warn: Callable[[str, str], None] = lambda *_: None
         self.on_end: list[Callable[[bool], Awaitable[None]]] = []
         """Told when the engine has ended, while every edge is still there: whether the end is proven."""
+        self._note: Callable[[Reconciled], None] = lambda _: None
+        self.on_rearm: list[Callable[[], None]] = []
+        """Told when a person has taken a halt or a kill back."""
+        self.known_until_ns: int | None = None
+        """Wall time up to which our record is whole, for a session that goes on."""
 
     def connect(self, wake: Callable[[], None], restrain: Restrain, warn: Callable[[str, str], None]) -> None:
         """From now on it rings there."""
         self._wake, self._restrain, self._warn = wake, restrain, warn
+
+    def keep_notes(self, note: Callable[[Reconciled], None]) -> None:
+        """From now on comparisons with the venue are put on record there."""
+        self._note = note
+
+    def note(self, compared: Reconciled) -> None:
+        """Put a comparison with the venue on record."""
+        self._note(compared)
+
+    def rearmed(self) -> None:
+        """A person has taken a halt or a kill back."""
+        for told in self.on_rearm:
+            told()
 
     def ring(self) -> None:
         """Something waits to be polled."""

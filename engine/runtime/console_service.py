@@ -92,6 +92,7 @@ class ConsoleService:
         self.operator.answer = self._server.answer
         self.operator.on_owner_policy = self._change_policy
         self.operator.tell = self._tell
+        self.operator.on_rearm = market.bell.rearmed
         observers.add(EventTeller(self.log.publish))
         observers.add(self.operator)
 

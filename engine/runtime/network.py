@@ -1,7 +1,8 @@
-"""Paper and live trading: the venue is spoken to, the account checked, and all on the network put together."""
+"""Paper and live trading: the venue is spoken to, the account checked, all on the network put together."""
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -30,7 +31,9 @@ from engine.exchange.coinbase.network import ADVANCED
 from engine.exchange.coinbase.sessions import Api
 from engine.exchange.coinbase.signing import signer_for
 from engine.exchange.coinbase.user_stream import UserStream
+from engine.exchange.live.reconcile import ReconcileReport
 from engine.exchange.live.venue import LiveVenue
+from engine.persistence.records import Reconciled
 from engine.runtime.bell import Bell
 from engine.runtime.builder import Market, build_desk, build_paper
 from engine.runtime.clock_watch import HALT_NS, ClockWatch
@@ -40,6 +43,7 @@ from engine.runtime.own_record import TraderRecord, earned
 from engine.runtime.session_store import data_dir_of
 from engine.watchdog.guardian import Guardian
 from engine.watchdog.hello import hello_of
+from engine.watchdog.messages import Report
 
 _KEY_ADVICE: Final = "make a key that may view and trade, and no more, and name it with --key-file"
 
@@ -151,6 +155,7 @@ class Network:
         self._products = products
         self._balances = balances
         self._bell = Bell()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Let go of the venue; for a start that ends before anything runs."""
@@ -200,6 +205,12 @@ class Network:
         records: list[TraderRecord] = []
         desks: list[Desk] = []
         venues: dict[str, LiveVenue] = {}
+
+        def watchdog_fired(report: Report) -> None:
+            self._bell.warn("WATCHDOG", str(report))
+            for each in venues.values():
+                each.reconcile_now()
+
         guardian = Guardian(
             hello_of(
                 self._api,
@@ -211,7 +222,7 @@ class Network:
                 data_dir=data_dir_of(config),
             ),
             self._bell.restrain,
-            on_report=lambda report: self._bell.warn("WATCHDOG", str(report)),
+            on_report=watchdog_fired,
         )
         for number, (symbol, state) in enumerate(self._products.items()):
             record = TraderRecord(openings[symbol], partial(earned, records))
@@ -224,6 +235,8 @@ class Network:
                 config.network,
                 self._bell.ring,
                 lease=guardian.lease.is_held,
+                fills_since_ns=self._known_until_ns,
+                on_report=self._reconciled,
                 warn=self._bell.warn,
             )
             venues[symbol] = venue
@@ -240,6 +253,7 @@ class Network:
             warn=self._bell.warn,
         )
         self._bell.on_end.append(guardian.end)
+        self._bell.on_rearm.extend(partial(self._accept, venue) for venue in venues.values())
         return replace(
             market,
             desks=desks,
@@ -254,6 +268,31 @@ class Network:
             ],
             openings=openings,
         )
+
+    def _known_until_ns(self) -> int | None:
+        """Wall time up to which our record is known to be whole; None for a session that begins."""
+        return self._bell.known_until_ns
+
+    def _reconciled(self, report: ReconcileReport) -> None:
+        """Put a comparison on record, where it found or did anything."""
+        decided = {judged.order: judged.decision.name for judged in report.judged}
+        if decided or report.imported or report.failure:
+            asked = f"{report.listed} live orders listed, {report.cause}"
+            asked += f", failed: {report.failure}" if report.failure else ""
+            self._bell.note(Reconciled(report.product, asked, decided))
+
+    def _accept(self, venue: LiveVenue) -> None:
+        """A person has looked and rearmed: what the account holds now is right."""
+
+        async def accept() -> None:
+            try:
+                await venue.accept_balances()
+            except BrokerError as error:
+                self._bell.warn("BALANCES", f"the balances could not be had, they may differ still: {error}")
+
+        task = asyncio.create_task(accept(), name="accept balances")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _venue_wall_ns(self) -> int:
         """The time by which the venue judges a token."""

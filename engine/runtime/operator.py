@@ -72,6 +72,8 @@ class Operator:
         self.on_owner_policy: Callable[[str], None] = lambda _: None
         self.tell: Callable[[Severity, str, str], None] = lambda *_: None
         """Tells everybody: severity, code, text."""
+        self.on_rearm: Callable[[], None] = lambda: None
+        """Called when every product's latch was taken back."""
         self._engine = engine
         self._log = log
         self._unproven: list[_Unproven] = []
@@ -106,6 +108,8 @@ class Operator:
         answers = self._engine.tell(None, _ACTIONS[name], reason)
         if name is CommandName.KILL:
             self._engine.sweep(reason)
+        if name is CommandName.REARM and all(answer.is_taken for answer in answers.values()):
+            self.on_rearm()
         text = _joined({product: answer.text for product, answer in answers.items()})
         self._note(name, who, text)
         is_taken = any(answer.is_taken for answer in answers.values())

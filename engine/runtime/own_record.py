@@ -41,6 +41,10 @@ class TraderRecord:
         """See `OwnRecord`."""
         return self.trader.orders.is_ours(client_id)
 
+    def knows_fill(self, fill_id: str) -> bool:
+        """See `OwnRecord`."""
+        return self.trader.orders.knows_fill(fill_id)
+
     @property
     def base_balance(self) -> int:
         """See `OwnRecord`."""

@@ -146,6 +146,7 @@ class KeptSession(Session):
                 self.journal, self._directory, self._recorder, settings, self._real, states, engine
             )
             engine.after_step = self._snapshots.after_step
+        self.market.bell.keep_notes(self._note)
         self._watch = StorageWatch(self.journal, engine, self._real)
         self._watch.start(loop)
 
@@ -179,6 +180,11 @@ class KeptSession(Session):
         engine.inform(desk, [Recovered(desk.product, now, wall, self.report.sentence()), *adopted])
         if not self._recorder.is_failed:
             self._recorder.note(Reconciled(desk.product, f"open orders at {desk.venue.name}", decided))
+
+    def _note(self, compared: Reconciled) -> None:
+        """Put a comparison with the venue on record; a journal that fails over it ends the engine itself."""
+        with suppress(JournalError):
+            self._recorder.note(compared)
 
     def _acked(self, seq: int) -> None:
         if self._engine is not None:
@@ -283,6 +289,7 @@ def _go_on(last: StoredSession, resolved: Resolved, real: Clock, making: MarketM
             directory.close()
             return None
         if market.clock is not None:
+            market.bell.known_until_ns = clock.wall_ns()
             market.clock.begin_at(clock.monotonic_ns())
             clock.realign(market.clock.wall_ns())
         return KeptSession(resolved, market, clock, real, last, directory, read, changes)

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from engine.core.errors import UsageError
-from engine.local_venue.fault_catalogue import CATALOGUE, Nature, Place, catalogue_text
-from engine.local_venue.fault_frames import Close, FrameFaults, HalfClose, Pause, Reset, Step, Text, Wire
-from engine.local_venue.fault_requests import fault_middleware
-from engine.local_venue.fault_sending import carry_out
-from engine.local_venue.faults import Fault, FaultPlan, Occasion, parse_fault
+from engine.local_venue.faults.catalogue import CATALOGUE, Nature, Place, catalogue_text
+from engine.local_venue.faults.frames import Close, FrameFaults, HalfClose, Pause, Reset, Step, Text, Wire
+from engine.local_venue.faults.plan import Fault, FaultPlan, Occasion, parse_fault
+from engine.local_venue.faults.requests import fault_middleware
+from engine.local_venue.faults.sending import carry_out
 
 # -- reading a fault ----------------------------------------------------------------------------------
 

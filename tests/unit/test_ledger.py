@@ -260,7 +260,11 @@ def test_fill_ids_never_meet_and_never_fade() -> None:
         "5f0c8e2a-7d1b-4c93-9f60-2b7a9c1d4e88",
     ]
     distinct = list(dict.fromkeys(names))
+    assert not any(name in ids for name in distinct)
     assert [ids.add(name) for name in distinct] == [True] * len(distinct)
+    assert all(name in ids for name in distinct)
+    assert "3000" not in ids
+    assert "y" not in ids
     assert not any(ids.add(name) for name in reversed(distinct))
     backwards = FillIds()
     for name in reversed(distinct):

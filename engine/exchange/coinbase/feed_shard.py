@@ -22,6 +22,7 @@ from engine.exchange.coinbase.session import FeedCounters
 from engine.exchange.coinbase.sessions import Api
 from engine.exchange.coinbase.sliced import take_frame
 from engine.exchange.coinbase.subscriptions import book_request, market_requests
+from engine.exchange.coinbase.trust import TRUSTED, BookTrust, Difference, Trust
 
 _MS: Final = 1_000_000
 _HEARTBEAT_NS: Final = 3 * 10**9
@@ -80,6 +81,7 @@ class FeedShard:
         self._clock = clock
         self._outlet = outlet
         self._clock_offset_ns = clock_offset_ns
+        self._trusts = {wire: BookTrust() for wire in instruments}
         self._resyncs = {wire: Resync(clock, random) for wire in instruments}
         self._malformed: deque[int] = deque(maxlen=_MALFORMED)
         self._opened_ns = self._frame_ns = self._heartbeat_ns = self._bytes_ns = self._lag_ns = 0
@@ -135,13 +137,33 @@ class FeedShard:
 
     def distrust(self, symbol: str, reason: str, recv_ns: int, wall_ns: int) -> FeedStatus | None:
         """Whoever holds the book found it wrong."""
-        guard = self.guards[self._by_symbol[symbol]]
+        wire = self._by_symbol[symbol]
+        guard = self.guards[wire]
+        if guard.told is FeedState.LIVE:
+            self._trusts[wire].note_contradiction(recv_ns)
         guard.suspect(reason)
         return guard.status(recv_ns, wall_ns)
 
-    def set_condition(self, symbol: str, code: str, reason: str) -> None:
-        """Something beside the frames speaks against a book; an empty reason ends it."""
-        self.guards[self._by_symbol[symbol]].set_condition(code, reason)
+    def audited(self, symbol: str, found: Difference) -> None:
+        """REST was asked about a book. One that does not stand it is asked for anew."""
+        wire = self._by_symbol[symbol]
+        trust, guard = self._trusts[wire], self.guards[wire]
+        trust.audit = found
+        if 100 - found.wrong_percent < TRUSTED:
+            guard.suspect(f"REST differs in {found.wrong} of {found.levels} levels")
+            self._settle()
+
+    def guard(self, symbol: str) -> ProductGuard:
+        """What is believed of a product, by our own name for it."""
+        return self.guards[self._by_symbol[symbol]]
+
+    def unique_trades(self, symbol: str) -> int:
+        """Distinct trades of a product seen, history included."""
+        return self.session.unique_trades(self._by_symbol[symbol])
+
+    def trust(self, symbol: str, settings: NetworkSettings) -> Trust:
+        """How far a book is to be trusted, and why no further."""
+        return self._assess(self._by_symbol[symbol], settings, self._clock.monotonic_ns())
 
     def drop(self, reason: str) -> None:
         """Make the connection anew."""
@@ -159,12 +181,22 @@ class FeedShard:
         self._look_at_connection(connection, settings, now_ns)
         for wire, guard in self.guards.items():
             guard.check_silence(now_ns, settings.stale_soft_ms * _MS)
+            if guard.book_ns is not None:
+                trust = self._assess(wire, settings, now_ns)
+                guard.set_condition("trust", "" if trust.is_enough else trust.reason)
             self._pursue(connection, wire, guard)
         if all(guard.told is FeedState.LIVE for guard in self.guards.values()):
             connection.healthy()
         self._settle()
 
     # -- inside ----------------------------------------------------------------------------------
+
+    def _assess(self, wire: str, settings: NetworkSettings, now_ns: int) -> Trust:
+        book_ns = self.guards[wire].book_ns
+        age_ns = settings.stale_soft_ms * _MS if book_ns is None else now_ns - book_ns
+        return self._trusts[wire].assess(
+            now_ns, age_ns, settings.stale_soft_ms * _MS, now_ns - self._heartbeat_ns
+        )
 
     def _stamps(self) -> tuple[int, int]:
         return self._clock.monotonic_ns(), self._clock.wall_ns()
@@ -175,8 +207,11 @@ class FeedShard:
         for event in events:
             kind = type(event)
             if kind is BookUpdate or kind is BookSnapshot:
-                guard = self.guards[self._by_symbol[event.product]]
+                wire = self._by_symbol[event.product]
+                guard = self.guards[wire]
                 guard.on_book(event.recv_ns, is_snapshot=kind is BookSnapshot)
+                if kind is BookSnapshot:
+                    self._trusts[wire].note_snapshot()
                 out.append(event)
             elif isinstance(event, FeedStatus):
                 guard = self.guards[self._by_symbol[event.product]]
@@ -202,6 +237,8 @@ class FeedShard:
             if len(self._malformed) == _MALFORMED and now_ns - self._malformed[0] <= _MALFORMED_WITHIN_NS:
                 self.drop(f"{_MALFORMED} frames within 10 s could not be read")
         if self.session.has_lost_frames:
+            for trust in self._trusts.values():
+                trust.note_gap(now_ns)
             guard = next(iter(self.guards.values()))
             self.drop(guard.suspicion or "frames were lost")
 

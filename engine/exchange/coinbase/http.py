@@ -72,7 +72,7 @@ class HttpTransport:
                 resolver=aiohttp.ThreadedResolver(),
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            # What is compressed could be larger than it looks; the venue answers plainly where it is asked to.
+            # What is compressed could be larger than it looks.
             headers={"User-Agent": _USER_AGENT, "Accept": "application/json", "Accept-Encoding": "identity"},
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(total=None),
@@ -126,15 +126,11 @@ class HttpTransport:
 
     def _failure(self, error: Exception, *, is_sent: bool) -> TransportError:
         code, words = _reason(error, self._base)
-        after = (
-            "whether the venue acted on the request is not known" if is_sent else "nothing was sent"
-        )
+        after = "whether the venue acted on the request is not known" if is_sent else "nothing was sent"
         return TransportError(code, f"{words}; {after}", is_sent=is_sent)
 
 
-async def _on_connected(
-    session: aiohttp.ClientSession, context: SimpleNamespace, params: object
-) -> None:
+async def _on_connected(session: aiohttp.ClientSession, context: SimpleNamespace, params: object) -> None:
     """From here on bytes of the request may leave."""
     context.trace_request_ctx.is_connected = True
 
@@ -166,15 +162,18 @@ def _reason(error: Exception, base: str) -> tuple[str, str]:
         cause = getattr(error, "certificate_error", error)
         why = printable(getattr(cause, "verify_message", "") or str(cause))
         return "TLS", (
-            f"the certificate of {base} is not trusted ({why}); somebody may be in between. Name the authority "
-            "of a venue of your own with network.ca_file"
+            f"the certificate of {base} is not trusted ({why}); somebody may be in between. "
+            "Name the authority of a venue of your own with network.ca_file"
         )
     if isinstance(error, aiohttp.ClientConnectorSSLError | aiohttp.ClientSSLError | ssl.SSLError):
         return "TLS", f"no secure connection with {base} can be made ({printable(str(error))})"
     if isinstance(error, TimeoutError):
         return "TIMEOUT", f"{base} did not answer in time"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return "CONNECT", f"{base} cannot be reached ({printable(error.os_error.strerror or str(error.os_error))})"
+        return (
+            "CONNECT",
+            f"{base} cannot be reached ({printable(error.os_error.strerror or str(error.os_error))})",
+        )
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "EOF", f"{base} closed the connection without an answer"
     if isinstance(error, aiohttp.ClientPayloadError):

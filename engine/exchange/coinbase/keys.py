@@ -100,8 +100,8 @@ def parse_key_document(document: bytes, api: str) -> ApiKey:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         # The library's words may quote the document.
         raise CredentialError(
-            'the key file is not JSON of the form {"name": ..., "privateKey": ...}; use the file that Coinbase '
-            "lets you download"
+            'the key file is not JSON of the form {"name": ..., "privateKey": ...}; '
+            "use the file that Coinbase lets you download"
         ) from None
     is_advanced = "privateKey" in entries
     is_exchange = "secret" in entries or "passphrase" in entries
@@ -120,8 +120,8 @@ def parse_key_document(document: bytes, api: str) -> ApiKey:
         )
     if "passphrase" not in entries:
         raise CredentialError(
-            "the passphrase is missing: a key of Coinbase Exchange has key, secret and passphrase. A key that was "
-            f"made without one belongs to Advanced Trade (exchange.name = {ADVANCED})"
+            "the passphrase is missing: a key of Coinbase Exchange has key, secret and passphrase. "
+            f"A key that was made without one belongs to Advanced Trade (exchange.name = {ADVANCED})"
         )
     return ExchangeKey.create(
         _text(entries, "key", "the key"),
@@ -131,7 +131,7 @@ def parse_key_document(document: bytes, api: str) -> ApiKey:
 
 
 def secret_document(key: ApiKey) -> bytes:
-    """The key as the document that `parse_key_document` reads, secrets and all. Never on a disk or a screen."""
+    """The key as the document that `parse_key_document` reads, secrets included."""
     if isinstance(key, AdvancedKey):
         pem = key.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return msgspec.json.encode({"name": key.name, "privateKey": pem.decode()})
@@ -167,12 +167,14 @@ def _read_private(path: Path) -> bytes:
         # Not to be held up by a pipe that somebody put there.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise CredentialError(f"there is no key file {path}; name it with --key-file or network.key_file") from None
+        raise CredentialError(
+            f"there is no key file {path}; name it with --key-file or network.key_file"
+        ) from None
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise CredentialError(f"the key file {path} is a symbolic link; name the file itself") from None
         raise CredentialError(f"the key file {path} cannot be read: {error.strerror}") from None
-    with open(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise CredentialError(f"the key file {path} is not a regular file")
@@ -185,7 +187,10 @@ def _read_private(path: Path) -> bytes:
                 f"the key file {path} can be read by others (mode {stat.S_IMODE(status.st_mode):04o}); "
                 f"run: chmod 600 {quoted}"
             )
-        document = file.read(_MOST_BYTES + 1)
+        with open(descriptor, "rb", closefd=False) as file:
+            document = file.read(_MOST_BYTES + 1)
+    finally:
+        os.close(descriptor)
     if len(document) > _MOST_BYTES:
         raise CredentialError(f"the key file {path} is larger than any key file; name the right one")
     return document

@@ -10,8 +10,8 @@ FAR_NS: Final = 1_000_000_000
 """Further behind by the measured clock: nobody should quote on it."""
 _FORGIVEN_PER_S: Final = 100_000
 """Nanoseconds by which the best is allowed to get worse in a second: two clocks never run alike."""
-_RECORDED_NS: Final = 60 * 10**9
-"""Beyond this the times are those of a recording, and tell nothing about us."""
+RECORDED_NS: Final = 60 * 10**9
+"""Beyond this the times are those of a recording, or our clock is wrong: they tell nothing about the line."""
 
 
 class Lateness:
@@ -35,6 +35,9 @@ class Lateness:
     def note(self, recv_ns: int, wall_ns: int, sent_ns: int) -> None:
         """A frame that was sent at `sent_ns` by the venue's clock has come."""
         lag = wall_ns - sent_ns
+        if abs(lag) > RECORDED_NS:
+            self.reset()
+            return
         best = self._best_ns
         if best is not None:
             best += (recv_ns - self._seen_ns) * _FORGIVEN_PER_S // 10**9
@@ -51,5 +54,4 @@ class Lateness:
         """The real delay, where the difference of the clocks (venue's minus ours) has been measured."""
         if self.lag_ns is None or clock_offset_ns is None:
             return None
-        late = self.lag_ns + clock_offset_ns
-        return late if late < _RECORDED_NS else None
+        return self.lag_ns + clock_offset_ns

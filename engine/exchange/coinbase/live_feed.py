@@ -19,6 +19,7 @@ from engine.exchange.coinbase.refusals import Ending
 from engine.exchange.coinbase.session import FeedCounters
 from engine.exchange.coinbase.sessions import Api
 from engine.exchange.coinbase.tls import tls_context
+from engine.exchange.coinbase.trust import Difference, Trust
 
 MOST_PENDING: Final = 5_000
 """Events that may wait to be polled; more, or older ones than this, and the books are asked for anew."""
@@ -164,9 +165,20 @@ class LiveFeed:
     def state(self, product: str) -> FeedState:
         """How far a product's book may be believed."""
         shard = self._of.get(product)
-        if shard is None:
-            return FeedState.IDLE
-        return next(guard.told for guard in shard.guards.values() if guard.symbol == product)
+        return FeedState.IDLE if shard is None else shard.guard(product).told
+
+    def snapshots(self, product: str) -> int:
+        """Whole books of a product that came so far."""
+        shard = self._of.get(product)
+        return 0 if shard is None else shard.guard(product).snapshots
+
+    def trust(self, product: str) -> Trust:
+        """How far a product's book is to be trusted, and why no further. `KeyError` for a stranger."""
+        return self._of[product].trust(product, self.settings)
+
+    def audited(self, product: str, found: Difference) -> None:
+        """What `BookAudit` found about a product's book."""
+        self._of[product].audited(product, found)
 
     def figures(self) -> list[ConnectionFigures]:
         """What has become of every connection."""
@@ -175,10 +187,7 @@ class LiveFeed:
     def unique_trades(self, product: str) -> int:
         """Distinct trades seen, history included."""
         shard = self._of.get(product)
-        if shard is None:
-            return 0
-        wire = next(wire for wire, guard in shard.guards.items() if guard.symbol == product)
-        return shard.session.unique_trades(wire)
+        return 0 if shard is None else shard.unique_trades(product)
 
     # -- what the shards tell --------------------------------------------------------------------
 

@@ -60,16 +60,20 @@ def _from_pem(text: str) -> PrivateKey:
     blocks = _BLOCK.findall(text)
     if not blocks:
         raise CredentialError(
-            "the private key has a BEGIN line and no END line that fits: it was not copied whole; copy it again"
+            "the private key has a BEGIN line and no END line that fits: copy it again, whole"
         )
     kind, body = next(((kind, body) for kind, body in blocks if "PRIVATE KEY" in kind), blocks[0])
     if kind.startswith("ENCRYPTED") or "ENCRYPTED" in body:
-        raise CredentialError(f"the private key is encrypted with a password, which cannot be asked for; {_ADVICE}")
+        raise CredentialError(
+            f"the private key is encrypted with a password, which cannot be asked for; {_ADVICE}"
+        )
     if kind not in _READ_AS_KEYS:
         raise CredentialError(f"this is a PEM block of the kind {kind}, and no key for Coinbase; {_ADVICE}")
     lines = "".join(body.split())
     if not lines:
-        raise CredentialError("there is nothing between the BEGIN and the END line of the private key; copy it again")
+        raise CredentialError(
+            "there is nothing between the BEGIN and the END line of the private key; copy it again"
+        )
     folded = "\n".join(lines[start : start + 64] for start in range(0, len(lines), 64))
     try:
         key = load_pem_private_key(
@@ -94,8 +98,8 @@ def _from_base64(text: str) -> PrivateKey:
         key = Ed25519PrivateKey.from_private_bytes(data[:_SEED_BYTES])
         if key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw) != data[_SEED_BYTES:]:
             raise CredentialError(
-                "the private key has 64 bytes whose halves do not belong together: it is damaged, or it is the "
-                "secret of a Coinbase Exchange key, which Advanced Trade does not know"
+                "the private key has 64 bytes whose halves do not belong together: it is damaged, "
+                "or it is the secret of a Coinbase Exchange key, which Advanced Trade does not know"
             )
         return key
     try:
@@ -114,7 +118,9 @@ def _usable(key: object) -> PrivateKey:
         if isinstance(key.curve, SECP256R1):
             return key
         raise CredentialError(
-            f"the private key is on the curve {key.curve.name}; Coinbase takes P-256 (secp256r1) only: {_ADVICE}"
+            f"the private key is on the curve {key.curve.name}; Coinbase takes P-256 only: {_ADVICE}"
         )
     kind = type(key).__name__.strip("_").removesuffix("PrivateKey")
-    raise CredentialError(f"this is a private key of the kind {kind}; Coinbase takes ECDSA P-256 or Ed25519: {_ADVICE}")
+    raise CredentialError(
+        f"this is a private key of the kind {kind}; Coinbase takes ECDSA P-256 or Ed25519: {_ADVICE}"
+    )

@@ -25,6 +25,7 @@ class ProductGuard:
         "_suspicion",
         "book_ns",
         "silences",
+        "snapshots",
         "state",
         "symbol",
         "told",
@@ -38,6 +39,7 @@ class ProductGuard:
         self.book_ns: int | None = None
         """When its book was last spoken of; None before the first snapshot of a connection."""
         self.silences = 0
+        self.snapshots = 0
         self.was_silent = False
         """Silence was the last thing noticed; nothing has come since."""
         self._session = FeedState.IDLE
@@ -57,6 +59,7 @@ class ProductGuard:
         self.book_ns = now_ns
         self.was_silent = False
         if is_snapshot:
+            self.snapshots += 1
             self._suspicion = ""
             if self._fresh_until_ns is not None:
                 self._fresh_until_ns = now_ns + FRESH_NS

@@ -46,7 +46,9 @@ _CATALOGUE: Final = (
 )
 
 
-class _AdvancedProduct(msgspec.Struct):
+class AdvancedProduct(msgspec.Struct):
+    """A product of Advanced Trade's list, as far as an instrument needs it."""
+
     product_id: str
     base_increment: str
     quote_increment: str
@@ -59,10 +61,12 @@ class _AdvancedProduct(msgspec.Struct):
 
 
 class _AdvancedProducts(msgspec.Struct):
-    products: list[_AdvancedProduct]
+    products: list[AdvancedProduct]
 
 
-class _ExchangeProduct(msgspec.Struct):
+class ExchangeProduct(msgspec.Struct):
+    """A product of Exchange's list, as far as an instrument needs it."""
+
     id: str
     base_increment: str
     quote_increment: str
@@ -82,11 +86,11 @@ def parse_products(body: bytes) -> dict[str, Instrument]:
     try:
         if body.lstrip()[:1] == b"[":
             listed = [
-                _from_exchange(entry) for entry in msgspec.json.decode(body, type=list[_ExchangeProduct])
+                exchange_instrument(entry) for entry in msgspec.json.decode(body, type=list[ExchangeProduct])
             ]
         else:
             answer = msgspec.json.decode(body, type=_AdvancedProducts)
-            listed = [_from_advanced(entry) for entry in answer.products]
+            listed = [advanced_instrument(entry) for entry in answer.products]
     except InstrumentError as error:
         raise UsageError(f"the product list holds an impossible product: {error}") from None
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -96,7 +100,8 @@ def parse_products(body: bytes) -> dict[str, Instrument]:
     return {instrument.symbol: instrument for instrument in listed}
 
 
-def _from_advanced(entry: _AdvancedProduct) -> Instrument:
+def advanced_instrument(entry: AdvancedProduct) -> Instrument:
+    """Raises `InstrumentError` for an impossible product."""
     return Instrument.create(
         entry.product_id,
         tick=entry.price_increment or entry.quote_increment,
@@ -109,7 +114,8 @@ def _from_advanced(entry: _AdvancedProduct) -> Instrument:
     )
 
 
-def _from_exchange(entry: _ExchangeProduct) -> Instrument:
+def exchange_instrument(entry: ExchangeProduct) -> Instrument:
+    """Raises `InstrumentError` for an impossible product."""
     return Instrument.create(
         entry.id,
         tick=entry.quote_increment,

@@ -47,7 +47,7 @@ _WORDS: Final = {
     "RATE_LIMIT_EXCEEDED": _LIMITER,
     "INVALID_PRICE_PRECISION": _PRICE_STEP,
     "INVALID_SIZE_PRECISION": _SIZE_STEP,
-    "INVALID_LIMIT_PRICE": "the venue does not take this price: look at the market and the product's increments",
+    "INVALID_LIMIT_PRICE": "the venue does not take this price: compare it with the market and the increment",
     "INVALID_LIMIT_PRICE_POST_ONLY": _WOULD_CROSS,
     "LIMIT_PRICE_TOO_FAR_FROM_MARKET": "the price is too far from the market for the venue: quote nearer",
     "UNTRADABLE_PRODUCT": _HALTED,
@@ -64,8 +64,8 @@ _WORDS: Final = {
     DUPLICATE: "the venue has an order with this id already: find that order before anything else is sent",
     "INVALID_BASE_SIZE_TOO_SMALL": _TOO_SMALL,
     "INVALID_BASE_SIZE_TOO_LARGE": _TOO_LARGE,
-    "INVALID_QUOTE_SIZE_TOO_SMALL": "the order is worth less than the product's smallest notional: quote more",
-    "INVALID_QUOTE_SIZE_TOO_LARGE": "the order is worth more than the product's largest notional: quote less",
+    "INVALID_QUOTE_SIZE_TOO_SMALL": "the order is worth less than the smallest notional: quote more",
+    "INVALID_QUOTE_SIZE_TOO_LARGE": "the order is worth more than the largest notional: quote less",
     # cancelling
     "UNKNOWN_CANCEL_ORDER": _GONE,
     "INVALID_CANCEL_REQUEST": _BUG,
@@ -101,7 +101,11 @@ _EXCHANGE: Final = (
         "INVALID_API_KEY",
         "the venue does not know the key: look at it, and whether it is one of Coinbase Exchange",
     ),
-    ("invalid signature", "INVALID_SIGNATURE", "the secret does not belong to the key: copy all three parts again"),
+    (
+        "invalid signature",
+        "INVALID_SIGNATURE",
+        "the secret does not fit the key: copy it again",
+    ),
     ("invalid passphrase", "INVALID_PASSPHRASE", "the passphrase does not belong to the key: copy it again"),
     ("timestamp expired|invalid timestamp", "CLOCK", "the clock is off: set it (timedatectl set-ntp true)"),
     ("rate limit exceeded|too many requests", "RATE_LIMIT", _LIMITER),
@@ -116,10 +120,18 @@ _EXCHANGE: Final = (
     ("cancel[ _-]?only mode", "CANCEL_ONLY_MODE", "the product takes cancels alone for now: wait"),
     ("limit[ _-]?only mode", "LIMIT_ONLY_MODE", "the product takes limit orders alone for now"),
     ("post only", "POST_ONLY", _WOULD_CROSS),
-    ("maintenance|temporarily unavailable", "MAINTENANCE", "the venue is being maintained: wait until it is back"),
+    (
+        "maintenance|temporarily unavailable",
+        "MAINTENANCE",
+        "the venue is being maintained: wait",
+    ),
     ("trading.*disabled|not tradable|offline", "TRADING_DISABLED", _HALTED),
     ("forbidden|not allowed|permission", "PERMISSION", _RIGHTS),
-    ("account is not available", "ACCOUNT_NOT_AVAILABLE", "the account has no wallet in this currency: open one"),
+    (
+        "account is not available",
+        "ACCOUNT_NOT_AVAILABLE",
+        "the account lacks a wallet: open one",
+    ),
     ("open orders", "TOO_MANY_OPEN_ORDERS", _WORDS["TOO_MANY_OPEN_ORDERS"]),
 )
 
@@ -134,7 +146,9 @@ class ErrorResponse(msgspec.Struct):
     new_order_failure_reason: str = ""
 
 
-class _EditError(msgspec.Struct):
+class EditError(msgspec.Struct):
+    """One of the reasons why Advanced Trade does not edit an order, or does not answer at all."""
+
     edit_failure_reason: str = ""
     preview_failure_reason: str = ""
     id: str = ""
@@ -145,7 +159,7 @@ class _ErrorBody(msgspec.Struct):
     error: str = ""
     message: str = ""
     error_details: str = ""
-    errors: list[_EditError] = []
+    errors: list[EditError] = []
 
 
 def word_reason(word: str, told: str = "") -> Reason:
@@ -170,10 +184,10 @@ def order_reason(refused: ErrorResponse | None, failure_reason: str = "") -> Rea
     ):
         if word and not is_meaningless(word):
             return word_reason(word, told)
-    return text_reason(told) if told else Reason("REFUSED", "the venue refuses the order and does not say why")
+    return text_reason(told) if told else Reason("REFUSED", "the venue refuses and does not say why")
 
 
-def edit_reason(errors: list[_EditError]) -> Reason:
+def edit_reason(errors: list[EditError]) -> Reason:
     """Why Advanced Trade does not edit an order."""
     for entry in errors:
         for word in (entry.edit_failure_reason, entry.preview_failure_reason):
@@ -201,7 +215,9 @@ def body_reason(body: bytes) -> Reason | None:
         return None
     if told.errors:
         first = told.errors[0]
-        return text_reason(first.message or first.id) if first.message or first.id else edit_reason(told.errors)
+        return (
+            text_reason(first.message or first.id) if first.message or first.id else edit_reason(told.errors)
+        )
     words = told.message or told.error_details
     if told.error and told.error != "unknown" and not is_meaningless(told.error):
         # "Bad argument" is the least that is said: the sentence beside it may be a reason we know.

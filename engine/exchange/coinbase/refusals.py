@@ -64,13 +64,14 @@ def ending_of(error: BaseException, address: str) -> Ending:
             "between. Name the authority of a venue of your own with network.ca_file",
             is_fatal=True,
         )
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return Ending("LOST", f"{address} cut the connection in the middle of TLS")
     if isinstance(error, ssl.SSLError):
+        why = _clean(getattr(error, "reason", None) or str(error))
         return Ending(
             "TLS",
-            f"no secure connection with {address} can be made ({_clean(error.reason or str(error))}); "
-            "it does not speak TLS 1.2 or newer there",
-            # A connection that is cut in the middle of the handshake is the network's doing.
-            is_fatal=not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError),
+            f"no secure connection with {address} can be made ({why}); does it speak TLS 1.2 or newer there?",
+            is_fatal=True,
         )
     if isinstance(error, socket.gaierror):
         return Ending(
@@ -87,7 +88,8 @@ def ending_of(error: BaseException, address: str) -> Ending:
             return Ending(
                 "DESCRIPTORS", "no file descriptor is left for a connection; raise the limit (ulimit -n)"
             )
-        return Ending("NETWORK", f"{address} cannot be reached: {_clean(error.strerror or str(error))}")
+        words = _clean(error.strerror or str(error)) or "the connection was cut"
+        return Ending("NETWORK", f"{address} cannot be reached: {words}")
     if isinstance(error, PayloadTooBig | ProtocolError | InvalidHandshake):
         return Ending("PROTOCOL", f"{address} does not keep to the WebSocket protocol: {_clean(str(error))}")
     return Ending("LOST", f"the connection to {address} failed: {_clean(str(error)) or type(error).__name__}")

@@ -6,7 +6,8 @@ once more with a fresh signature where the venue did not take the first one. A c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final, TypeVar
@@ -19,7 +20,7 @@ from engine.exchange.coinbase.broker import AuthenticationError, BrokerError, Ou
 from engine.exchange.coinbase.http import HttpAnswer, HttpTransport, TransportError
 from engine.exchange.coinbase.keys import AdvancedKey, ApiKey
 from engine.exchange.coinbase.rate_budget import Limits, Purpose, RateBudget
-from engine.exchange.coinbase.reasons import Reason, body_reason
+from engine.exchange.coinbase.reasons import DUPLICATE, Reason, body_reason
 from engine.exchange.coinbase.server_clock import ServerClock
 from engine.exchange.coinbase.signing import RequestSigner, signer_for
 from engine.exchange.coinbase.texts import printable
@@ -34,7 +35,13 @@ _MOST_PATIENCE_S: Final = 10.0
 _ORDER_PATIENCE_S: Final = 0.25
 """An order that would leave later was decided on a market that is gone."""
 _REFUSING: Final = frozenset({400, 401, 403})
-_ED25519_ADVICE: Final = ". This key is Ed25519; if it is right otherwise, make an ECDSA key, which is always taken"
+_CANCEL_PAUSES_S: Final = (0.1, 0.3)
+_PASSING: Final = frozenset({"EOF", "RESET"})
+"""A kept connection that the venue had closed meanwhile."""
+_PASSING_STATUSES: Final = frozenset({401, 502, 503})
+_ED25519_ADVICE: Final = (
+    ". This key is Ed25519; if it is right otherwise, make an ECDSA key, which is always taken"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,8 @@ class Doubt:
     code: str
     reason: str
     retry_after_s: float | None = None
+    is_passing: bool = False
+    """The same request may well succeed in a moment."""
 
 
 class RestClient:
@@ -62,9 +71,12 @@ class RestClient:
         self._transport = transport
         self._timeout_s = answer_timeout_s
         self.server_clock = ServerClock(clock)
-        self._signer: RequestSigner | None = None if key is None else signer_for(key, self.server_clock.wall_ns)
+        self._signer: RequestSigner | None = (
+            None if key is None else signer_for(key, self.server_clock.wall_ns)
+        )
         self._is_ed25519 = isinstance(key, AdvancedKey) and key.algorithm == "EdDSA"
-        self._budget = RateBudget(limits, clock, Random())
+        self._random = Random()
+        self._budget = RateBudget(limits, clock, self._random)
 
     @property
     def has_key(self) -> bool:
@@ -87,34 +99,72 @@ class RestClient:
             )
 
     async def ask(
-        self, purpose: Purpose, path: str, query: Query, decode: Callable[[bytes], T], *, is_long: bool = False
+        self,
+        purpose: Purpose,
+        path: str,
+        query: Query,
+        decode: Callable[[bytes], T],
+        *,
+        is_long: bool = False,
     ) -> T:
         """GET and decode. Raises `BrokerError` for anything but a complete answer.
 
         `decode` says with `ValueError` or msgspec's errors that it cannot read an answer.
         """
+        return (await self.ask_page(purpose, path, query, decode, is_long=is_long))[0]
+
+    async def ask_page(
+        self,
+        purpose: Purpose,
+        path: str,
+        query: Query,
+        decode: Callable[[bytes], T],
+        *,
+        is_long: bool = False,
+    ) -> tuple[T, Mapping[str, str]]:
+        """The same, with the headers of the answer."""
         answer = await self._get(purpose, path, query, is_long=is_long)
         if answer.status == 401 and purpose is not Purpose.PUBLIC:
             # A token can be late or unlucky: a fresh one is tried once.
             answer = await self._get(purpose, path, query, is_long=is_long)
         if answer.status != 200:
-            raise self._failure(purpose, path, answer)
+            raise self._failure(path, answer)
         try:
-            return decode(answer.body)
+            return decode(answer.body), answer.headers
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise BrokerError(
                 "UNREADABLE",
-                f"the venue's answer to GET {path} cannot be read ({printable(str(error))}); nothing is known by it",
+                f"the venue's answer to GET {path} cannot be read ({printable(str(error))}); "
+                "nothing is known by it",
             ) from None
 
     async def command(
-        self, purpose: Purpose, method: str, path: str, body: bytes = b"", query: Query = ()
+        self,
+        purpose: Purpose,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        query: Query = (),
     ) -> HttpAnswer | Doubt:
-        """Send something that changes something, once. An answer with status 200, or what is known without.
+        """Send something that changes something: an answer with status 200, or what is known without one.
 
-        Raises nothing for what network or venue do; `AuthenticationError` without a key.
+        A cancel, which does no harm twice, is repeated where the venue's edge failed or the signature was
+        not taken; nothing else is ever repeated. Raises nothing for what network or venue do;
+        `AuthenticationError` without a key.
         """
         self.require_key()
+        answer = await self._command(purpose, method, path, body, query)
+        if purpose is Purpose.CANCEL:
+            for pause_s in _CANCEL_PAUSES_S:
+                if not (isinstance(answer, Doubt) and answer.is_passing):
+                    break
+                await asyncio.sleep(self._random.uniform(pause_s / 2, pause_s))
+                answer = await self._command(purpose, method, path, body, query)
+        return answer
+
+    async def _command(
+        self, purpose: Purpose, method: str, path: str, body: bytes, query: Query
+    ) -> HttpAnswer | Doubt:
         patience_s = _ORDER_PATIENCE_S if purpose is Purpose.ORDER else _MOST_PATIENCE_S
         wait_s = await self._budget.try_take(purpose, patience_s)
         if wait_s is not None:
@@ -127,8 +177,9 @@ class RestClient:
         try:
             answer = await self._send(purpose, method, _target(path, query), body, self._timeout_s)
         except TransportError as error:
-            return Doubt(Outcome.UNKNOWN if error.is_sent else Outcome.NOT_SENT, error.code, str(error))
-        return answer if answer.status == 200 else self._doubt(purpose, answer)
+            outcome = Outcome.UNKNOWN if error.is_sent else Outcome.NOT_SENT
+            return Doubt(outcome, error.code, str(error), is_passing=error.code in _PASSING)
+        return answer if answer.status == 200 else self._doubt(answer)
 
     async def _get(self, purpose: Purpose, path: str, query: Query, *, is_long: bool) -> HttpAnswer:
         if purpose is not Purpose.PUBLIC:
@@ -155,29 +206,27 @@ class RestClient:
         retry_after_s = self._budget.answered(purpose, answer.status, answer.headers)
         return msgspec.structs.replace(answer, retry_after_s=retry_after_s)
 
-    def _doubt(self, purpose: Purpose, answer: HttpAnswer) -> Doubt:
+    def _doubt(self, answer: HttpAnswer) -> Doubt:
         """What a status other than 200 says of a command: exactly what is safe to believe, no more."""
-        reason = body_reason(answer.body)
-        if answer.status == 429:
+        status, reason = answer.status, body_reason(answer.body)
+        is_passing = status in _PASSING_STATUSES
+        if status == 429:
             words = "the venue's rate limit is used up" if reason is None else reason.sentence
             return Doubt(Outcome.LIMITED, "RATE_LIMIT", words, answer.retry_after_s)
-        if reason is None:
-            return Doubt(
-                Outcome.UNKNOWN,
-                f"HTTP_{answer.status}",
-                f"the venue answered HTTP {answer.status} without a reason of its own; whether it acted on the "
-                "request is not known",
-            )
-        if answer.status in _REFUSING:
-            return Doubt(Outcome.REFUSED, reason.code, self._advised(answer.status, reason))
+        if reason is not None and status in _REFUSING:
+            if reason.code == DUPLICATE:
+                return Doubt(Outcome.UNKNOWN, reason.code, reason.sentence)
+            words = self._advised(status, reason)
+            return Doubt(Outcome.REFUSED, reason.code, words, is_passing=is_passing)
+        said = "without a reason of its own" if reason is None else f"({reason.sentence})"
         return Doubt(
             Outcome.UNKNOWN,
-            reason.code if answer.status == 404 else f"HTTP_{answer.status}",
-            f"the venue answered HTTP {answer.status} ({reason.sentence}); whether it acted on the request is not "
-            "known",
+            reason.code if reason is not None and status == 404 else f"HTTP_{status}",
+            f"the venue answered HTTP {status} {said}; whether it acted on the request is not known",
+            is_passing=is_passing,
         )
 
-    def _failure(self, purpose: Purpose, path: str, answer: HttpAnswer) -> BrokerError:
+    def _failure(self, path: str, answer: HttpAnswer) -> BrokerError:
         """Why a question was not answered."""
         status, reason = answer.status, body_reason(answer.body)
         said = f"GET {path}: HTTP {status}" + ("" if reason is None else f": {reason.sentence}")

@@ -48,8 +48,8 @@ class ServerClock:
             return None
         direction = "behind" if offset_ns > 0 else "ahead of"
         return (
-            f"this machine's clock is {abs(offset_ns) / 1e9:.2f} s {direction} the venue's; orders are signed with "
-            "the venue's time. Set the clock (timedatectl set-ntp true)"
+            f"this machine's clock is {abs(offset_ns) / 1e9:.2f} s {direction} the venue's; "
+            "orders are signed with the venue's time. Set the clock (timedatectl set-ntp true)"
         )
 
     def wall_ns(self) -> int:
@@ -67,7 +67,7 @@ class ServerClock:
             wall_ns, sent_ns = self._clock.wall_ns(), self._clock.monotonic_ns()
             try:
                 server_ns = await ask()
-            except Exception as error:  # noqa: BLE001 - whatever it is, another sample may succeed
+            except Exception as error:
                 failure = error
                 continue
             # The monotonic clock bridges the wait: the wall clock may be set during it.

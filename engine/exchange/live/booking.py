@@ -103,7 +103,7 @@ class Booking:
         order.target = max(order.target, order.booked.lots)
 
     def _recall(self, order: TrackedOrder, executions: Sequence[VenueFill]) -> None:
-        """An order that the record has forgotten may be booked in part: its fills' ids are never forgotten."""
+        """The record may have forgotten an order whose fills it booked: their ids are never forgotten."""
         for lots in reversed(boundaries(self._instrument, executions)):
             if lots <= order.booked.lots:
                 return

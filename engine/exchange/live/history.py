@@ -29,9 +29,7 @@ class Looked(msgspec.Struct, frozen=True):
 class History:
     """Reads the venue's executions and finds out whose each is."""
 
-    def __init__(
-        self, instrument: Instrument, broker: Broker, record: OwnRecord, orders: LiveOrders
-    ) -> None:
+    def __init__(self, instrument: Instrument, broker: Broker, record: OwnRecord, orders: LiveOrders) -> None:
         self._instrument = instrument
         self._broker = broker
         self._record = record
@@ -58,6 +56,17 @@ class History:
             elif venue_id in self._settled:
                 external += len(executions)
         return Looked(by_order, external)
+
+    def import_missing(self, looked: Looked) -> list[TrackedOrder]:
+        """See to it that executions beyond what is booked are booked; the orders that have some."""
+        behind = []
+        for order, executions in looked.by_order.items():
+            lots = boundaries(self._instrument, executions)[-1]
+            if lots > order.booked.lots:
+                order.target = max(order.target, lots)
+                self._orders.executions.fetch(order)
+                behind.append(order)
+        return behind
 
     def _is_settled(self, venue_id: str, executions: list[VenueFill]) -> bool:
         """Known as a stranger's, or booked to the last execution by a fill id that is never forgotten."""

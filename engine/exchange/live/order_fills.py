@@ -58,10 +58,8 @@ def derive(instrument: Instrument, before: Figures, now: Figures) -> NewFill | N
     two executions or more.
     """
     size = now.lots - before.lots
-    if size <= 0 or None in (before.value, before.fees, now.value, now.fees):
+    if size <= 0 or before.value is None or before.fees is None or now.value is None or now.fees is None:
         return None
-    assert before.value is not None and before.fees is not None
-    assert now.value is not None and now.fees is not None
     with localcontext(_EXACT):
         ticks = (now.value - before.value) / (instrument.lot * instrument.tick * size)
         price = int(ticks)

@@ -10,6 +10,7 @@ from engine.core.clock import Clock
 from engine.core.errors import InstrumentError
 from engine.core.events import Restraint, SubmitOrder
 from engine.core.instrument import Instrument
+from engine.core.order import OrderState
 from engine.exchange.coinbase.broker import Broker, CancelAnswer, Outcome, SubmitAnswer
 from engine.exchange.coinbase.user import OrderReport, UserMatch
 from engine.exchange.live.booking import Booking
@@ -50,9 +51,7 @@ class LiveOrders:
     ) -> None:
         self.tracker = Tracker()
         self.booking = Booking(instrument, record, outbox)
-        self.executions = Executions(
-            instrument, broker, clock, outbox, tasks, self.booking, self._finish
-        )
+        self.executions = Executions(instrument, broker, clock, outbox, tasks, self.booking, self._finish)
         self.cancels = Cancels(broker, instrument.symbol, tasks, on_leave, self._cancel_answered)
         self.on_doubt: Callable[[], None] = lambda: None
         """Called when an order has become uncertain: somebody must ask the venue."""
@@ -229,7 +228,9 @@ class LiveOrders:
 
     def _accept(self, order: TrackedOrder) -> None:
         """It exists: told once, and again where it had been doubted."""
-        is_news = not order.was_accepted or order.phase is Phase.DOUBTED
+        own = self._record.order(order.client_id)
+        is_doubted = order.phase is Phase.DOUBTED or (own is not None and own.state is OrderState.UNCERTAIN)
+        is_news = not order.was_accepted or is_doubted
         order.was_accepted = True
         order.phase = Phase.KNOWN
         order.queries = 0
@@ -289,8 +290,8 @@ class LiveOrders:
         if not order.cancel_sent and not order.is_absent:
             self._warn(
                 "REVIVED",
-                f"the venue has order {order.client_id} ({order.venue_id}) live, which had ended by our record: "
-                "it is cancelled",
+                f"the venue has order {order.client_id} ({order.venue_id}) live, which had ended by our "
+                "record: it is cancelled",
             )
         order.cancel_asked = True
         self.cancels.ask(order)

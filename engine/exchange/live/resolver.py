@@ -79,8 +79,7 @@ class Resolver:
             looked = await self._history.look(self._clock.wall_ns() - age_ns - _MARGIN_NS)
         except BrokerError:
             return
-        for order in looked.by_order:
-            self._orders.executions.fetch(order)
+        self._history.import_missing(looked)
         if not self._broker.can_find_by_client_id and (epoch is None or epoch != self._user_epoch()):
             return
         for order in answered:

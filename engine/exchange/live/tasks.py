@@ -13,9 +13,13 @@ class Tasks:
     def __init__(self, on_failure: Callable[[str, BaseException], None]) -> None:
         self._on_failure = on_failure
         self._running: set[asyncio.Task[None]] = set()
+        self._is_over = False
 
-    def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run `work` on the current loop."""
+    def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+        """Run `work` on the current loop; None, with nothing begun, after `finish`."""
+        if self._is_over:
+            work.close()
+            return None
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._running.add(task)
         task.add_done_callback(self._ended)
@@ -23,7 +27,8 @@ class Tasks:
 
     async def finish(self, within_s: float) -> None:
         """Let what runs come to its end for so long, then end it; nothing runs on return."""
-        running = {task for task in self._running if task is not asyncio.current_task()}
+        self._is_over = True
+        running = self._running.copy()
         if running and within_s > 0:
             _, running = await asyncio.wait(running, timeout=within_s)
         for task in running:

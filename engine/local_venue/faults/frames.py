@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from engine.local_venue import fault_payloads as payloads
-from engine.local_venue import wire_frames
-from engine.local_venue.fault_catalogue import Nature, Place
-from engine.local_venue.faults import Fault, FaultPlan, Occasion
+from engine.local_venue.faults import payloads, wire_frames
+from engine.local_venue.faults.catalogue import Nature, Place
+from engine.local_venue.faults.plan import Fault, FaultPlan, Occasion
 
 _CHANNEL: Final = re.compile(r'"channel":\s*"(\w+)"')
 _TYPE: Final = re.compile(r'"type":\s*"(\w+)"')

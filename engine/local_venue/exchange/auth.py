@@ -35,16 +35,18 @@ class ExchangeAuthority:
         for name in _HEADERS:
             if not headers.get(name):
                 raise Unauthorised(f"{name} header is required")
-        return self._check(*(headers[name] for name in _HEADERS), f"{method}{path_qs}".encode() + body)
+        signed = f"{method}{path_qs}".encode() + body
+        return self._check([headers[name] for name in _HEADERS], signed)
 
     def check_message(self, message: Mapping[str, Any]) -> Rights:
         """What the sender of a feed message may see. `Unauthorised` for a signature that does not fit."""
         given = [message.get(name) for name in _FIELDS]
         if not all(isinstance(value, str) and value for value in given):
             raise Unauthorised("Invalid API Key")
-        return self._check(*map(str, given), f"GET{_FEED_PATH}".encode())
+        return self._check([str(value) for value in given], f"GET{_FEED_PATH}".encode())
 
-    def _check(self, name: str, signature: str, timestamp: str, passphrase: str, signed: bytes) -> Rights:
+    def _check(self, given: list[str], signed: bytes) -> Rights:
+        name, signature, timestamp, passphrase = given
         key = self._keys.get(name)
         if key is None:
             raise Unauthorised("Invalid API Key")

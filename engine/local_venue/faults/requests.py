@@ -11,9 +11,9 @@ from typing import Final, Protocol
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from engine.local_venue import fault_answers as answers
-from engine.local_venue.fault_catalogue import Place
-from engine.local_venue.faults import Fault, FaultPlan, Occasion
+from engine.local_venue.faults import answers
+from engine.local_venue.faults.catalogue import Place
+from engine.local_venue.faults.plan import Fault, FaultPlan, Occasion
 
 _LOOK_EVERY_S: Final = 0.02
 

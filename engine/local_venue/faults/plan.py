@@ -13,7 +13,7 @@ from random import Random
 from typing import Final, NamedTuple
 
 from engine.core.errors import UsageError
-from engine.local_venue.fault_catalogue import CATALOGUE, Kind, Nature, Place
+from engine.local_venue.faults.catalogue import CATALOGUE, Kind, Nature, Place
 
 _LARGEST: Final = 1e9
 _REMEMBERED: Final = 1_000

@@ -11,7 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
-from engine.local_venue.fault_frames import Close, HalfClose, Pause, Reset, Step, Text, Wire
+from engine.local_venue.faults.frames import Close, HalfClose, Pause, Reset, Step, Text, Wire
 
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 

@@ -146,7 +146,7 @@ def fill_body(product: Product, fill: Fill) -> dict[str, Any]:
 
 def trade_number(trade_id: str) -> int:
     """A trade's number; one that has only a word gets a number that the same word always gets."""
-    return int(trade_id) if trade_id.isdecimal() else uuid.uuid5(uuid.NAMESPACE_OID, trade_id).int >> 70
+    return int(trade_id) if trade_id.isdecimal() else uuid.uuid5(uuid.NAMESPACE_OID, trade_id).int >> 76
 
 
 def account_body(wallet: Wallet) -> dict[str, Any]:
@@ -191,7 +191,7 @@ _REFUSED: Final[Mapping[Refusal, tuple[int, str]]] = {
     Refusal.DUPLICATE_CLIENT_ID: (400, "Duplicate client_oid"),
     Refusal.TOO_MANY_OPEN: (400, "Maximum number of open orders exceeded"),
     Refusal.UNKNOWN_ORDER: (404, "NotFound"),
-    Refusal.NOT_OPEN: (404, "NotFound"),
+    Refusal.NOT_OPEN: (400, "Order already done"),
     Refusal.ALREADY_FILLED: (400, "Order already done"),
     Refusal.NO_LIQUIDITY: (400, "Insufficient liquidity"),
 }

@@ -1,0 +1,1 @@
+"""The local venue as Advanced Trade: REST, market data and user channel."""

@@ -1,0 +1,258 @@
+"""The trading edge of a live venue: what each answer, and its absence, does to an order."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from edge_bench import EdgeBench, on_bench
+
+from engine.core.events import (
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+    OrderUncertain,
+    Restraint,
+)
+from engine.core.order import OrderState
+from engine.exchange.coinbase.broker import Outcome, SubmitAnswer
+
+D = Decimal
+
+
+def test_an_order_lives_is_filled_and_ends() -> None:
+    async def work(bench: EdgeBench) -> None:
+        order = await bench.rest()
+        assert bench.own(order.client_id).state is OrderState.NEW
+        bench.exchange.fill(order, D("0.4"))
+        bench.exchange.fill(order, D("0.6"))
+        await bench.after(0.1)
+        assert [fill.fill_id for fill in bench.of(OrderFilled)] == ["v-1:400", "v-1:1000"]
+        assert bench.own(order.client_id).state is OrderState.FILLED
+        bench.check_accounts()
+
+    on_bench(work)
+
+
+def test_trading_is_paused_until_the_first_comparison_and_the_user_channel() -> None:
+    async def work(bench: EdgeBench) -> None:
+        assert bench.holds("RECONCILE") == [Restraint.PAUSED, Restraint.NONE]
+        bench.user.lose()
+        await bench.after(5)
+        assert bench.holds("RECONCILE")[2:] == [Restraint.PAUSED]
+        bench.user.connect()
+        await bench.after(1)
+        assert bench.holds("RECONCILE")[2:] == [Restraint.PAUSED, Restraint.NONE]
+
+    on_bench(work)
+
+
+def test_a_cancel_during_the_submit_waits_for_the_acknowledgement() -> None:
+    async def work(bench: EdgeBench) -> None:
+        order = bench.send()
+        await bench.after(0.005)
+        bench.ask_cancel(order.client_id)
+        await bench.after(0.5)
+        assert bench.own(order.client_id).state is OrderState.CANCELLED
+        assert [call for _, call, _ in bench.broker.calls].count("cancel") == 1
+
+    on_bench(work)
+
+
+def test_a_cancel_before_the_send_keeps_the_order_here() -> None:
+    async def work(bench: EdgeBench) -> None:
+        order = bench.send()
+        bench.ask_cancel(order.client_id)
+        await bench.after(0.5)
+        (rejected,) = bench.of(OrderRejected)
+        assert rejected.code == "NOT_SENT"
+        assert not bench.exchange.orders
+
+    on_bench(work)
+
+
+def test_cancels_of_one_moment_leave_in_one_call() -> None:
+    async def work(bench: EdgeBench) -> None:
+        orders = [await bench.rest(price=str(90 + n)) for n in range(5)]
+        before = len(bench.broker.calls)
+        for order in orders:
+            bench.ask_cancel(order.client_id)
+        await bench.after(0.05)
+        (call,) = [call for call in bench.broker.calls[before:] if call[1] == "cancel"]
+        assert len(call[2]) == 5
+        bench.check_open_sets()
+
+    on_bench(work)
+
+
+def test_without_the_lease_nothing_leaves() -> None:
+    async def work(bench: EdgeBench) -> None:
+        bench.lease = False
+        bench.send()
+        await bench.after(0.1)
+        (rejected,) = bench.of(OrderRejected)
+        assert rejected.code == "NOT_SENT"
+        assert "watchdog" in rejected.reason
+        assert not bench.exchange.orders
+
+    on_bench(work)
+
+
+def test_a_lost_request_is_uncertain_and_never_arrived_after_five_answers() -> None:
+    async def work(bench: EdgeBench) -> None:
+        bench.broker.answers = [SubmitAnswer(Outcome.UNKNOWN, reason="time-out")]
+        order = bench.send()
+        await bench.after(0.1)
+        assert len(bench.of(OrderUncertain)) == 1
+        assert bench.own(order.client_id).state is OrderState.UNCERTAIN
+        await bench.after(7.5)
+        assert not bench.of(OrderRejected)
+        await bench.after(1)
+        (rejected,) = bench.of(OrderRejected)
+        assert rejected.code == "NEVER_ARRIVED"
+        late = bench.exchange.place(order.client_id, order.side, D("100"), D(1))
+        await bench.after(1)
+        assert late.status == "CANCELLED"
+        assert "REVIVED" in bench.warnings
+
+    on_bench(work)
+
+
+def test_queries_that_fail_prove_nothing() -> None:
+    async def work(bench: EdgeBench) -> None:
+        bench.broker.answers = [SubmitAnswer(Outcome.UNKNOWN, reason="time-out")]
+        bench.broker.failing = {"live_orders"}
+        order = bench.send()
+        await bench.after(40)
+        assert bench.own(order.client_id).state is OrderState.UNCERTAIN
+        bench.broker.failing = set()
+        bench.user.lose()
+        await bench.after(15)
+        assert bench.own(order.client_id).state is OrderState.UNCERTAIN
+        bench.user.connect()
+        await bench.after(11)
+        assert bench.own(order.client_id).state is OrderState.REJECTED
+
+    on_bench(work)
+
+
+def test_a_lost_answer_is_adopted_and_nothing_is_sent_twice() -> None:
+    async def work(bench: EdgeBench) -> None:
+        bench.user.is_mute = True
+        bench.broker.answers = [SubmitAnswer(Outcome.UNKNOWN, reason="time-out")]
+        order = bench.send()
+        made = bench.exchange.place(order.client_id, order.side, D(100), D(1))
+        bench.exchange.fill(made, D("0.3"))
+        await bench.after(1)
+        assert bench.own(order.client_id).state is OrderState.PARTIALLY_FILLED
+        assert len(bench.of(OrderAccepted)) == 1
+        bench.check_accounts()
+        bench.check_open_sets()
+
+    on_bench(work)
+
+
+def test_two_prices_in_one_delta_take_the_list_of_executions() -> None:
+    async def work(bench: EdgeBench) -> None:
+        order = await bench.rest()
+        bench.user.is_mute = True
+        bench.exchange.fill(order, D("0.4"), D(100))
+        bench.exchange.fill(order, D("0.3"), D("99.99"))
+        bench.user.is_mute = False
+        bench.broker.hide_fills_until_ns = bench.clock.monotonic_ns() + 1_500_000_000
+        bench.edge.on_user(order.report())
+        await bench.after(3)
+        assert [(f.price, f.size) for f in bench.of(OrderFilled)] == [(10_000, 400), (9_999, 300)]
+        bench.edge.on_user(order.report())
+        await bench.after(1)
+        assert len(bench.of(OrderFilled)) == 2
+        bench.check_accounts()
+
+    on_bench(work)
+
+
+def test_a_post_only_order_that_fails_is_rejected() -> None:
+    async def work(bench: EdgeBench) -> None:
+        order = await bench.rest()
+        bench.exchange.end(order, "FAILED", "post only would cross")
+        await bench.after(0.1)
+        (rejected,) = bench.of(OrderRejected)
+        assert rejected.code == "FAILED"
+
+    on_bench(work)
+
+
+def test_refusals_in_a_row_halt_for_a_minute_and_then_for_good() -> None:
+    async def work(bench: EdgeBench) -> None:
+        for _ in range(2):
+            for n in range(5):
+                bench.broker.answers.append(
+                    SubmitAnswer(Outcome.REFUSED, code="INSUFFICIENT_FUND", reason="no")
+                )
+                bench.send(price=str(50 + n))
+            await bench.after(61)
+        assert bench.holds("REJECTS") == [Restraint.HALTED, Restraint.NONE, Restraint.LATCHED]
+
+    on_bench(work)
+
+
+def test_the_limiter_is_waited_for() -> None:
+    async def work(bench: EdgeBench) -> None:
+        bench.broker.answers.append(SubmitAnswer(Outcome.LIMITED, retry_after_s=3.0))
+        bench.send()
+        await bench.after(1)
+        bench.send()
+        await bench.after(1)
+        assert [event.code for event in bench.of(OrderRejected)] == ["RATE_LIMIT", "NOT_SENT"]
+        await bench.after(2)
+        assert bench.holds("RATE_LIMIT") == [Restraint.PAUSED, Restraint.NONE]
+        await bench.rest()
+        bench.check_open_sets()
+
+    on_bench(work)
+
+
+def test_a_refused_cancel_is_settled_by_a_question() -> None:
+    async def work(bench: EdgeBench) -> None:
+        order = await bench.rest()
+        bench.user.is_mute = True
+        bench.exchange.fill(order, D(1))
+        bench.ask_cancel(order.client_id)
+        await bench.after(0.2)
+        assert bench.own(order.client_id).state is OrderState.FILLED
+        bench.check_accounts()
+
+    on_bench(work)
+
+
+def test_an_order_that_such_a_venue_forgets_is_cancelled() -> None:
+    async def work(bench: EdgeBench) -> None:
+        order = await bench.rest()
+        bench.user.is_mute = True
+        bench.ask_cancel(order.client_id)
+        await bench.after(3)
+        (cancelled,) = bench.of(OrderCancelled)
+        assert cancelled.remaining == 1_000
+        bench.check_open_sets()
+
+    on_bench(work, can_find=True)
+
+
+def test_the_same_words_again_add_nothing() -> None:
+    async def work(bench: EdgeBench) -> None:
+        order = await bench.rest()
+        first = order.report()
+        bench.exchange.fill(order, D("0.5"))
+        second = order.report()
+        bench.exchange.end(order)
+        third = order.report()
+        await bench.after(0.1)
+        count = len(bench.events)
+        for report in (third, first, second, third, second, first):
+            bench.edge.on_user(report)
+        await bench.after(3)
+        assert len(bench.events) == count
+        bench.check_accounts()
+        bench.check_open_sets()
+
+    on_bench(work)
