@@ -18,19 +18,23 @@ from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 from fault_proxy import FaultProxy
 from virtual_sockets import JumpingLoop
 
 from engine.config import Resolved, load_config
 from engine.core.clock import ManualClock
-from engine.core.events import Alert, FeedState, SubmitOrder
+from engine.core.events import Alert, FeedState, OperatorAction, SubmitOrder
 from engine.core.order import Side
 from engine.exchange.coinbase.network import Endpoints, NetworkSettings
 from engine.exchange.protocol import Edge
 from engine.exchange.simulator.settings import SimulatorSettings
-from engine.local_venue.faults.plan import parse_fault
+from engine.local_venue.faults.interference import FaultInterference
+from engine.local_venue.faults.plan import FaultPlan, parse_fault
+from engine.local_venue.faults.strangers import CoreStrangers
 from engine.local_venue.keys import make_cdp_key
 from engine.local_venue.server import LocalVenue
 from engine.local_venue.settings import VenueSettings
@@ -59,6 +63,26 @@ QUOTES = (
     f"engine.symbols={PRODUCT}",
 )
 START_WALL_NS = 1_790_000_000 * S
+
+
+class SteppedClock:
+    """A clock whose wall reading may be set; intervals are those of the loop."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock = clock
+        self._offset_ns = 0
+
+    def monotonic_ns(self) -> int:
+        """See `Clock`."""
+        return self._clock.monotonic_ns()
+
+    def wall_ns(self) -> int:
+        """See `Clock`."""
+        return self._clock.wall_ns() + self._offset_ns
+
+    def step(self, ns: int) -> None:
+        """Somebody sets the wall clock."""
+        self._offset_ns += ns
 
 
 class FaultLoop(JumpingLoop):
@@ -150,6 +174,12 @@ class FaultBench:
         overrides: Sequence[str] = (),
     ) -> None:
         self.clock = clock
+        self.engine_clock = SteppedClock(clock)
+        self.venue_clock = SteppedClock(clock)
+        self.product = PRODUCT
+        self.plan = FaultPlan(seed=seed)
+        self._counters_before: dict[str, int] = {}
+        self._accepted_before = 0
         self.venue_settings = venue_settings or VenueSettings(
             products=(PRODUCT,), simulator=replace(CALM, seed=seed)
         )
@@ -191,9 +221,15 @@ class FaultBench:
         self.key_file = self._folder / "key.json"
         await asyncio.sleep(0)
         _write_private(self.key_file, key.file_content())
-        self.venue = LocalVenue(self.venue_settings, clock=self.clock, cdp_keys=[key])
+        self.venue: LocalVenue = LocalVenue(
+            self.venue_settings,
+            clock=self.venue_clock,
+            cdp_keys=[key],
+            interference=FaultInterference(self.plan, CoreStrangers(lambda: self.venue.core)),
+        )
         await self._stack.enter_async_context(self.venue)
-        port = self.venue.port
+        port = urlsplit(self.venue.url).port
+        assert port is not None
         loop.servers.add(port)
         seeds = range(3 * self._seed, 3 * self._seed + 3)
         self.rest, self.market, self.user = [
@@ -224,13 +260,13 @@ class FaultBench:
 
     async def start(self) -> None:
         """Begin to trade, as on the command line."""
-        self.network = await network.connect(self._resolved(), self.clock)
-        session = open_session(self.network.resolved, self.clock, making=self.network)
+        self.network = await network.connect(self._resolved(), self.engine_clock)
+        session = open_session(self.network.resolved, self.engine_clock, making=self.network)
         self.session_market = session.market
         self.engine: Engine = build_engine(
             session.resolved.config,
             session.market,
-            self.clock,
+            self.engine_clock,
             self.log,
             status_interval_ns=S,
             recorder=session.recorder,
@@ -285,7 +321,7 @@ class FaultBench:
     def words(self) -> str:
         """The state of everything, for a failed assertion."""
         alerts = [f"{alert.code}: {alert.text}" for alert in self.log.alerts[-6:]]
-        restrictions = [(each.code, each.state.name, each.reason) for each in self.trader.risk.restrictions]
+        restrictions = [(each.code, each.state.name, each.reason) for each in self.trader.risk.restrictions()]
         return (
             f"state {self.state.name} {restrictions}, feed {self.trader.feed_state.value}, own "
             f"{sorted(self.own_orders)}, venue {sorted(self.venue_orders)}, alerts {alerts}, "
@@ -326,7 +362,12 @@ class FaultBench:
     @property
     def is_pulled(self) -> bool:
         """True when nothing of ours rests at the venue."""
-        return not self.venue_orders
+        return not any(self.venue_orders)
+
+    @property
+    def ours_agree(self) -> bool:
+        """True when both sides have the same open orders of ours."""
+        return self.own_orders == {each for each in self.venue_orders if each}
 
     @property
     def has_venues_book(self) -> bool:
@@ -344,20 +385,45 @@ class FaultBench:
 
     def restrained_by(self, code: str) -> bool:
         """True while a hold or a latch of this code lasts."""
-        return any(each.code == code for each in self.trader.risk.restrictions)
+        return any(each.code == code for each in self.trader.risk.restrictions())
+
+    @property
+    def is_halted(self) -> bool:
+        """True when no order may leave until a person acts."""
+        return self.state is TradingState.HALTED
+
+    def begin_count(self) -> None:
+        """`counted` and `tries` count from now on."""
+        counters = self.session_market.feed_counters
+        assert counters is not None
+        self._counters_before = msgspec.structs.asdict(counters)
+        self._accepted_before = self.market.accepted
+
+    def counted(self, field: str) -> int:
+        """What the feed has counted of something since `begin_count`."""
+        return int(getattr(self.session_market.feed_counters, field)) - self._counters_before[field]
+
+    @property
+    def tries(self) -> int:
+        """Attempts to connect market data since `begin_count`."""
+        return self.market.accepted - self._accepted_before
 
     # -- deeds -----------------------------------------------------------------------------------------
 
     def arm(self, *faults: str) -> None:
         """Let the venue commit these faults; see its catalogue."""
-        self.venue.faults.arm(*map(parse_fault, faults))
+        self.plan.arm(*map(parse_fault, faults))
 
     def heal(self) -> None:
         """No fault any more, at the venue or on the way."""
-        self.venue.faults.clear()
+        self.plan.clear()
         self.loop.has_names = self.loop.has_network = self.loop.has_descriptors = True
         for proxy in self.proxies:
             proxy.heal()
+
+    def cancel_all(self) -> None:
+        """A person cancels every order; quoting goes on."""
+        self.engine.tell(None, OperatorAction.CANCEL_ALL, "a test")
 
     async def heal_ports(self) -> None:
         """Closed ports are open again."""

@@ -165,6 +165,7 @@ class InProcess:
     def __init__(self, venue: LaggingVenue, clock: Clock) -> None:
         self.venue = venue
         self.clock = clock
+        self.make_broker: Any = lambda hello, clock: venue
         self.started: list[InProcessWatchdog] = []
         self.failures = 0
         """So many starts from now on fail."""
@@ -189,7 +190,7 @@ class InProcessWatchdog:
 
     async def _run(self, place: InProcess) -> None:
         try:
-            self.exit_code = await watch_over(self._end, lambda hello, clock: place.venue, place.clock)  # type: ignore[arg-type, return-value]
+            self.exit_code = await watch_over(self._end, place.make_broker, place.clock)
         finally:
             self.ended.set()
 

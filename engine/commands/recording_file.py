@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -36,15 +37,18 @@ class _Line(msgspec.Struct, gc=False):
 
 
 class RecordingFile:
-    """A new recording; gzip where the name ends with `.gz`. `UsageError` for a file that is there already."""
+    """A new recording; gzip where the name ends with `.gz`. `UsageError` for a file that is there already.
 
-    def __init__(self, path: Path) -> None:
+    `on_failure` is called once when the disk takes no more.
+    """
+
+    def __init__(self, path: Path, on_failure: Callable[[], None]) -> None:
         self.path = path
         self.lines = 0
         self.bytes_written = 0
         self.failure: RecordingWriteError | None = None
         """Why nothing is written any more."""
-        self.failed = asyncio.Event()
+        self._on_failure = on_failure
         self._is_gzip = path.suffix == ".gz"
         try:
             self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
@@ -139,4 +143,4 @@ class RecordingFile:
         )
         self._waiting.clear()
         self._room.set()
-        self.failed.set()
+        self._on_failure()

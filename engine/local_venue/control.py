@@ -1,4 +1,4 @@
-"""The venue's remote control, for tests and rehearsals: faults, other people's orders, flags, and what is there.
+"""The venue's remote control, for tests and rehearsals: faults, other people's orders, flags, state.
 
 It is served only where it was asked for, and only to this machine.
 """
@@ -123,7 +123,7 @@ class Control:
         return {"armed": []}
 
     def _trade(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """`{"order_id": …, "size": …}`: a stranger trades with an order of the account; no size: all of it."""
+        """`{"order_id": …, "size": …}`: a stranger trades with an order of ours; no size: all of it."""
         size = body.get("size")
         self._core.trade_against(str(body["order_id"]), None if size is None else Decimal(str(size)))
         order = self._core.order(str(body["order_id"]))

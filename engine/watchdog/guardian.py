@@ -88,6 +88,8 @@ class Guardian:
         """Why trading is kept back; None while it is not."""
         self._told: str | None = None
         self._confirmed = asyncio.Event()
+        self._last_words = ""
+        """Why the present watchdog cannot watch, as far as it has said so."""
         self._attempts = 0
         """Since the last confirmation."""
         self._most_unanswered = _SLOW_START_BEATS
@@ -169,6 +171,7 @@ class Guardian:
             return
         self._line = engine_end(ours)
         self._has_fired = False
+        self._last_words = ""
         self._most_unanswered = _SLOW_START_BEATS
         self._sent.clear()
         self._line.send(self._hello)
@@ -225,7 +228,7 @@ class Guardian:
         for message in messages:
             self._take(message)
         if self._line is line and line.is_ended:
-            self._lost("the watchdog is gone")
+            self._lost(f"the watchdog is gone{self._last_words}")
 
     def _take(self, message: ToEngine) -> None:
         match message:
@@ -233,6 +236,7 @@ class Guardian:
                 self._confirm(message.number)
             case Waiting():
                 self._answered(message.number)
+                self._last_words = f": {message.text}"
                 self._keep_back(message.text)
             case Fired():
                 self._has_fired = True
@@ -246,6 +250,7 @@ class Guardian:
         sent_ns = self._answered(number)
         if sent_ns is None or self._has_fired or self._is_stopped:
             return
+        self._last_words = ""
         self.lease.confirm(sent_ns)
         if self.lease.is_held():
             self._attempts = 0

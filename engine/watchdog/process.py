@@ -16,7 +16,7 @@ from engine.exchange.coinbase.broker import Broker
 from engine.watchdog.channel import Channel, ChannelError, watchdog_end
 from engine.watchdog.duty import Duty
 from engine.watchdog.log import WatchdogLog
-from engine.watchdog.messages import Hello, ToEngine, ToWatchdog
+from engine.watchdog.messages import Hello, ToEngine, ToWatchdog, Waiting
 from engine.watchdog.posts import Posts
 from engine.watchdog.uptime import Uptime
 
@@ -46,17 +46,13 @@ async def watch_over(end: socket.socket, make_broker: Callable[[Hello, Clock], B
             return EXIT_WITHOUT_HELLO
         log = WatchdogLog(hello.log)
         try:
-            await Duty(
-                hello,
-                line,
-                make_broker(hello, clock),
-                clock,
-                log,
-                Posts(hello.data_dir, hello.api, hello.products),
-                KillFile(Path(hello.data_dir)),
-            ).run()
+            posts = Posts(hello.data_dir, hello.api, hello.products)
+            broker, kill_file = make_broker(hello, clock), KillFile(Path(hello.data_dir))
+            await Duty(hello, line, broker, clock, log, posts, kill_file).run()
         except Exception as error:
-            log.write(clock.wall_ns(), "trouble", f"the watchdog failed: {type(error).__name__}: {error}")
+            text = f"it failed: {type(error).__name__}: {error}"
+            log.write(clock.wall_ns(), "trouble", text)
+            line.send(Waiting(0, text))
             return EXIT_FAILED
         finally:
             log.close()

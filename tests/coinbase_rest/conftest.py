@@ -1,4 +1,4 @@
-"""Test keys in every spelling, and brokers that speak to a server of the test."""
+"""Test vectors and payloads, and brokers that speak to a server of the test."""
 
 from __future__ import annotations
 
@@ -10,36 +10,43 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from rest_kit import KEYS, MakeBroker
 
 from engine.core.clock import SystemClock
 from engine.exchange.coinbase.broker import Broker
 from engine.exchange.coinbase.brokers import broker_for
-from engine.exchange.coinbase.keys import AdvancedKey, ApiKey, ExchangeKey
-from engine.exchange.coinbase.network import ADVANCED, EXCHANGE, Endpoints
-
-KEYS: dict[str, ApiKey] = {
-    ADVANCED: AdvancedKey("organizations/o/apiKeys/k", generate_private_key(SECP256R1())),
-    EXCHANGE: ExchangeKey("exchange-key", b"exchange-secret", "exchange-passphrase"),
-}
-MakeBroker = Callable[..., Broker]
+from engine.exchange.coinbase.network import ADVANCED, Endpoints
+from engine.exchange.coinbase.server_clock import ServerClock
 
 
 @pytest.fixture
-async def broker_at() -> AsyncIterator[MakeBroker]:
-    """Makes an API's broker for a server; it is not measured, so that the server's script stays the test's."""
-    made: list[Any] = []
+async def broker_at(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeBroker]:
+    """Makes an API's broker for a server. It does not ask for the time, so that the script stays the test's."""
+    made: list[Broker] = []
 
-    async def at(url: str, api: str = ADVANCED, *, is_public: bool = False, timeout_s: float = 5.0) -> Any:
-        broker: Any = broker_for(
+    async def measured(self: ServerClock, ask: object) -> int:
+        return 0
+
+    async def at(
+        url: str,
+        api: str = ADVANCED,
+        *,
+        is_public: bool = False,
+        timeout_s: float = 5.0,
+        ca_file: str | None = None,
+    ) -> Broker:
+        broker = broker_for(
             api,
             Endpoints(url, "", ""),
             None if is_public else KEYS[api],
             clock=SystemClock(),
+            ca_file=ca_file,
             answer_timeout_s=timeout_s,
         )
         made.append(broker)
-        await broker._client.open()
+        with monkeypatch.context() as patched:
+            patched.setattr(ServerClock, "measure", measured)
+            await broker.open()
         return broker
 
     yield at

@@ -239,7 +239,7 @@ def counted(field: str, least: int = 1) -> Sign:
 
 def struck(bench: FaultBench) -> bool:
     """The venue has committed it."""
-    return bench.venue.faults.strike_count > 0
+    return bench.plan.strike_count > 0
 
 
 def reconnected(bench: FaultBench) -> bool:

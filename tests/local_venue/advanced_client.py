@@ -61,7 +61,8 @@ class AdvancedClient:
 
     def token(self, method: str, path: str, **changes: Any) -> str:
         now_s = self.venue.clock.wall_ns() // 10**9
-        return token(self.key, now_s, f"{method} api.coinbase.com{PREFIX}{path}", **changes)
+        uri = changes.pop("uri", f"{method} api.coinbase.com{PREFIX}{path}")
+        return token(self.key, now_s, uri, **changes)
 
     async def ask(
         self, method: str, path: str, query: Any = (), body: Any = None, bearer: str | None = None

@@ -4,37 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from decimal import Decimal
-from typing import Any
 
 import pytest
 from aiohttp import ClientSession
 from local_venue.advanced_client import AdvancedClient
+from local_venue.venue_kit import NOW_NS, still_settings
 
 from engine.core.clock import Clock, ManualClock
 from engine.local_venue.server import LocalVenue
-from engine.local_venue.settings import Limits, VenueSettings
-from engine.local_venue.simulated import STILL
-
-NOW_NS = 1_790_735_849_298_000_000
-UNHURRIED = Limits(Decimal(10_000), 10_000)
-"""For tests that are not about rates."""
+from engine.local_venue.settings import VenueSettings
 
 OpenVenue = Callable[..., Awaitable[AdvancedClient]]
-
-
-def still_settings(**changes: Any) -> VenueSettings:
-    """A market in which nothing happens unless told to, and no limits of rate."""
-    return VenueSettings(
-        **{
-            "simulator": STILL,
-            "public_rest": UNHURRIED,
-            "private_rest": UNHURRIED,
-            "socket_messages": UNHURRIED,
-            "socket_connections": UNHURRIED,
-            **changes,
-        }
-    )
 
 
 @pytest.fixture

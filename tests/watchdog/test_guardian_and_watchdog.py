@@ -16,6 +16,7 @@ from engine.core.clock import ManualClock
 from engine.core.events import Restraint
 from engine.watchdog.channel import Channel, engine_end
 from engine.watchdog.guardian import Guardian, WatchdogError
+from engine.watchdog.hands import broker_of
 from engine.watchdog.lease import LEASE_NS
 from engine.watchdog.log import Line, read_log
 from engine.watchdog.messages import (
@@ -30,6 +31,7 @@ from engine.watchdog.messages import (
     Waiting,
 )
 from engine.watchdog.posts import Posts
+from engine.watchdog.process import EXIT_FAILED
 
 
 class Scene:
@@ -523,6 +525,18 @@ def test_without_a_watchdog_nothing_begins(scene):
 
     scene.run(main)
     assert not scene.log("fired")
+
+
+def test_a_key_that_cannot_be_used_is_told(scene):
+    async def main() -> None:
+        scene.place.make_broker = broker_of
+        guardian = scene.guardian(key=b"{}")
+        with pytest.raises(WatchdogError, match=r"it failed: CredentialError: the name of the key"):
+            await guardian.start()
+        assert {watchdog.exit_code for watchdog in scene.place.started} == {EXIT_FAILED}
+        assert 4 < len(scene.place.started) < 10, "tried again, ever less often"
+
+    scene.run(main)
 
 
 def test_the_posts_are_free_after_the_end(scene):

@@ -15,7 +15,7 @@ from engine.core.instrument import Instrument
 from engine.exchange.coinbase.connection import Connection, ConnectionFigures, Patience
 from engine.exchange.coinbase.feed_shard import FeedShard
 from engine.exchange.coinbase.network import Endpoints, NetworkSettings
-from engine.exchange.coinbase.refusals import Ending
+from engine.exchange.coinbase.refusals import Ending, printable
 from engine.exchange.coinbase.session import FeedCounters
 from engine.exchange.coinbase.sessions import Api
 from engine.exchange.coinbase.tls import tls_context
@@ -220,8 +220,7 @@ class LiveFeed:
 
     def complained(self, text: str) -> None:
         """See `Outlet`."""
-        words = "".join(letter if letter.isprintable() else " " for letter in text)[:200]
-        self._warn("VENUE", f"the venue refused a request for market data: {words}")
+        self._warn("VENUE", f"the venue refused a request for market data: {printable(text)}")
 
     # -- inside ----------------------------------------------------------------------------------
 

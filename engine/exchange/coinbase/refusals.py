@@ -67,7 +67,7 @@ def ending_of(error: BaseException, address: str) -> Ending:
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return Ending("LOST", f"{address} cut the connection in the middle of TLS")
     if isinstance(error, ssl.SSLError):
-        why = _clean(getattr(error, "reason", None) or str(error))
+        why = printable(getattr(error, "reason", None) or str(error))
         return Ending(
             "TLS",
             f"no secure connection with {address} can be made ({why}); does it speak TLS 1.2 or newer there?",
@@ -76,7 +76,7 @@ def ending_of(error: BaseException, address: str) -> Ending:
     if isinstance(error, socket.gaierror):
         return Ending(
             "DNS",
-            f"the name in {address} cannot be resolved (DNS: {_clean(error.strerror or str(error))}); "
+            f"the name in {address} cannot be resolved (DNS: {printable(error.strerror or str(error))}); "
             "is this machine on the network?",
         )
     if isinstance(error, TimeoutError):
@@ -88,11 +88,15 @@ def ending_of(error: BaseException, address: str) -> Ending:
             return Ending(
                 "DESCRIPTORS", "no file descriptor is left for a connection; raise the limit (ulimit -n)"
             )
-        words = _clean(error.strerror or str(error)) or "the connection was cut"
+        words = printable(error.strerror or str(error)) or "the connection was cut"
         return Ending("NETWORK", f"{address} cannot be reached: {words}")
     if isinstance(error, PayloadTooBig | ProtocolError | InvalidHandshake):
-        return Ending("PROTOCOL", f"{address} does not keep to the WebSocket protocol: {_clean(str(error))}")
-    return Ending("LOST", f"the connection to {address} failed: {_clean(str(error)) or type(error).__name__}")
+        return Ending(
+            "PROTOCOL", f"{address} does not keep to the WebSocket protocol: {printable(str(error))}"
+        )
+    return Ending(
+        "LOST", f"the connection to {address} failed: {printable(str(error)) or type(error).__name__}"
+    )
 
 
 def _refused(error: InvalidStatus, address: str) -> Ending:
@@ -123,10 +127,10 @@ def _closed(error: ConnectionClosed) -> Ending:
             return Ending("LOST", "the connection was cut without a word", close_code=1006)
         return Ending(
             f"CLOSED_{sent.code}",
-            f"we closed the connection: {_clean(sent.reason) or f'code {sent.code}'}",
+            f"we closed the connection: {printable(sent.reason) or f'code {sent.code}'}",
             close_code=sent.code,
         )
-    reason = f": {_clean(received.reason)}" if received.reason else ""
+    reason = f": {printable(received.reason)}" if received.reason else ""
     return Ending(
         f"CLOSED_{received.code}",
         f"the venue closed the connection (code {received.code}{reason})",
@@ -135,6 +139,6 @@ def _closed(error: ConnectionClosed) -> Ending:
     )
 
 
-def _clean(text: str) -> str:
+def printable(text: str) -> str:
     """Foreign words for a person to read: printable, short."""
     return "".join(letter if letter.isprintable() else " " for letter in text)[:_MOST_WORDS].strip()

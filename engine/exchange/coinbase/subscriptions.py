@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from engine.exchange.coinbase.sessions import Api
+
+PUBLIC_CHANNELS: Final[Mapping[Api, tuple[str, ...]]] = {
+    Api.ADVANCED: ("level2", "market_trades", "ticker", "ticker_batch", "candles", "status"),
+    Api.EXCHANGE: ("level2_batch", "matches", "ticker", "ticker_batch", "status"),
+}
+"""What may be asked for without a key, heartbeats aside; the usual ones first."""
 
 
 class Signer(Protocol):
@@ -19,16 +25,23 @@ class Signer(Protocol):
 
 
 def market_requests(api: Api, products: Sequence[str]) -> list[str]:
-    """Everything that a new connection for market data asks for; heartbeats first."""
+    """Everything that a new connection for trading asks for: books and trades, heartbeats first."""
+    return channel_requests(api, products, PUBLIC_CHANNELS[api][:2])
+
+
+def channel_requests(api: Api, products: Sequence[str], channels: Sequence[str]) -> list[str]:
+    """Requests for public channels, heartbeats first."""
     if api is Api.ADVANCED:
         return [
             _frame({"type": "subscribe", "channel": "heartbeats"}),
-            _frame({"type": "subscribe", "channel": "level2", "product_ids": list(products)}),
-            _frame({"type": "subscribe", "channel": "market_trades", "product_ids": list(products)}),
+            *(
+                _frame({"type": "subscribe", "channel": channel, "product_ids": list(products)})
+                for channel in channels
+            ),
         ]
     return [
         _frame({"type": "subscribe", "product_ids": list(products), "channels": ["heartbeat"]}),
-        _frame({"type": "subscribe", "product_ids": list(products), "channels": ["level2_batch", "matches"]}),
+        _frame({"type": "subscribe", "product_ids": list(products), "channels": list(channels)}),
     ]
 
 

@@ -18,7 +18,7 @@ from engine.exchange.coinbase.advanced import AdvancedSession
 from engine.exchange.coinbase.connection import Connection, ConnectionFigures, Patience
 from engine.exchange.coinbase.network import Endpoints, NetworkSettings
 from engine.exchange.coinbase.own_messages import OwnMessages
-from engine.exchange.coinbase.refusals import Ending
+from engine.exchange.coinbase.refusals import Ending, printable
 from engine.exchange.coinbase.session import FeedCounters
 from engine.exchange.coinbase.sessions import Api
 from engine.exchange.coinbase.subscriptions import Signer, user_requests
@@ -210,7 +210,7 @@ class UserStream:
         if counters.heartbeats > heartbeats:
             self._beat_ns = self._frame_ns
         if counters.errors > errors:
-            words = "".join(letter if letter.isprintable() else " " for letter in counters.last_error)[:200]
+            words = printable(counters.last_error)
             self._warn(
                 "USER_CHANNEL",
                 f"the venue refuses the channel of our orders: {words}. No order is sent before it is open; "

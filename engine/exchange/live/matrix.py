@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from typing import Final
 
+import msgspec
+
 from engine.exchange.live.standing import Remote
 
 
@@ -50,6 +52,16 @@ class Decision(enum.StrEnum):
     EXTERNAL = "EXTERNAL"
     """Of another front end: shown, never touched."""
     NOTHING = "-"
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """One order, where it stood on both sides, and what was decided."""
+
+    order: str
+    """Our client id, else the venue's id."""
+    local: Local
+    remote: Remote
+    decision: Decision
 
 
 _ORDER: Final = tuple(Remote)

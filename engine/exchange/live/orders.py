@@ -8,7 +8,7 @@ from typing import Final
 
 from engine.core.clock import Clock
 from engine.core.errors import InstrumentError
-from engine.core.events import Restraint, SubmitOrder
+from engine.core.events import SubmitOrder
 from engine.core.instrument import Instrument
 from engine.core.order import OrderState
 from engine.exchange.coinbase.broker import Broker, CancelAnswer, Outcome, SubmitAnswer
@@ -16,6 +16,8 @@ from engine.exchange.coinbase.user import OrderReport, UserMatch
 from engine.exchange.live.booking import Booking
 from engine.exchange.live.cancels import Cancels
 from engine.exchange.live.executions import Executions
+from engine.exchange.live.halts import Halts
+from engine.exchange.live.matrix import Decision, Judgement, Local, decide
 from engine.exchange.live.order_fills import Figures
 from engine.exchange.live.outbox import Outbox
 from engine.exchange.live.outcomes import NEVER_ARRIVED, NOT_SENT, Judged, Verdict, judge
@@ -25,7 +27,6 @@ from engine.exchange.live.tasks import Tasks
 from engine.exchange.live.tracking import End, Phase, TrackedOrder, Tracker
 from engine.exchange.protocol import OwnRecord
 
-RECONCILE: Final = "RECONCILE"
 _EARLY_MATCHES_KEPT: Final = 1_000
 _STRANGERS_KEPT: Final = 1_000
 
@@ -46,6 +47,7 @@ class LiveOrders:
         outbox: Outbox,
         tasks: Tasks,
         storms: RejectStorms,
+        halts: Halts,
         warn: Callable[[str, str], None],
         on_leave: Callable[[], None],
     ) -> None:
@@ -55,6 +57,10 @@ class LiveOrders:
         self.cancels = Cancels(broker, instrument.symbol, tasks, on_leave, self._cancel_answered)
         self.on_doubt: Callable[[], None] = lambda: None
         """Called when an order has become uncertain: somebody must ask the venue."""
+        self.on_less: Callable[[TrackedOrder], None] = lambda _: None
+        """Called for an order of which the venue shows less than we booked."""
+        self.judged: dict[str, Judgement] | None = None
+        """While a comparison is under way: by name, what each listed order led to first."""
         self.on_unsettled: Callable[[TrackedOrder, Outcome], None] = lambda _order, _outcome: None
         """Called for an order whose cancel was answered: the venue must be asked what became of it."""
         self.strangers: dict[str, OrderReport] = {}
@@ -64,6 +70,7 @@ class LiveOrders:
         self._clock = clock
         self._outbox = outbox
         self._storms = storms
+        self._halts = halts
         self._warn = warn
         self._early: deque[UserMatch] = deque(maxlen=_EARLY_MATCHES_KEPT)
 
@@ -150,12 +157,8 @@ class LiveOrders:
                 return None
             self._observe(order, report, is_listed=is_listed)
         except InstrumentError as error:
-            self._outbox.restrain(
-                RECONCILE,
-                Restraint.LATCHED,
-                f"order {report.client_order_id or report.order_id} has figures that cannot be: {error}",
-                "a person",
-            )
+            name = report.client_order_id or report.order_id
+            self._halts.halt(name, f"order {name} has figures that cannot be: {error}")
             return None
         return order
 
@@ -187,18 +190,29 @@ class LiveOrders:
 
     def _observe(self, order: TrackedOrder, report: OrderReport, *, is_listed: bool) -> None:
         if order.venue_id and order.venue_id != report.order_id:
-            self._outbox.restrain(
-                RECONCILE,
-                Restraint.LATCHED,
+            self._halts.halt(
+                order.name,
                 f"the venue has order {order.client_id} twice, as {order.venue_id} and {report.order_id}",
-                "a person",
             )
             return
         order.touched_ns = self._clock.monotonic_ns()
-        where = standing(report, order.size, self._instrument)
-        is_late = order.end is not None and not is_listed
-        if where in LIVE and is_late:
+        where, local = standing(report, order.size, self._instrument), order.local
+        if where in LIVE and order.end is not None and not is_listed:
             return  # an older word, overtaken by the end
+        order.shown = self._instrument.lots(report.filled)
+        decision = decide(local, where, shows_less=order.shown < order.booked.lots)
+        if is_listed:
+            self._judge(Judgement(order.name, local, where, decision))
+        if decision is Decision.RECHECK:
+            if is_listed or where not in LIVE:  # else an older word
+                self.on_less(order)
+            return
+        if decision is Decision.CONTRADICTION:
+            self._halts.halt(
+                order.name,
+                f"the venue has order {order.client_id}, which was never sent: another program uses our ids",
+            )
+            self.doubt(order, "the venue has it though it was never sent")
         self._name(order, report.order_id)
         if where in LIVE or report.filled:
             self._accept(order)
@@ -216,6 +230,10 @@ class LiveOrders:
             reason = report.reject_reason or report.cancel_reason
             order.end = End(where, report.status, lots, reason)
             self._finish(order)
+
+    def _judge(self, judgement: Judgement) -> None:
+        if self.judged is not None:
+            self.judged.setdefault(judgement.order, judgement)
 
     def _name(self, order: TrackedOrder, venue_id: str) -> None:
         if order.venue_id:
@@ -297,8 +315,12 @@ class LiveOrders:
         self.cancels.ask(order)
 
     def _stranger(self, report: OrderReport) -> None:
-        if standing(report, 0, self._instrument) in LIVE:
+        where = standing(report, 0, self._instrument)
+        if where in LIVE:
             self.strangers[report.order_id] = report
+            decision = decide(Local.ABSENT, where, is_ours=False)
+            name = report.client_order_id or report.order_id
+            self._judge(Judgement(name, Local.ABSENT, where, decision))
             if len(self.strangers) > _STRANGERS_KEPT:
                 del self.strangers[next(iter(self.strangers))]
         else:

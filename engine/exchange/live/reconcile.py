@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -12,32 +12,24 @@ from engine.core.clock import Clock
 from engine.core.events import Restraint
 from engine.core.instrument import Instrument
 from engine.exchange.coinbase.broker import BrokerError
-from engine.exchange.coinbase.user import OrderReport
+from engine.exchange.live.halts import RECONCILE, Halts
 from engine.exchange.live.history import History
 from engine.exchange.live.listing import Listing, Listings
-from engine.exchange.live.matrix import Decision, Local, decide
-from engine.exchange.live.orders import RECONCILE, LiveOrders
+from engine.exchange.live.matrix import Decision, Judgement, Local, decide
+from engine.exchange.live.orders import LiveOrders
 from engine.exchange.live.outbox import Outbox
+from engine.exchange.live.rechecks import Rechecks
 from engine.exchange.live.settle import Settler
-from engine.exchange.live.standing import Remote, standing
+from engine.exchange.live.standing import Remote
 from engine.exchange.live.tracking import TrackedOrder
 from engine.exchange.protocol import OwnRecord
 
-RECHECK_S: Final = 2.0
 _RETRY_S: Final = 1.0
-_LATCH_AGAIN_NS: Final = 60_000_000_000
+_OVERLAP_NS: Final = 60_000_000_000
+"""Executions are looked for again from so long before the last look, as the venue's list lags."""
 _DISAGREEMENTS: Final = frozenset({Decision.ORPHAN, Decision.CANCEL})
 """Decisions that must not come twice in a row for the same order."""
-
-
-class Judgement(msgspec.Struct, frozen=True):
-    """One cell: an order, where it stood on both sides, and what was decided."""
-
-    order: str
-    """Our client id, else the venue's id."""
-    local: Local
-    remote: Remote
-    decision: Decision
+_OPEN: Final = _DISAGREEMENTS | {Decision.CONTRADICTION, Decision.WAIT, Decision.RECHECK}
 
 
 class ReconcileReport(msgspec.Struct, frozen=True):
@@ -61,7 +53,7 @@ class ReconcileReport(msgspec.Struct, frozen=True):
 
 
 class Reconciler:
-    """Compares every order on both sides and acts by the matrix.
+    """Compares every order on both sides; what follows is the matrix's.
 
     `RECONCILE` keeps trading PAUSED from `lock` until a round after it is clean and the user channel is up.
     """
@@ -76,6 +68,8 @@ class Reconciler:
         listings: Listings,
         settler: Settler,
         history: History,
+        rechecks: Rechecks,
+        halts: Halts,
         user_epoch: Callable[[], int | None],
         on_report: Callable[[ReconcileReport], None],
     ) -> None:
@@ -90,11 +84,12 @@ class Reconciler:
         self._listings = listings
         self._settler = settler
         self._history = history
+        self._rechecks = rechecks
+        self._halts = halts
         self._user_epoch = user_epoch
         self._on_report = on_report
         self._fills_since_ns = clock.wall_ns()
         self._seen_before: dict[str, Decision] = {}
-        self._latched_ns: dict[str, int] = {}
 
     def look_back_to(self, wall_ns: int) -> None:
         """Executions since then may be missing in the record."""
@@ -112,29 +107,29 @@ class Reconciler:
         began, epoch = self._clock.wall_ns(), self._user_epoch()
         for own in self._record.open_orders():
             self._orders.by_client(own.client_id)
-        judged: dict[str, Judgement] = {}
+        judged = self._orders.judged = {}
         failure, listing = "", None
         imported: list[TrackedOrder] = []
-        rechecks: list[TrackedOrder] = []
         try:
             listing = await self._listed()
             self.is_blind = False
             for report in listing.orders:
-                self._judge_listed(report, judged, rechecks)
-            await self._judge_unlisted(listing, judged, rechecks)
+                self._orders.observe(report, is_listed=True)
+            unnamed = await self._judge_unlisted(listing, self._orders.tracker.live, judged)
             if with_history:
                 looked = await self._history.look(self._fills_since_ns)
                 imported = self._history.import_missing(looked)
-                self._fills_since_ns = max(self._fills_since_ns, began - _LATCH_AGAIN_NS)
+                self._fills_since_ns = max(self._fills_since_ns, began - _OVERLAP_NS)
+            await self._judge_unlisted(listing, unnamed, judged, is_last=True)
         except BrokerError as error:
             failure = str(error)
             if listing is None:
                 self._judge_unanswered(failure, judged)
+        self._orders.judged = None
         if self._orders.doubted:
             self._orders.on_doubt()
-        is_agreed = await self._recheck(rechecks)
         self._twice(judged)
-        is_clean = not failure and is_agreed and self._is_settled(judged)
+        is_clean = not failure and self._is_settled(judged)
         report_ = ReconcileReport(
             self._instrument.symbol,
             cause,
@@ -160,59 +155,40 @@ class Reconciler:
             await asyncio.sleep(_RETRY_S)
             return await self._listings.take()
 
-    def _judge_listed(
-        self, report: OrderReport, judged: dict[str, Judgement], rechecks: list[TrackedOrder]
-    ) -> None:
-        order = self._known(report)
-        if order is None:
-            where = standing(report, 0, self._instrument)
-            is_ours = self._record.is_ours(report.client_order_id)
-            decision = decide(Local.ABSENT, where, is_ours=is_ours)
-            self._orders.observe(report, is_listed=True)
-            name = report.client_order_id or report.order_id
-            judged[name] = Judgement(name, Local.ABSENT, where, decision)
-            return
-        local, where = order.local, standing(report, order.size, self._instrument)
-        shows_less = self._instrument.lots(report.filled) < order.booked.lots
-        decision = decide(local, where, shows_less=shows_less)
-        judged[order.name] = Judgement(order.name, local, where, decision)
-        if decision is Decision.RECHECK:
-            rechecks.append(order)
-        elif decision is Decision.CONTRADICTION:
-            self.halt(
-                order.name,
-                f"the venue has order {order.client_id}, whose sending has not begun: another program uses "
-                "our ids",
-            )
-            self._orders.doubt(order, "the venue has it though it was never sent")
-        if decision is not Decision.RECHECK:
-            self._orders.observe(report, is_listed=True)
-
-    def _known(self, report: OrderReport) -> TrackedOrder | None:
-        order = self._orders.tracker.by_venue(report.order_id)
-        return order or self._orders.by_client(report.client_order_id)
-
     async def _judge_unlisted(
-        self, listing: Listing, judged: dict[str, Judgement], rechecks: list[TrackedOrder]
-    ) -> None:
-        """Orders that should be in the list and are not: asked for one by one before that is believed."""
+        self,
+        listing: Listing,
+        orders: Sequence[TrackedOrder],
+        judged: dict[str, Judgement],
+        *,
+        is_last: bool = False,
+    ) -> list[TrackedOrder]:
+        """Orders that should be in the list and are not: asked for one by one before that is believed.
+
+        Those that the venue cannot be asked for are returned, unless it `is_last`: the list of executions
+        may give them a name.
+        """
         listed = {report.order_id for report in listing.orders}
-        for order in self._orders.tracker.live:
-            if order.venue_id in listed or order.is_in_flight or order.touched_ns >= listing.began_ns:
+        unnamed = []
+        for order in orders:
+            if order.venue_id in listed or order.is_in_flight or not order.is_live:
                 continue
-            local, booked = order.local, order.booked.lots
+            if order.touched_ns >= listing.began_ns:
+                continue  # the list may be older than what we know
+            if not is_last and not self._orders.cancels.can_name(order):
+                unnamed.append(order)
+                continue
+            local = order.local
             remote = await self._settler.ask(order)
-            if not order.is_live and remote in (Remote.NOT_FOUND, Remote.QUERY_FAILED):
-                continue  # its end has come by another way meanwhile
-            shows_less = order.end is not None and order.end.lots < booked
-            decision = decide(local, remote, shows_less=shows_less)
+            if remote not in (Remote.NOT_FOUND, Remote.QUERY_FAILED) or not order.is_live:
+                continue  # judged by the answer, or ended by another word meanwhile
+            decision = decide(local, remote)
             judged[order.name] = Judgement(order.name, local, remote, decision)
-            if decision is Decision.RECHECK:
-                rechecks.append(order)
-            elif decision is Decision.QUERY:
+            if decision is Decision.QUERY:
                 self._settler.not_found(order, "neither the venue's list nor a question for it has it")
             elif decision is Decision.WAIT:
                 self._orders.doubt(order, "the venue does not answer what became of it")
+        return unnamed
 
     def _judge_unanswered(self, failure: str, judged: dict[str, Judgement]) -> None:
         """The list could not be had: nothing is known, so every live order is in doubt."""
@@ -226,55 +202,24 @@ class Reconciler:
             if decision is Decision.WAIT and not order.is_in_flight:
                 self._orders.doubt(order, f"the venue's list of orders cannot be had: {failure}")
 
-    async def _recheck(self, rechecks: list[TrackedOrder]) -> bool:
-        """The venue showed less than we booked: again after 2 s, and what stays is HALTED."""
-        if not rechecks:
-            return True
-        await asyncio.sleep(RECHECK_S)
-        is_agreed = True
-        for order in rechecks:
-            remote = await self._settler.ask(order)
-            local = order.local
-            is_less = (local, remote) in _SHOWS_LESS or (
-                order.end is not None and order.end.lots < order.booked.lots
-            )
-            if remote is Remote.QUERY_FAILED or is_less:
-                is_agreed = False
-            if is_less:
-                self.halt(
-                    order.name,
-                    f"order {order.name} is {remote.value.replace('_', ' ')} by the venue's word, and "
-                    f"{order.booked.lots} of its {order.size} lots are filled by our record",
-                )
-        return is_agreed
-
     def _twice(self, judged: dict[str, Judgement]) -> None:
-        seen = {name: each.decision for name, each in judged.items() if each.decision in _DISAGREEMENTS}
+        seen = {
+            name: each.decision
+            for name, each in judged.items()
+            if each.decision in _DISAGREEMENTS and each.local is not Local.CANCEL_SENT
+        }
         for name, decision in seen.items():
-            if self._seen_before.get(name) is decision and judged[name].local is not Local.CANCEL_SENT:
-                self.halt(
+            if self._seen_before.get(name) is decision:
+                self._halts.halt(
                     name, f"order {name} is live at the venue and must not be; its cancel has no effect"
                 )
         self._seen_before = seen
 
     def _is_settled(self, judged: dict[str, Judgement]) -> bool:
-        decisions = {each.decision for each in judged.values()}
         return not (
             self._orders.doubted
+            or self._rechecks.is_under_way
             or self._orders.executions.is_waiting
             or any(order.is_fetching for order in self._orders.tracker)
-            or decisions & (_DISAGREEMENTS | {Decision.CONTRADICTION, Decision.WAIT})
+            or any(each.decision in _OPEN for each in judged.values())
         )
-
-    def halt(self, what: str, reason: str) -> None:
-        """HALTED until a person has looked; said again once a minute while it lasts."""
-        now = self._clock.monotonic_ns()
-        told = self._latched_ns.get(what)
-        if told is None or now - told >= _LATCH_AGAIN_NS:
-            self._latched_ns[what] = now
-            self._outbox.restrain(RECONCILE, Restraint.LATCHED, reason, "a person has compared both")
-
-
-_SHOWS_LESS: Final = frozenset(
-    (local, remote) for local in Local for remote in Remote if decide(local, remote) is Decision.RECHECK
-)

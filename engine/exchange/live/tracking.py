@@ -66,6 +66,7 @@ class TrackedOrder:
         "phase",
         "queries",
         "rested",
+        "shown",
         "side",
         "size",
         "target",
@@ -89,6 +90,8 @@ class TrackedOrder:
         """What has been told as fills."""
         self.target = 0
         """How far the venue says it is filled."""
+        self.shown = 0
+        """How far the venue's last word had it filled, which may be an old one."""
         self.matches: set[int] = set()
         """Trades that the user feed has told one by one."""
         self.matched = 0

@@ -23,11 +23,13 @@ from engine.exchange.coinbase.broker import Broker, BrokerError, NewOrder, Outco
 from engine.exchange.coinbase.user import OrderReport, UserMatch
 from engine.exchange.live.balances import AccountCheck
 from engine.exchange.live.drop_copy import DropCopy
+from engine.exchange.live.halts import Halts
 from engine.exchange.live.history import History
 from engine.exchange.live.listing import Listings
 from engine.exchange.live.orders import LiveOrders
 from engine.exchange.live.outbox import Outbox
 from engine.exchange.live.outcomes import RATE_LIMIT
+from engine.exchange.live.rechecks import Rechecks
 from engine.exchange.live.reconcile import Reconciler, ReconcileReport
 from engine.exchange.live.rejects import RejectStorms
 from engine.exchange.live.resolver import Resolver
@@ -93,7 +95,8 @@ class LiveVenue:
         """`clock` is the engine's. `account` knows what else the account holds, where that is not nothing.
 
         `fills_since_ns` gives the wall time up to which the record is whole, None where it begins now;
-        executions since an hour before it are looked through at the start. `on_report` is told of every comparison, `warn` what people should know.
+        executions since an hour before it are looked through at the start. `on_report` is told of every
+        comparison, `warn` what people should know.
         """
         self.name = broker.name
         self.account = account or AccountCheck(instrument, record)
@@ -106,6 +109,7 @@ class LiveVenue:
         self._calls = Tasks(self._failed)
         self._tasks = Tasks(self._failed)
         self._storms = RejectStorms(clock, self._outbox)
+        self._halts = Halts(clock, self._outbox)
         self._orders = LiveOrders(
             instrument,
             broker,
@@ -114,6 +118,7 @@ class LiveVenue:
             self._outbox,
             self._calls,
             self._storms,
+            self._halts,
             warn,
             self._command_left,
         )
@@ -151,6 +156,8 @@ class LiveVenue:
             self._listings,
             self._settler,
             history,
+            Rechecks(self._orders, self._settler, self._halts, self._tasks),
+            self._halts,
             self._user_epoch,
             on_report,
         )
@@ -232,7 +239,7 @@ class LiveVenue:
         await asyncio.sleep(_LOCKED_S)
         differences = self.account.differences(await self._broker.balances(), self._tolerance)
         if differences and booked == self._booked():
-            self._reconciler.halt(
+            self._halts.halt(
                 "balances",
                 f"{'; '.join(map(str, differences))}: a fill is missing on one side, or somebody else has "
                 "traded or moved money",

@@ -84,7 +84,7 @@ class MarketSocket:
             is_elsewhere = message.channel in _USER_CHANNELS
             session.refuse(FAILURE_TO_SUBSCRIBE if is_elsewhere else AUTHENTICATION_FAILURE)
             return
-        named = {self._listed(product_id) for product_id in message.product_ids}
+        named = [self._listed(product_id) for product_id in message.product_ids]
         if None in named:
             session.refuse(FAILURE_TO_SUBSCRIBE)
             return

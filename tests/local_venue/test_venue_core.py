@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal as D
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from local_venue.conftest import NOW_NS, still_settings
+from local_venue.venue_kit import NOW_NS, still_settings
 
 from engine.core.clock import ManualClock
 from engine.core.errors import UsageError
@@ -22,6 +22,8 @@ from engine.local_venue.market import RecordedFrame
 from engine.local_venue.orders import Fill, NewOrder, OrderRefused, OrderStatus, Refusal, VenueOrder
 from engine.local_venue.settings import FAIL_LATER, FAILURE
 from engine.local_venue.simulated import SimulatedMarket
+
+D = Decimal
 
 CAPTURE = "advanced_ws_btc_eth_20260809_first10s.jsonl.gz"
 FEES = single_tier(D("0.001"), D("0.002"))
