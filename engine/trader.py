@@ -355,8 +355,9 @@ class Trader:
     # -- market data -----------------------------------------------------------------------------
 
     def _on_book_update(self, event: BookUpdate) -> Sequence[AnyCommand]:
+        # Also while it is not believed: what ends that need not be a new snapshot.
+        self.book.apply(event.bids, event.asks)
         if self.feed_state is _LIVE:
-            self.book.apply(event.bids, event.asks)
             self._mark()
         return _NOTHING
 

@@ -17,7 +17,6 @@ from engine.core.events import (
     CancelOrder,
     EdgeStatus,
     OrderEvent,
-    OrderFilled,
     Recovered,
     Restraint,
     SubmitOrder,
@@ -34,6 +33,20 @@ from engine.runtime.own_record import TraderRecord, earned
 from engine.trader import Trader
 
 OPENING = Opening(quote=Decimal(100_000), base=Decimal(100))
+EDGE_TASKS = {
+    "submit",
+    "cancel",
+    "fills",
+    "listing",
+    "settle",
+    "recheck",
+    "resolve",
+    "sweep",
+    "look again",
+    "reconcile",
+    "balances",
+    "drop copy",
+}
 Event = OrderEvent | EdgeStatus
 
 
@@ -127,8 +140,13 @@ class EdgeBench:
         self.user.is_up = False
         await self.edge.stop()
 
-    def crash(self, *, loses: Callable[[Event], bool] = lambda _: True) -> None:
+    async def crash(self) -> None:
         """The process dies: what was not polled is lost, the Trader is what its record says."""
+        self.user.is_up = False
+        while ours := [task for task in asyncio.all_tasks() if task.get_name() in EDGE_TASKS]:
+            for task in ours:
+                task.cancel()
+            await asyncio.gather(*ours, return_exceptions=True)
         state = self.trader.save()
         self.trader = self._new_trader()
         self.trader.load(state)
@@ -184,10 +202,10 @@ class EdgeBench:
             else:
                 self.edge.submit(command)
 
-    async def after(self, seconds: float) -> None:
+    async def after(self, seconds: float, step_s: float = 0.05) -> None:
         until = self.clock.monotonic_ns() + round(seconds * 1e9)
         while (left := until - self.clock.monotonic_ns()) > 0:
-            await asyncio.sleep(min(left / 1e9, 0.05))
+            await asyncio.sleep(min(left / 1e9, step_s))
             self.pump()
             now, wall = self.clock.monotonic_ns(), self.clock.wall_ns()
             self._carry_out(self.trader.on_event(Timer(X.symbol, now, wall)))
@@ -207,9 +225,7 @@ class EdgeBench:
         assert ledger.position == sum(fill.side * X.lots(fill.size) for fill in executed)
         assert ledger.residual == 0
         cash = -sum(fill.side * fill.price * fill.size + fill.fee for fill in executed)
-        booked = self.of(OrderFilled)
-        dust = sum((fill.fee_dust or Decimal(0) for fill in booked), Decimal(0))
-        assert Decimal(ledger.cash).scaleb(-X.money_places) - dust == cash
+        assert Decimal(ledger.cash).scaleb(-X.money_places) - ledger.save().dust == cash
 
     def check_open_sets(self) -> None:
         at_venue = {order.client_id for order in self.exchange.live()}

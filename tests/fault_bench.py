@@ -84,6 +84,10 @@ class SteppedClock:
         """Somebody sets the wall clock."""
         self._offset_ns += ns
 
+    def reset(self) -> None:
+        """Somebody sets it right."""
+        self._offset_ns = 0
+
 
 class FaultLoop(JumpingLoop):
     """A loop whose machine may lose its resolver, its network or its file descriptors."""
@@ -355,8 +359,8 @@ class FaultBench:
         return (
             self.state is TradingState.ACTIVE
             and self.is_live
-            and {order.side for order in live} == {Side.BUY, Side.SELL}
-            and self.own_orders == self.venue_orders
+            and {order.side for order in live if order.client_order_id} == {Side.BUY, Side.SELL}
+            and self.ours_agree
         )
 
     @property
@@ -417,6 +421,7 @@ class FaultBench:
     def heal(self) -> None:
         """No fault any more, at the venue or on the way."""
         self.plan.clear()
+        self.venue_clock.reset()
         self.loop.has_names = self.loop.has_network = self.loop.has_descriptors = True
         for proxy in self.proxies:
             proxy.heal()

@@ -102,6 +102,8 @@ class ScriptedVenue:
         self._refuse = refuse
         self._tls = tls
         self._server: Server | None = None
+        self.port = 0
+        """Where it listens, once it does."""
         self.attempts = 0
         self.peers: list[Peer] = []
         self.failures: list[BaseException] = []
@@ -119,6 +121,7 @@ class ScriptedVenue:
             close_timeout=0.2,
             ssl=self._tls,
         )
+        self.port = int(next(iter(self._server.sockets)).getsockname()[1])
         return self
 
     async def __aexit__(
@@ -131,12 +134,6 @@ class ScriptedVenue:
         await self._server.wait_closed()
         if error is None and self.failures:
             raise self.failures[0]
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        assert self._server is not None
-        return int(next(iter(self._server.sockets)).getsockname()[1])
 
     @property
     def endpoints(self) -> Endpoints:

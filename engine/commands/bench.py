@@ -13,6 +13,7 @@ import msgspec
 
 from engine.commands.bench_feed import bench_feed
 from engine.commands.bench_journal import bench_journal
+from engine.commands.bench_live_feed import bench_live_feed
 from engine.commands.bench_matching import bench_matching
 from engine.commands.bench_timing import BenchResult
 from engine.commands.bench_trader import bench_trader
@@ -21,7 +22,13 @@ from engine.commands.bench_trader import bench_trader
 def run(*, as_json: bool, recording: Path | None, stdout: TextIO, stderr: TextIO) -> int:
     """Measure everything and print it; `recording` adds the real frames of an Advanced Trade capture."""
     stderr.write("measuring; this takes some seconds, and tells most on an idle machine\n")
-    results = [*bench_feed(recording), *bench_matching(), *bench_trader(), *bench_journal()]
+    results = [
+        *bench_feed(recording),
+        *bench_matching(),
+        *bench_trader(),
+        *bench_journal(),
+        *bench_live_feed(),
+    ]
     machine = {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),

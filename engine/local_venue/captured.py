@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from itertools import islice
 from pathlib import Path
-from typing import Final, NamedTuple
-
-import msgspec
+from typing import Final
 
 from engine.core.clock import Clock
 from engine.core.errors import RecordingError, UsageError
@@ -32,6 +27,7 @@ from engine.exchange.account import Account
 from engine.exchange.fees import FeeSchedule
 from engine.exchange.paper import PaperSettings, PaperVenue
 from engine.local_venue.capture_codec import CaptureDecoder
+from engine.local_venue.capture_file import frames
 from engine.local_venue.market import Accepted, Batch, Ended, Executed, Rejected, Report
 from engine.local_venue.orders import Refusal
 from engine.local_venue.products import Product
@@ -41,25 +37,11 @@ _UNLIMITED: Final = 10**40
 """The paper account can afford everything: the venue's accounts have decided already."""
 _AT_A_TIME: Final = 64
 """Frames of one poll at full speed: between two polls the clients get their turn."""
-_SCANNED_LINES: Final = 500
-_PRODUCT_ID: Final = re.compile(r'"product_id":"([A-Z0-9-]+)"')
 _REFUSALS: Final = {
     "INVALID_LIMIT_PRICE_POST_ONLY": Refusal.POST_ONLY_CROSSES,
     "INVALID_NO_LIQUIDITY": Refusal.NO_LIQUIDITY,
     "UNSUPPORTED_ORDER_CONFIGURATION": Refusal.UNSUPPORTED,
 }
-
-
-class _Line(msgspec.Struct):
-    dir: str
-    raw: str
-    ts: float | str | None = None
-
-
-class _Frame(NamedTuple):
-    raw: str
-    at_ns: int
-    """When it was received, by the recorder's wall clock."""
 
 
 @dataclass(slots=True)
@@ -72,17 +54,6 @@ class _Resting:
     price: int | None
     remaining: int
     post_only: bool
-
-
-def recorded_products(path: Path) -> tuple[str, ...]:
-    """Products that the beginning of a recording speaks of. `RecordingError` where it cannot be read."""
-    found: dict[str, None] = {}
-    for line in islice(_lines(path), _SCANNED_LINES):
-        if line.dir == "recv":
-            found.update(dict.fromkeys(_PRODUCT_ID.findall(line.raw[:4_000])))
-    if not found:
-        raise RecordingError(f"{path} holds no market data of Advanced Trade: nothing can be played")
-    return tuple(found)
 
 
 class CapturedMarket:
@@ -114,7 +85,7 @@ class CapturedMarket:
             )
             for product_id, product in products.items()
         }
-        self._frames = _frames(path)
+        self._frames = frames(path)
         self._next = next(self._frames, None)
         if self._next is None:
             raise RecordingError(f"{path} holds no frame to be played")
@@ -279,27 +250,3 @@ class CapturedMarket:
                 resting.side.opposite,
             )
         )
-
-
-def _lines(path: Path) -> Iterator[_Line]:
-    decoder = msgspec.json.Decoder(_Line)
-    read = 0
-    try:
-        opener = gzip.open if path.suffix == ".gz" else open
-        with opener(path, "rb") as file:
-            for line in file:
-                yield decoder.decode(line)
-                read += 1
-    except (OSError, EOFError, msgspec.DecodeError) as error:
-        raise RecordingError(f"{path}, line {read + 1}: cannot be played: {error}") from error
-
-
-def _frames(path: Path) -> Iterator[_Frame]:
-    at_ns = 0
-    for line in _lines(path):
-        if line.dir != "recv":
-            continue
-        if line.ts is not None:
-            # Two frames never change places because a recorder's clock was set back.
-            at_ns = max(at_ns, int(Decimal(str(line.ts)) * 1_000_000_000))
-        yield _Frame(line.raw, at_ns)

@@ -14,7 +14,8 @@ from engine.core.clock import Clock
 from engine.core.events import MarketEvent
 from engine.core.order import Side, TimeInForce
 from engine.local_venue.accounts import Accounts
-from engine.local_venue.captured import CapturedMarket, recorded_products
+from engine.local_venue.capture_file import recorded_products
+from engine.local_venue.captured import CapturedMarket
 from engine.local_venue.desk import OrderDesk, select
 from engine.local_venue.fee_tiers import FeeTier
 from engine.local_venue.market import MarketEngine, RecordedFrame

@@ -13,9 +13,10 @@ from engine.core.clock import Clock
 from engine.core.order import Side, TimeInForce
 from engine.local_venue.accounts import Accounts
 from engine.local_venue.fee_tiers import FeeTier, tier_of
-from engine.local_venue.holds import Holds, cost, cost_at_market, size_for_quote
+from engine.local_venue.holds import Holds
 from engine.local_venue.market import Accepted, Ended, Executed, MarketEngine, Rejected, Report
-from engine.local_venue.money import EXACT, ZERO, product_of
+from engine.local_venue.money import EXACT, product_of
+from engine.local_venue.order_checks import OrderChecks
 from engine.local_venue.orders import (
     Edit,
     Fill,
@@ -26,7 +27,6 @@ from engine.local_venue.orders import (
     VenueOrder,
 )
 from engine.local_venue.products import Product
-from engine.local_venue.rules import check_order, check_price, check_size, check_value
 from engine.local_venue.settings import ORIGINAL, REFUSE, VenueSettings
 
 _MS: Final = 1_000_000
@@ -55,6 +55,9 @@ class OrderDesk:
         self._market = market
         self._tell = tell
         self._holds = Holds(accounts)
+        self._checks = OrderChecks(
+            clock, products, self._holds, market, refuses_crossing=settings.post_only_crossing == REFUSE
+        )
         self.orders: dict[str, VenueOrder] = {}
         """Every order there ever was, by id, oldest first."""
         self.fills: list[Fill] = []
@@ -107,29 +110,8 @@ class OrderDesk:
         return order
 
     def preview(self, asked: NewOrder) -> tuple[VenueOrder, Decimal | None]:
-        """The order as it would be taken, and what a market order would spend; nothing is kept of it."""
-        product = self._products.get(asked.product_id)
-        if product is None:
-            raise OrderRefused(Refusal.UNKNOWN_PRODUCT)
-        now_ns = self._clock.wall_ns()
-        check_order(product, asked, now_ns)
-        tier, reserved = self.tier, None
-        size = asked.size
-        if asked.price is None:
-            size, reserved = self._at_market(product, asked, tier.taker_rate)
-        elif asked.post_only and self._settings.post_only_crossing == REFUSE:
-            self._check_post_only(product, asked.side, asked.price)
-        assert size is not None
-        if asked.side is Side.SELL:
-            needed = size
-        elif asked.price is None:
-            needed = reserved or ZERO
-        else:
-            needed = cost(asked.price, size, tier.maker_rate, tier.taker_rate)
-        self._holds.check(product, asked.side, needed)
-        order_id = str(uuid.uuid4())
-        order = VenueOrder(order_id, asked, asked.price, size, now_ns, tier.maker_rate, tier.taker_rate)
-        return order, reserved
+        """The order as it would be taken, and what a market buy may spend; nothing is kept of it."""
+        return self._checks.new_order(asked, self.tier)
 
     def edit(self, order_id: str, price: Decimal, size: Decimal) -> VenueOrder:
         """Give a resting GTC limit order another price or total size."""
@@ -150,24 +132,7 @@ class OrderDesk:
         order = self.orders.get(order_id)
         if order is None:
             raise OrderRefused(Refusal.UNKNOWN_ORDER)
-        if order.status is not OrderStatus.OPEN:
-            raise OrderRefused(Refusal.NOT_OPEN)
-        if order.price is None or order.asked.time_in_force is not TimeInForce.GTC:
-            raise OrderRefused(Refusal.NOT_LIMIT_GTC)
-        if (price, size) == (order.price, order.size):
-            raise OrderRefused(Refusal.UNCHANGED)
-        if size <= order.filled:
-            raise OrderRefused(Refusal.BELOW_FILLED)
-        product = self._products[order.product_id]
-        check_price(product, price)
-        check_size(product, size)
-        check_value(product, EXACT.multiply(price, size))
-        if order.asked.post_only and price != order.price:
-            self._check_post_only(product, order.side, price)
-        leaves = EXACT.subtract(size, order.filled)
-        is_sell = order.side is Side.SELL
-        needed = leaves if is_sell else cost(price, leaves, order.maker_rate, order.taker_rate)
-        self._holds.check(product, order.side, needed, given_back=order.hold)
+        self._checks.edit(order, price, size)
         return order
 
     def cancel(self, order_id: str) -> VenueOrder:
@@ -312,32 +277,6 @@ class OrderDesk:
         product = self._products[order.product_id]
         self._holds.update(product, order, self._reserved.get(order.order_id), self._clock.wall_ns())
         self._tell(order, fill)
-
-    # -- checks ----------------------------------------------------------------------------------------
-
-    def _check_post_only(self, product: Product, side: Side, price: Decimal) -> None:
-        touch = self._market.levels(product.product_id, side.opposite, 1)
-        if touch and side * (product.instrument.ticks(price) - touch[0][0]) >= 0:
-            raise OrderRefused(Refusal.POST_ONLY_CROSSES)
-
-    def _at_market(
-        self, product: Product, asked: NewOrder, taker_rate: Decimal
-    ) -> tuple[Decimal, Decimal | None]:
-        """Base size of a market order, and the quote money it may spend (a sell: None)."""
-        others = self._market.levels(product.product_id, asked.side.opposite)
-        if not others:
-            raise OrderRefused(Refusal.NO_LIQUIDITY)
-        if asked.quote_size is None:
-            assert asked.size is not None
-            if asked.side is Side.SELL:
-                return asked.size, None
-            return asked.size, cost_at_market(product, others, asked.size, taker_rate)
-        if asked.side is Side.SELL:
-            raise OrderRefused(Refusal.UNSUPPORTED, "a sell names its base size")
-        size = size_for_quote(product, others, asked.quote_size, taker_rate)
-        if size < product.min_size:
-            raise OrderRefused(Refusal.NOTIONAL_TOO_SMALL)
-        return size, asked.quote_size
 
 
 def select(

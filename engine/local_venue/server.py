@@ -69,6 +69,8 @@ class LocalVenue:
         self.core = VenueCore(settings or VenueSettings(), self.clock)
         self.cdp_keys = tuple(cdp_keys) or (make_cdp_key(),)
         self.exchange_keys = tuple(exchange_keys) or (make_exchange_key(),)
+        given = self.core.settings
+        self._waits_for_clients = given.capture is not None and given.capture_speed is None
         self._interference = interference or NoInterference()
         self._ssl_context = ssl_context
         self._port = port
@@ -132,15 +134,20 @@ class LocalVenue:
 
     def step(self) -> None:
         """Let happen what is due by the clock; the venue does it by itself many times a second."""
-        if not any(face.is_congested for face in self.faces):
+        if not self._is_held_up:
             self.core.poll()
         now_ns = self.clock.monotonic_ns()
         for face in self.faces:
             face.tick(now_ns)
 
+    @property
+    def _is_held_up(self) -> bool:
+        """True while a recording at full speed waits for a client that reads more slowly."""
+        return self._waits_for_clients and any(face.is_congested for face in self.faces)
+
     async def _drive(self) -> None:
         while True:
             self.step()
             due_ns = self.core.next_due_ns()
-            is_behind = due_ns is not None and due_ns <= self.clock.monotonic_ns()
-            await asyncio.sleep(0 if is_behind else _PAUSE_S)
+            goes_on = due_ns is not None and due_ns <= self.clock.monotonic_ns() and not self._is_held_up
+            await asyncio.sleep(0 if goes_on else _PAUSE_S)

@@ -83,6 +83,11 @@ class Outbox:
             self._wakes.set()
 
     @property
+    def pending(self) -> int:
+        """Frames that have not left."""
+        return len(self._waiting)
+
+    @property
     def is_congested(self) -> bool:
         """True while the client is far behind."""
         return len(self._waiting) >= _CONGESTED_FRAMES and not self._task.done()

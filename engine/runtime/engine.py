@@ -183,7 +183,9 @@ class Engine:
         """What happened and may not be told before it is on record for good."""
         self._acknowledged = asyncio.Event()
         # The first look comes right after the first event: whoever started the engine wants to see it live.
-        first_look_ns = min((due for feed in feeds if (due := feed.next_due_ns()) is not None), default=0)
+        first_look_ns = min(
+            (due for feed in feeds if (due := feed.next_due_ns()) is not None), default=clock.monotonic_ns()
+        )
         self._monitoring = MonitoringStage(status_interval_ns, first_look_ns, observer.on_status)
         self._supervisor = Supervisor(self._report)
         self.before_step: Callable[[], Awaitable[None]] | None = None

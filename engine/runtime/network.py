@@ -40,6 +40,7 @@ from engine.runtime.clock_watch import HALT_NS, ClockWatch
 from engine.runtime.desk import Desk
 from engine.runtime.loop_watch import LoopWatch
 from engine.runtime.own_record import TraderRecord, earned
+from engine.runtime.session import Begun
 from engine.runtime.session_store import data_dir_of
 from engine.watchdog.guardian import Guardian
 from engine.watchdog.hello import hello_of
@@ -75,13 +76,14 @@ async def connect(resolved: Resolved, real: Clock) -> Network:
             _require_rights(await broker.permissions(), config)
             rates = await broker.fees()
             resolved = _with_fees(resolved, rates.maker_bps, rates.taker_bps, rates.tier, broker.name)
+        opened_ns = clock.wall_ns() + (broker.clock_offset_ns or 0)
         if config.engine.mode == "live":
             _require_clock(broker)
             balances = await broker.balances()
     except BaseException:
         await broker.close()
         raise
-    return Network(resolved, api, key, clock, broker, products, balances)
+    return Network(resolved, api, key, clock, broker, products, balances, opened_ns)
 
 
 async def _products(broker: Broker, config: Config) -> dict[str, ProductState]:
@@ -140,7 +142,9 @@ class Network:
         broker: Broker,
         products: Mapping[str, ProductState],
         balances: Mapping[str, Balance],
+        opened_ns: int,
     ) -> None:
+        """`opened_ns`: wall time of the venue just before it was asked for the balances."""
         config = resolved.config
         if not config.engine.order_tag:
             # No id of this session may have been used by another one of this account.
@@ -154,6 +158,7 @@ class Network:
         self._broker = broker
         self._products = products
         self._balances = balances
+        self._opened_ns = opened_ns
         self._bell = Bell()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -161,7 +166,7 @@ class Network:
         """Let go of the venue; for a start that ends before anything runs."""
         await self._broker.close()
 
-    def market(self, config: Config, openings: Mapping[str, Opening] | None) -> Market:
+    def market(self, config: Config, begun: Begun | None) -> Market:
         """See `MarketMaking`."""
         instruments = {symbol: state.instrument for symbol, state in self._products.items()}
         feed = LiveFeed(
@@ -179,7 +184,7 @@ class Network:
         market = Market(
             desks=[],
             feeds=[feed],
-            start_wall_ns=self._clock.wall_ns(),
+            start_wall_ns=self._opened_ns if begun is None else begun.wall_ns,
             feed_counters=feed.counters,
             clock=self._clock,
             bell=self._bell,
@@ -194,14 +199,13 @@ class Network:
                 ],
                 edges=[_BrokerEdge(self._broker), feed],
             )
-        return self._live(config, market, feed, openings)
-
-    def _live(
-        self, config: Config, market: Market, feed: LiveFeed, openings: Mapping[str, Opening] | None
-    ) -> Market:
-        assert self._key is not None
-        if openings is None:
+        if begun is None:
             openings = {symbol: self._opening(state) for symbol, state in self._products.items()}
+            begun = Begun(openings, self._opened_ns)
+        return self._live(config, market, feed, begun)
+
+    def _live(self, config: Config, market: Market, feed: LiveFeed, begun: Begun) -> Market:
+        assert self._key is not None
         records: list[TraderRecord] = []
         desks: list[Desk] = []
         venues: dict[str, LiveVenue] = {}
@@ -225,7 +229,7 @@ class Network:
             on_report=watchdog_fired,
         )
         for number, (symbol, state) in enumerate(self._products.items()):
-            record = TraderRecord(openings[symbol], partial(earned, records))
+            record = TraderRecord(begun.openings[symbol], partial(earned, records))
             records.append(record)
             venue = LiveVenue(
                 state.instrument,
@@ -235,12 +239,13 @@ class Network:
                 config.network,
                 self._bell.ring,
                 lease=guardian.lease.is_held,
+                opened_ns=begun.wall_ns,
                 fills_since_ns=self._known_until_ns,
                 on_report=self._reconciled,
                 warn=self._bell.warn,
             )
             venues[symbol] = venue
-            desk = build_desk(config, state.instrument, venue, number, openings[symbol])
+            desk = build_desk(config, state.instrument, venue, number, begun.openings[symbol])
             record.attach(desk.trader)
             desks.append(desk)
         stream = UserStream(
@@ -266,7 +271,7 @@ class Network:
                 stream,
                 feed,
             ],
-            openings=openings,
+            openings=begun.openings,
         )
 
     def _known_until_ns(self) -> int | None:

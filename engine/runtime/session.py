@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
 from os import getpid
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from engine.config import Config, Resolved
 from engine.core.clock import Clock, ManualClock
@@ -225,18 +225,25 @@ class KeptSession(Session):
         write(self.stored.path, self.stored.info, ended)
 
 
+class Begun(NamedTuple):
+    """How a session began: what the account held by product, and the wall time."""
+
+    openings: Mapping[str, Opening]
+    wall_ns: int
+
+
 class MarketMaking(Protocol):
     """Builds what is traded on: here (`Here`), or over the network."""
 
-    def market(self, config: Config, openings: Mapping[str, Opening] | None) -> Market:
-        """Desks, feeds and edges. `openings` are those of the session that goes on; None for a new one."""
+    def market(self, config: Config, begun: Begun | None) -> Market:
+        """Desks, feeds and edges. `begun` is how the session that goes on began; None for a new one."""
         ...
 
 
 class Here:
     """A market that is made by us or recorded. See `MarketMaking`."""
 
-    def market(self, config: Config, openings: Mapping[str, Opening] | None) -> Market:
+    def market(self, config: Config, begun: Begun | None) -> Market:
         """See `MarketMaking`."""
         return build_market(config)
 
@@ -279,7 +286,7 @@ def _go_on(last: StoredSession, resolved: Resolved, real: Clock, making: MarketM
     directory = opening.lock(last, resolved.config.engine.mode)
     try:
         resolved, changes = opening.continued(last, resolved)
-        market = making.market(resolved.config, last.info.openings)
+        market = making.market(resolved.config, Begun(last.info.openings, last.info.start_wall_ns))
         opening.require_same_instruments(last, market)
         clock = ManualClock(0, last.info.start_wall_ns)
         read = read_in(last.name, directory, market, clock, real, resolved.config)

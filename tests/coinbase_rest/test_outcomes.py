@@ -101,7 +101,9 @@ async def test_an_accepted_order_has_the_venues_id(broker_at: MakeBroker, api: s
 
 
 @pytest.mark.parametrize("api", APIS)
-@pytest.mark.parametrize("change", [{"client_order_id": "another", "client_oid": "another"}, {"order_id": "", "id": ""}])
+@pytest.mark.parametrize(
+    "change", [{"client_order_id": "another", "client_oid": "another"}, {"order_id": "", "id": ""}]
+)
 async def test_an_acceptance_of_something_else_is_doubt(
     broker_at: MakeBroker, api: str, change: dict[str, str]
 ) -> None:
@@ -161,7 +163,9 @@ async def test_a_connection_reset_before_anything_is_read_is_doubt(broker_at: Ma
     assert answer.outcome is UNKNOWN
 
 
-async def test_a_kept_connection_that_was_closed_meanwhile_is_doubt_for_an_order(broker_at: MakeBroker) -> None:
+async def test_a_kept_connection_that_was_closed_meanwhile_is_doubt_for_an_order(
+    broker_at: MakeBroker,
+) -> None:
     async with HttpServer(script(Answer(200, TAKEN[ADVANCED]), Bytes())) as server:
         broker = await broker_at(server.url)
         assert (await broker.submit(ORDER)).outcome is Outcome.ACCEPTED
@@ -170,7 +174,9 @@ async def test_a_kept_connection_that_was_closed_meanwhile_is_doubt_for_an_order
 
 
 async def test_a_broker_that_is_not_open_sends_nothing() -> None:
-    broker = broker_for(ADVANCED, Endpoints("http://127.0.0.1:9", "", ""), KEYS[ADVANCED], clock=SystemClock())
+    broker = broker_for(
+        ADVANCED, Endpoints("http://127.0.0.1:9", "", ""), KEYS[ADVANCED], clock=SystemClock()
+    )
     assert (await broker.submit(ORDER)).outcome is Outcome.NOT_SENT
     with pytest.raises(BrokerError, match="nothing was sent"):
         await broker.live_orders()

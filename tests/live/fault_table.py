@@ -323,7 +323,7 @@ FAULTS = (
         0.5,
         end_within_s=60.0,
     ),
-    Fault(8, "order-html", at_an_order("rest-html,method=POST,path=*/orders"), doubted, 2.5, Meanwhile.FREE),
+    Fault(8, "order-html", at_an_order("rest-html:method=POST,path=*/orders"), struck, 2.5, Meanwhile.FREE),
     Fault(9, "close-1000", venue(f"ws-close:1000,{L2}"), not_live, 0.5),
     Fault(9, "close-1001", venue(f"ws-close:1001,{L2}"), not_live, 0.5),
     Fault(10, "close-1013", venue(f"ws-close:1013,{L2}"), not_live, 0.5, lasts_s=1.9, end_within_s=40.0),
@@ -333,9 +333,9 @@ FAULTS = (
     Fault(13, "half-open", half_open, not_live, 2.2, lasts_s=4.0, end_within_s=40.0),
     Fault(14, "half-open-down", down_only, not_live, 2.2, lasts_s=4.0, end_within_s=40.0),
     Fault(14, "half-open-up", orders_unheard, doubted, 2.5, Meanwhile.MUTE, lasts_s=2.0, end_within_s=40.0),
-    Fault(15, "silence", venue(f"ws-silence,{L2}"), not_live, 2.3, lasts_s=3.5, end_within_s=40.0),
-    Fault(16, "heartbeats-jump", venue("ws-heartbeats-jump:5,path=/advanced"), not_live, 1.5),
-    Fault(16, "heartbeats-stop", venue("ws-heartbeats-stop,path=/advanced"), not_live, 4.5, lasts_s=2.0),
+    Fault(15, "silence", venue(f"ws-silence:{L2}"), not_live, 2.3, lasts_s=3.5, end_within_s=40.0),
+    Fault(16, "heartbeats-jump", venue("ws-heartbeats-jump:5,nth=2,path=/advanced"), not_live, 2.6),
+    Fault(16, "heartbeats-stop", venue("ws-heartbeats-stop:path=/advanced"), not_live, 4.5, lasts_s=2.0),
     Fault(17, "300-ms-late", late(0.3), lambda bench: True, 0.1, Meanwhile.QUOTING, lasts_s=5.0),
     Fault(17, "1200-ms-late", late(1.2), not_live, 2.5, lasts_s=2.0, end_within_s=40.0),
     Fault(18, "1-kib-per-s", slow_line, not_live, 4.0, lasts_s=4.0, end_within_s=40.0),
@@ -349,10 +349,10 @@ FAULTS = (
         Meanwhile.QUOTING,
         is_slow=True,
     ),
-    Fault(21, "gap", venue(f"ws-drop,{L2}"), not_live, 0.5, end_within_s=2.0),
+    Fault(21, "gap", venue(f"ws-drop:{L2}"), not_live, 0.5, end_within_s=2.0),
     Fault(21, "skip", venue(f"ws-skip:3,{L2}"), not_live, 0.5, end_within_s=2.0),
-    Fault(22, "duplicate", venue(f"ws-duplicate,{L2}"), counted("duplicates"), 0.5, Meanwhile.QUOTING),
-    Fault(23, "swap", venue(f"ws-swap,{L2}"), not_live, 0.5),
+    Fault(22, "duplicate", venue(f"ws-duplicate:{L2}"), counted("duplicates"), 0.5, Meanwhile.QUOTING),
+    Fault(23, "swap", venue(f"ws-swap:{L2}"), not_live, 0.5),
     Fault(
         24,
         "new-sequence",
@@ -371,18 +371,18 @@ FAULTS = (
         Meanwhile.FREE,
     ),
     Fault(25, "snapshot-again", venue("ws-snapshot-again"), struck, 0.5, Meanwhile.QUOTING),
-    Fault(26, "truncated", venue(f"ws-truncate,{L2}"), counted("malformed"), 0.5, Meanwhile.FREE),
-    Fault(26, "truncated-thrice", venue(f"ws-truncate,{L2},times=3"), not_live, 1.0),
+    Fault(26, "truncated", venue(f"ws-truncate:{L2}"), counted("malformed"), 0.5, Meanwhile.FREE),
+    Fault(26, "truncated-thrice", venue(f"ws-truncate:{L2},times=3"), not_live, 1.0),
     Fault(
         27,
         "flipped",
-        venue(f"ws-flip,{L2}"),
+        venue(f"ws-flip:{L2}"),
         lambda bench: not_live(bench) or bench.counted("malformed"),
         0.5,
         Meanwhile.FREE,
     ),
-    Fault(28, "binary", venue(f"ws-binary,{L2}"), counted("malformed"), 0.5, Meanwhile.FREE),
-    Fault(28, "no-utf8", venue(f"ws-utf8,{L2}"), not_live, 0.5),
+    Fault(28, "binary", venue(f"ws-binary:{L2}"), counted("malformed"), 0.5, Meanwhile.FREE),
+    Fault(28, "no-utf8", venue(f"ws-utf8:{L2}"), not_live, 0.5),
     Fault(29, "huge-frame", venue(f"ws-huge:64,{L2}"), not_live, 1.0, is_slow=True),
     Fault(29, "huge-fragments", venue(f"ws-fragments:64,{L2}"), not_live, 3.0, is_slow=True),
     Fault(29, "bomb", venue(f"ws-bomb:64,{L2}"), not_live, 1.0, is_slow=True),
@@ -399,10 +399,10 @@ FAULTS = (
     Fault(32, "field-type", venue(f"ws-fields:type,{L2}"), counted("malformed"), 0.5, Meanwhile.FREE),
     Fault(32, "field-extra", venue(f"ws-fields:extra,{L2}"), struck, 0.5, Meanwhile.QUOTING),
     Fault(
-        32, "unknown-channel", venue(f"ws-unknown-channel,{L2}"), counted("unknown"), 0.5, Meanwhile.QUOTING
+        32, "unknown-channel", venue(f"ws-unknown-channel:{L2}"), counted("unknown"), 0.5, Meanwhile.QUOTING
     ),
-    Fault(33, "duplicate-keys", venue(f"ws-duplicate-keys,{L2}"), struck, 0.5, Meanwhile.FREE),
-    Fault(33, "other-product", venue(f"ws-other-product,{L2}"), struck, 0.5, Meanwhile.FREE),
+    Fault(33, "duplicate-keys", venue(f"ws-duplicate-keys:{L2}"), struck, 0.5, Meanwhile.FREE),
+    Fault(33, "other-product", venue(f"ws-other-product:{L2}"), struck, 0.5, Meanwhile.FREE),
     Fault(
         33,
         "unknown-order",
@@ -423,11 +423,11 @@ FAULTS = (
         35, "clock-one-hour-back", clock_steps(-1), lambda bench: True, 0.1, Meanwhile.QUOTING, lasts_s=40.0
     ),
     Fault(36, "order-lost", at_an_order("order-lost"), doubted, 2.5, Meanwhile.DOUBT, lasts_s=1.5),
-    Fault(37, "ack-lost", at_an_order("order-ack-lost"), doubted, 2.5, Meanwhile.FREE),
+    Fault(37, "ack-lost", at_an_order("order-ack-lost"), struck, 2.5, Meanwhile.FREE),
     Fault(38, "ack-late", at_an_order("order-ack-late:3"), struck, 1.0, Meanwhile.FREE),
     Fault(38, "fill-before-ack", at_an_order("order-fill-first"), struck, 1.0, Meanwhile.FREE),
-    Fault(39, "fills-twice", at_an_order("fills-duplicate,times=0"), struck, 35.0, Meanwhile.FREE),
-    Fault(39, "fills-reversed", at_an_order("fills-reversed,times=0"), struck, 35.0, Meanwhile.FREE),
+    Fault(39, "fills-twice", at_an_order("fills-duplicate:times=0"), struck, 35.0, Meanwhile.FREE),
+    Fault(39, "fills-reversed", at_an_order("fills-reversed:times=0"), struck, 35.0, Meanwhile.FREE),
     Fault(
         39, "overfill", at_an_order("order-overfill:2"), lambda bench: bench.is_halted, 5.0, end=End.HALTED
     ),
@@ -437,7 +437,7 @@ FAULTS = (
         41, "reconnect-storm", slammed, not_live, 0.5, lasts_s=60.0, end_within_s=70.0, check=storm_contained
     ),
     Fault(42, "loop-blocked", loop_blocked, held("LOOP"), 0.5, lasts_s=1.0),
-    Fault(43, "server-reads-nothing", frozen, reconnected, 11.0, Meanwhile.FREE, end_within_s=40.0),
+    Fault(43, "server-reads-nothing", frozen, not_live, 11.0, end_within_s=40.0),
     Fault(44, "no-descriptors", no_descriptors, told("DESCRIPTORS"), 1.0, lasts_s=2.0, end_within_s=40.0),
     Fault(
         45, "rest-down", rest_refused, held("RECONCILE"), 12.0, Meanwhile.MUTE, lasts_s=3.0, end_within_s=40.0

@@ -6,11 +6,11 @@ import asyncio
 from decimal import Decimal
 
 import pytest
+from broker_kit import Fate, VenueOrder
 from edge_bench import EdgeBench, on_bench
 from trader_bench import X
 from virtual_time import run_virtual
 
-from broker_kit import Fate, VenueOrder
 from engine.core.client_ids import ClientIds
 from engine.core.events import CancelRejected, EdgeStatus, OrderFilled, Restraint
 from engine.core.order import OrderState, Side
@@ -32,7 +32,8 @@ cancel_sent  C C C F E Q W
 filled       R R R - R - -
 ended        C C C F E - -
 """
-COLUMNS = [Remote(word) for word in "pending open part_filled filled ended not_found query_failed".split()]
+WORDS = ["pending", "open", "part_filled", "filled", "ended", "not_found", "query_failed"]
+COLUMNS = [Remote(word) for word in WORDS]
 CELLS = [
     (Local(line.split()[0]), remote, letter)
     for line in TABLE.strip().splitlines()

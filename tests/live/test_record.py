@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,6 @@ from engine.exchange.coinbase.network import NetworkSettings
 from engine.exchange.coinbase.refusals import ConnectionRefusedForGood
 from engine.exchange.recording import RecordingFeed, read_recording
 from pinnacle_tui.cli_record import record as command
-
-ENDED = "ended"
 
 
 @contextmanager
@@ -102,7 +101,7 @@ def test_every_line_is_there_and_replays(tmp_path: Path, name: str) -> None:
     assert [line.direction for line in lines] == (["connect"] + ["send"] * 3 + ["recv"] * 5) * 2
     assert lines[0].raw == f"ws://127.0.0.1:{venue.port}/advanced"
     assert json.loads(lines[1].raw) == {"type": "subscribe", "channel": "heartbeats"}
-    assert all(a.wall_ns <= b.wall_ns for a, b in zip(lines, lines[1:], strict=False))
+    assert all(a.wall_ns <= b.wall_ns for a, b in pairwise(lines))
     assert (answer["frames"], answer["connects"], answer["lines"]) == (10, 2, 18)
     assert answer["bytes"] == path.stat().st_size
     assert "connecting again" in said
@@ -121,7 +120,7 @@ def test_a_real_capture_comes_back_byte_for_byte(tmp_path: Path, shared_data: Pa
     frames = read_capture(source)
     path = tmp_path / "again.jsonl.gz"
     with venue_in_a_thread(playing(frames, None)) as venue:
-        record_now(venue, path, 3.0, products=["BTC-USD", "ETH-USD"])
+        record_now(venue, path, 1.5, products=["BTC-USD", "ETH-USD"])
     assert [line.raw for line in read_recording(path) if line.direction == "recv"] == [
         raw for _, raw in frames
     ]

@@ -52,7 +52,9 @@ async def price_at(client: AdvancedClient, side: str) -> D:
 # -- shapes ----------------------------------------------------------------------------------------
 
 
-async def test_every_body_has_the_shape_of_the_real_one(client: AdvancedClient, fixtures: Path) -> None:
+async def test_every_body_has_the_shape_of_the_real_one(
+    client: AdvancedClient, clock: ManualClock, fixtures: Path
+) -> None:
     bid = await price_at(client, "bids")
     created = await client.limit("BUY", "0.002", f"{bid}", "first", post_only=True)
     order_id = created["success_response"]["order_id"]
@@ -68,6 +70,7 @@ async def test_every_body_has_the_shape_of_the_real_one(client: AdvancedClient, 
         "transaction_summary_intro": await client.get("/transaction_summary"),
         "orders_empty": await client.get("/orders/historical/batch", order_status="FILLED"),
     }
+    clock.advance(10**9)
     client.venue.step()
     start = client.venue.clock.wall_ns() // 10**9 // 300 * 300
     bodies["market_ticker"] = await client.get("/market/products/BTC-USD/ticker")
@@ -242,7 +245,7 @@ async def test_lists_are_paged_to_their_end(client: AdvancedClient) -> None:
         # What comes meanwhile does not move the pages.
         core.external_order("BTC-USD", Side.BUY, D("0.01"), D(50000))
     assert seen == ids[::-1]
-    for order_id in ids:
+    for order_id in reversed(ids):
         core.trade_against(order_id)
     fills: list[str] = []
     cursor = ""

@@ -28,7 +28,10 @@ _PRINTS_KEPT: Final = 10_000
 class Booking:
     """Turns what the venue says of an order's fills into `OrderFilled` events."""
 
-    def __init__(self, instrument: Instrument, record: OwnRecord, outbox: Outbox) -> None:
+    def __init__(self, instrument: Instrument, record: OwnRecord, outbox: Outbox, opened_ns: int = 0) -> None:
+        """`opened_ns`: venue wall time at which the opening balances were read; executions of before are in
+        them and are not booked."""
+        self._opened_ns = opened_ns
         self._instrument = instrument
         self._record = record
         self._outbox = outbox
@@ -103,11 +106,17 @@ class Booking:
         order.target = max(order.target, order.booked.lots)
 
     def _recall(self, order: TrackedOrder, executions: Sequence[VenueFill]) -> None:
-        """The record may have forgotten an order whose fills it booked: their ids are never forgotten."""
-        for lots in reversed(boundaries(self._instrument, executions)):
+        """Which fills of an order that the record does not have are in its figures all the same.
+
+        Those of before the record began, and those it booked and forgot the order of: ids of fills are never
+        forgotten.
+        """
+        ends = boundaries(self._instrument, executions)
+        for lots, execution in zip(reversed(ends), reversed(executions), strict=True):
             if lots <= order.booked.lots:
                 return
-            if self._record.knows_fill(fill_id(order.venue_id, lots)):
+            is_before = execution.time_ns < self._opened_ns
+            if is_before or self._record.knows_fill(fill_id(order.venue_id, lots)):
                 order.booked = Figures(lots, None, None)
                 return
 

@@ -47,6 +47,7 @@ class Cancels:
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._flush)
         self._waiting[order] = None
+        self._on_leave()  # a list that is begun before it has left does not count either
 
     def _flush(self) -> None:
         orders = list(self._waiting)

@@ -50,9 +50,10 @@ class LiveOrders:
         halts: Halts,
         warn: Callable[[str, str], None],
         on_leave: Callable[[], None],
+        opened_ns: int = 0,
     ) -> None:
         self.tracker = Tracker()
-        self.booking = Booking(instrument, record, outbox)
+        self.booking = Booking(instrument, record, outbox, opened_ns)
         self.executions = Executions(instrument, broker, clock, outbox, tasks, self.booking, self._finish)
         self.cancels = Cancels(broker, instrument.symbol, tasks, on_leave, self._cancel_answered)
         self.on_doubt: Callable[[], None] = lambda: None

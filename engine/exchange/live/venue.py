@@ -88,13 +88,15 @@ class LiveVenue:
         lease: Callable[[], bool] = always,
         *,
         account: AccountCheck | None = None,
+        opened_ns: int = 0,
         fills_since_ns: Callable[[], int | None] = lambda: None,
         on_report: Callable[[ReconcileReport], None] = lambda _: None,
         warn: Callable[[str, str], None] = lambda _code, _text: None,
     ) -> None:
         """`clock` is the engine's. `account` knows what else the account holds, where that is not nothing.
 
-        `fills_since_ns` gives the wall time up to which the record is whole, None where it begins now;
+        `opened_ns`: venue wall time at which the opening balances were read; executions of before are in
+        them. `fills_since_ns` gives the wall time up to which the record is whole, None where it begins now;
         executions since an hour before it are looked through at the start. `on_report` is told of every
         comparison, `warn` what people should know.
         """
@@ -121,6 +123,7 @@ class LiveVenue:
             self._halts,
             warn,
             self._command_left,
+            opened_ns,
         )
         self._listings = Listings(broker, instrument.symbol, clock, self._tasks, notify)
         self._settler = Settler(instrument, broker, self._orders, self._tasks)
@@ -161,6 +164,7 @@ class LiveVenue:
             self._user_epoch,
             on_report,
         )
+        self._opened_ns = opened_ns
         self._fills_since_ns = fills_since_ns
         self._drop_copy = DropCopy(instrument, broker, clock, self._outbox, self._orders, history)
         self._waiting: deque[tuple[TrackedOrder, SubmitOrder]] = deque()
@@ -181,7 +185,8 @@ class LiveVenue:
         self._is_running = True
         self._asked = asyncio.Event()
         since_ns = self._fills_since_ns()
-        self._reconciler.look_back_to((self._clock.wall_ns() if since_ns is None else since_ns) - _HOUR_NS)
+        since_ns = self._clock.wall_ns() if since_ns is None else since_ns
+        self._reconciler.look_back_to(max(since_ns - _HOUR_NS, self._opened_ns))
         self._reconciler.lock("our record has not been compared with the venue yet")
         self._tasks.spawn("reconcile", self._keep_agreed())
         self._tasks.spawn("balances", self._keep_balanced())

@@ -25,6 +25,8 @@ _FIRST_SUBSCRIBE_NS: Final = 5_000_000_000
 _IDLE_NS: Final = 90_000_000_000
 _BEAT_NS: Final = 1_000_000_000
 _LARGEST_MESSAGE: Final = 64 * 1024
+_ROOM: Final = 20_000
+"""Frames that may wait for a client; one that is further behind is cut off."""
 
 
 class SocketMessage(msgspec.Struct):
@@ -52,6 +54,9 @@ class Session:
 
     def send(self, channel: str, events: str, timestamp: str | None = None) -> None:
         """Send a frame; without a time of its own it gets the venue's."""
+        if self._outbox.pending >= _ROOM:
+            self.close(WSCloseCode.POLICY_VIOLATION, "the client reads too slowly")
+            return
         self._outbox.send(self.frame(channel, events, timestamp))
         self._sequence_num += 1
         self._sent_ns = self._clock.monotonic_ns()

@@ -246,7 +246,7 @@ class ProductBook:
             return
         self._told[order.order_id].is_open = True
         assert order.price is not None
-        remaining = order.size - order.filled + just_filled
+        remaining = order.size - order.filled
         message = {
             "order_id": order.order_id,
             "price": price(self.product, order.price),

@@ -33,10 +33,7 @@ def read_order(body: Mapping[str, Any], wall_ns: int) -> NewOrder:
     """The order in the body of a request."""
     kind = body.get("type", "limit")
     if kind not in ("limit", "market"):
-        text = (
-            "stop orders are not supported by the local venue" if kind == "stop" else f"Invalid type {kind}"
-        )
-        raise BadOrder(text)
+        raise BadOrder("stop orders are not supported here" if kind == "stop" else "Invalid type")
     product_id = body.get("product_id")
     if not isinstance(product_id, str) or not product_id:
         raise BadOrder("product_id is required")

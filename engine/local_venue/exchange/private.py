@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import Any, Final
 
 from aiohttp import web
@@ -22,7 +23,7 @@ from engine.local_venue.exchange.texts import (
     status_of,
     trade_number,
 )
-from engine.local_venue.orders import OrderRefused, Refusal, VenueOrder
+from engine.local_venue.orders import NewOrder, OrderRefused, OrderStatus, Refusal, VenueOrder
 
 _DEFAULT_STATUSES: Final = ("open", "pending", "active")
 _ALL_STATUSES: Final = frozenset({*_DEFAULT_STATUSES, "received", "rejected", "done", "settled", "all"})
@@ -64,10 +65,28 @@ class PrivateRest:
         except BadOrder as error:
             raise BadRequest(str(error)) from error
         except OrderRefused as error:
+            if error.refusal is Refusal.POST_ONLY_CROSSES:
+                return web.json_response(self._body(self._rejected(asked)))
             product = self._core.products.get(str(body.get("product_id")))
             return refused(*refusal_text(product, error.refusal))
         self._books[order.product_id].tell_rests()
         return web.json_response(self._body(order))
+
+    def _rejected(self, asked: NewOrder) -> VenueOrder:
+        """An order that this API takes only to say at once that it is rejected; nothing is kept of it."""
+        tier, size = self._core.fee_tier, asked.size
+        assert size is not None
+        order = VenueOrder(
+            str(uuid.uuid4()),
+            asked,
+            asked.price,
+            size,
+            self._core.clock.wall_ns(),
+            tier.maker_rate,
+            tier.taker_rate,
+        )
+        order.status, order.refusal = OrderStatus.FAILED, Refusal.POST_ONLY_CROSSES
+        return order
 
     async def _get(self, request: web.Request) -> web.Response:
         return web.json_response(self._body(self._named(request)))
