@@ -347,7 +347,8 @@ class Trader:
         is_new = not self.risk.has_hold(event.code)
         self.risk.hold(event.code, state, event.reason, event.release, now)
         if is_new:
-            self._alert(event, Severity.ERROR, event.code, event.reason)
+            severity = Severity.WARNING if restraint is Restraint.PAUSED else Severity.ERROR
+            self._alert(event, severity, event.code, event.reason)
         if restraint is Restraint.HALTED:
             return self.orders.cancel_all(now, event.code)
         return self._entry.pull(now)

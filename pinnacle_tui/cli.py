@@ -17,6 +17,7 @@ import click
 
 from pinnacle_tui.cli_doctor import doctor
 from pinnacle_tui.cli_journal import journal
+from pinnacle_tui.cli_network import venue
 from pinnacle_tui.cli_parts import (
     PROGRAM,
     Command,
@@ -419,6 +420,7 @@ def replay(
 
 cli.add_command(journal)
 cli.add_command(doctor)
+cli.add_command(venue)
 
 
 @cli.command(epilog=examples("pinnacle-tui bench --json", "pinnacle-tui bench --input capture.jsonl.gz"))

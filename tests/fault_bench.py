@@ -29,7 +29,9 @@ from engine.config import Resolved, load_config
 from engine.core.clock import ManualClock
 from engine.core.events import Alert, FeedState, OperatorAction, SubmitOrder
 from engine.core.order import Side
+from engine.exchange.coinbase.broker import Broker
 from engine.exchange.coinbase.network import Endpoints, NetworkSettings
+from engine.exchange.live.venue import LiveVenue
 from engine.exchange.protocol import Edge
 from engine.exchange.simulator.settings import SimulatorSettings
 from engine.local_venue.faults.interference import FaultInterference
@@ -333,6 +335,18 @@ class FaultBench:
         )
 
     @property
+    def broker(self) -> Broker:
+        """The engine's own account at the venue."""
+        return self.network._broker
+
+    @property
+    def live_venue(self) -> LiveVenue:
+        """The engine's trading edge."""
+        venue = self.desk.venue
+        assert isinstance(venue, LiveVenue)
+        return venue
+
+    @property
     def state(self) -> TradingState:
         """Of the Trader."""
         return self.trader.risk.effective
@@ -365,7 +379,7 @@ class FaultBench:
 
     @property
     def is_pulled(self) -> bool:
-        """True when nothing of ours rests at the venue."""
+        """True when nothing of ours rests at the venue (an order of another front end may)."""
         return not any(self.venue_orders)
 
     @property

@@ -43,6 +43,8 @@ class LaggingVenue:
         self.clock = clock
         self.orders: dict[str, OrderReport] = {}
         self.latency_s = 0.04
+        self.list_latencies_s: list[float] = []
+        """Of the next lists; what they say is from when they were asked for."""
         self.lag_s = 0.0
         """So long an order is still listed after its end, and not yet listed after its begin."""
         self.fault: str | None = None
@@ -92,15 +94,16 @@ class LaggingVenue:
         return 0
 
     async def live_orders(self, product: str | None = None) -> list[OrderReport]:
-        await self._answer("list")
         now, lag = self.clock.monotonic_ns(), int(self.lag_s * 1e9)
-        return [
+        listed = [
             order
             for id_, order in self._all.items()
             if self._began[id_] + lag <= now
             and (id_ not in self._ended or now < self._ended[id_] + lag)
             and product in (None, order.product)
         ]
+        await self._answer("list", self.list_latencies_s.pop(0) if self.list_latencies_s else self.latency_s)
+        return listed
 
     async def cancel(self, refs: Sequence[OrderRef]) -> list[CancelAnswer]:
         self.calls.append((self.clock.monotonic_ns(), "cancel"))
@@ -129,7 +132,7 @@ class LaggingVenue:
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"a sweep has no business with Broker.{name}")
 
-    async def _answer(self, call: str) -> None:
+    async def _answer(self, call: str, latency_s: float | None = None) -> None:
         self.calls.append((self.clock.monotonic_ns(), call))
         if self.fault == "refused":
             raise BrokerError("CONNECT", "connection refused")
@@ -138,7 +141,7 @@ class LaggingVenue:
             raise BrokerError("TIMEOUT", "no answer within 2 s")
         if self.fault == "broken":
             raise ZeroDivisionError("a mistake of ours")
-        await asyncio.sleep(self.latency_s)
+        await asyncio.sleep(self.latency_s if latency_s is None else latency_s)
 
     def times(self, call: str) -> list[int]:
         """When a call was made."""

@@ -16,7 +16,7 @@ from typing import Any, Final
 from engine.core.clock import Clock, SystemClock
 from engine.core.errors import UsageError
 from engine.exchange.simulator.settings import SimulatorSettings
-from engine.local_venue.captured import recorded_products
+from engine.local_venue.capture_file import recorded_products
 from engine.local_venue.control import PREFIX, Control
 from engine.local_venue.faults.catalogue import catalogue_text
 from engine.local_venue.faults.interference import FaultInterference

@@ -63,16 +63,15 @@ class PaperBook:
 
     @property
     def is_live(self) -> bool:
-        """True when there is a book and the feed vouches for it."""
+        """True when the feed vouches for the book and a snapshot has come since it last did not."""
         return self._has_book and self._feed_is_live
 
     # -- market data -----------------------------------------------------------------------------
 
     def on_status(self, event: FeedStatus) -> None:
-        """Take the feed's word. A stale book is kept up to date: the feed knows whether that ends by a
-        snapshot or by itself, as a line that was late does."""
+        """Take the feed's word; a book that went stale needs a new snapshot."""
         self._feed_is_live = event.state is FeedState.LIVE
-        if event.state is FeedState.IDLE:
+        if event.state is FeedState.STALE or event.state is FeedState.IDLE:
             self._has_book = False
 
     def on_snapshot(self, event: BookSnapshot) -> None:

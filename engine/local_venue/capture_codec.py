@@ -152,7 +152,10 @@ def _steps(text: str, places: int, step: int) -> int:
     whole, _, fraction = text.partition(".")
     if len(fraction) > places:
         fraction = fraction.rstrip("0")
-    units = int(whole + fraction.ljust(places, "0"))
+    digits = whole + fraction.ljust(places, "0")
+    if not whole or not (digits.isascii() and digits.isdecimal()):
+        raise ValueError(f"{text!r} is not a plain decimal number")
+    units = int(digits)
     if len(fraction) > places or units % step:
         raise ValueError(f"{text} is finer than the product's increment")
     return units // step

@@ -16,6 +16,8 @@ from engine.core.errors import RecordingError
 
 _SCANNED_LINES: Final = 500
 _SCANNED_CHARACTERS: Final = 4_000
+_ENVELOPE: Final = '"sequence_num":'
+"""What every frame of Advanced Trade has near its beginning, and no frame of another API."""
 _PRODUCT_ID: Final = re.compile(r'"product_id":"([A-Z0-9-]+)"')
 
 
@@ -37,7 +39,7 @@ def recorded_products(path: Path) -> tuple[str, ...]:
     """Products that the beginning of a recording speaks of. `RecordingError` where it cannot be read."""
     found: dict[str, None] = {}
     for line in islice(_lines(path), _SCANNED_LINES):
-        if line.dir == "recv":
+        if line.dir == "recv" and _ENVELOPE in line.raw[:_SCANNED_CHARACTERS]:
             found.update(dict.fromkeys(_PRODUCT_ID.findall(line.raw[:_SCANNED_CHARACTERS])))
     if not found:
         raise RecordingError(f"{path} holds no market data of Advanced Trade: nothing can be played")

@@ -270,6 +270,8 @@ class VenueCore:
 
 
 def _product_ids(settings: VenueSettings) -> tuple[str, ...]:
-    if settings.products:
-        return settings.products
-    return DEFAULT_PRODUCTS if settings.capture is None else recorded_products(settings.capture)
+    if settings.capture is None:
+        return settings.products or DEFAULT_PRODUCTS
+    # Looked at in any case: a recording of something else must be found out before anybody connects.
+    recorded = recorded_products(settings.capture)
+    return settings.products or recorded

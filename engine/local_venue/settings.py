@@ -72,5 +72,7 @@ class VenueSettings:
     socket_connections: Limits = Limits(Decimal(8), 8)
     clock_leeway_s: int = 5
     """How far the times of a token may be off the venue's clock."""
+    takes_tokens_for_own_host: bool = False
+    """Take tokens of REST that name this venue's host too: the official client signs for the host it asks."""
     unauthorised_as_json: bool = False
     """What a refused token is answered with: JSON, or the plain word."""

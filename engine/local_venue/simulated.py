@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-from engine.core.errors import UsageError
+from engine.core.errors import IntegrityError, UsageError
 from engine.core.events import (
     CancelOrder,
     Level,
@@ -156,8 +156,11 @@ class SimulatedMarket:
 
         def change(market: Market) -> None:
             order = market.book.get(self._book_ids[key])
-            if order is not None:
-                market.book.amend(order.order_id, price, order.size - order.remaining + remaining)
+            if order is None:
+                return
+            reason = market.book.amend(order.order_id, price, order.size - order.remaining + remaining)
+            if reason is not None:
+                raise IntegrityError(f"order {key} was edited and its book does not take it: {reason.text}")
 
         self._at(now_ns, self._product_of[key]).act(change)
 

@@ -21,7 +21,7 @@ from engine.exchange.coinbase.server_clock import ServerClock
 
 @pytest.fixture
 async def broker_at(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeBroker]:
-    """Makes an API's broker for a server. It does not ask for the time, so that the script stays the test's."""
+    """Makes an API's broker for a server. It asks for no time: the script is the test's."""
     made: list[Broker] = []
 
     async def measured(self: ServerClock, ask: object) -> int:

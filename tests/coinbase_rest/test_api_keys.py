@@ -275,7 +275,7 @@ def test_a_file_that_others_may_touch_is_refused_with_the_command_that_helps(
 
 def test_a_file_of_another_user_is_refused(key_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: key_file.stat().st_uid + 1)
-    with pytest.raises(CredentialError, match="belongs to another user.*sudo chown"):
+    with pytest.raises(CredentialError, match=r"belongs to another user.*sudo chown"):
         read_key_file(key_file, ADVANCED)
 
 

@@ -94,7 +94,7 @@ async def test_products(desk: Desk) -> None:
     state = some["BTC-USD"]
     assert state.is_tradable, state.note
     assert (state.instrument.tick, state.instrument.lot) == (Decimal("0.01"), Decimal("0.00000001"))
-    desk.venue.core.products()["BTC-USD"].trading_disabled = True
+    desk.venue.core.products["BTC-USD"].trading_disabled = True
     halted = (await desk.broker.products(["BTC-USD"]))["BTC-USD"]
     assert not halted.is_tradable
     assert "disabled" in halted.note
@@ -425,7 +425,7 @@ async def test_over_tls_with_an_authority_of_its_own(tmp_path: Path, api: str) -
         assert (await broker.balances())["BTC"].total == 10
         await broker.close()
         suspicious = _broker(venue, api, tmp_path)
-        with pytest.raises(BrokerError, match="certificate .* is not trusted") as refused:
+        with pytest.raises(BrokerError, match=r"certificate .* is not trusted") as refused:
             await suspicious.open()
         assert refused.value.code == "TLS"
 

@@ -6,13 +6,14 @@ import asyncio
 import json
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from fault_proxy import Door, FaultProxy
 from local_venue.certificates import bad_context
 from tls_kit import tls_server
@@ -42,7 +43,10 @@ from engine.exchange.coinbase.broker import (
     ProductState,
 )
 from engine.exchange.coinbase.tls import tls_context
+from engine.local_venue.keys import Rights, make_cdp_key, write_key
+from engine.local_venue.server import LocalVenue
 from engine.local_venue.tls import server_context, tls_files
+from pinnacle_tui.cli_doctor import doctor as command_of_doctor
 
 MS = 1_000_000
 MIB = 1 << 20
@@ -544,3 +548,85 @@ def test_limits_of_open_files(most: int, verdict: Verdict) -> None:
 
 def test_the_program_says_what_it_is() -> None:
     assert "pinnacle-tui 0.0, Python 3." in check_program(AROUND)[0].words
+
+
+# -- the command, against the local venue ----------------------------------------------------------------
+
+
+async def command(*arguments: str) -> tuple[int, dict[str, Any]]:
+    """Run the command with --json; exit code and answer."""
+    printed: list[str] = []
+
+    def run() -> int:
+        result = CliRunner().invoke(command_of_doctor, [*arguments, "--json"], standalone_mode=False)
+        assert result.exception is None, result.exception
+        printed.append(result.stdout)
+        return int(result.return_value)
+
+    code = await asyncio.to_thread(run)
+    return code, json.loads(printed[0])
+
+
+@pytest.fixture
+async def venue(tmp_path: Path) -> AsyncIterator[tuple[LocalVenue, list[str]]]:
+    """A local venue with TLS, and the options that lead there."""
+    files = tls_files(tmp_path / "tls", SystemClock())
+    key = make_cdp_key()
+    async with LocalVenue(cdp_keys=[key], ssl_context=server_context(files)) as venue:
+        port = venue.url.rpartition(":")[2]
+        options = ["--endpoint", f"https://localhost:{port}", "--ca-file", str(files.ca)]
+        options += [
+            "--key-file",
+            str(write_key(tmp_path / "keys", key)),
+            "--data-dir",
+            str(tmp_path / "data"),
+        ]
+        yield venue, options
+
+
+async def test_the_command_finds_everything_well_at_a_local_venue(
+    venue: tuple[LocalVenue, list[str]],
+) -> None:
+    code, answer = await command("--mode", "live", "--symbol", "ETH-USD", *venue[1])
+    assert code == answer["exit_code"] == 0, doctor_text(answer)
+    assert found(answer, "key", "rights")["words"] == "view yes, trade yes, transfer no"
+    assert found(answer, "products", "ETH-USD")["verdict"] == "ok"
+    assert found(answer, "fees", "fees")["words"].startswith("maker ")
+
+
+async def test_the_command_says_that_a_product_is_halted(venue: tuple[LocalVenue, list[str]]) -> None:
+    venue[0].core.products["BTC-USD"].trading_disabled = True
+    code, answer = await command(*venue[1])
+    assert code == 1
+    assert failed(answer) == {("products", "BTC-USD")}
+
+
+async def test_the_command_finds_a_key_that_the_venue_does_not_know(
+    venue: tuple[LocalVenue, list[str]], tmp_path: Path
+) -> None:
+    stranger = write_key(tmp_path / "other", make_cdp_key())
+    code, answer = await command(*venue[1], "--key-file", str(stranger))
+    assert code == 77
+    assert failed(answer) >= {("key", "rights")}
+
+
+async def test_the_command_refuses_a_key_that_may_transfer(tmp_path: Path) -> None:
+    key = make_cdp_key(rights=Rights(transfer=True))
+    async with LocalVenue(cdp_keys=[key]) as venue:
+        code, answer = await command(
+            "--endpoint", venue.url, "--key-file", str(write_key(tmp_path / "keys", key))
+        )
+    assert code == 77
+    assert failed(answer) == {("key", "rights")}
+
+
+async def test_the_command_finds_a_clock_that_is_two_seconds_off(tmp_path: Path) -> None:
+    class Ahead(SystemClock):
+        def wall_ns(self) -> int:
+            return super().wall_ns() + 2_000 * MS
+
+    async with LocalVenue(clock=Ahead()) as venue:
+        code, answer = await command("--endpoint", venue.url, "--data-dir", str(tmp_path))
+    assert code == 1
+    assert failed(answer) == {("clock", "clock")}
+    assert "behind the venue's clock" in found(answer, "clock", "clock")["words"]

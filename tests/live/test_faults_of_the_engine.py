@@ -86,7 +86,7 @@ def test_a_fault(fault: Fault, seed: int, tmp_path: Path, monkeypatch: pytest.Mo
             await endure(bench, fault)
             outcome = await bench.end()
             assert outcome.exit_code == 0, (outcome, bench.words)
-            assert not bench.venue_orders
+            assert bench.is_pulled
         # 5: no task is left
         left = asyncio.all_tasks() - {asyncio.current_task()}
         assert not left, left

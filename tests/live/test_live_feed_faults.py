@@ -13,6 +13,7 @@ import pytest
 from coinbase_frames import INSTRUMENTS, advanced, heartbeat, l2, l2_snapshot, trades
 from ws_kit import QUICK, FeedReader, Peer, Script, ScriptedVenue, http_answer
 
+from engine.core.clock import ManualClock
 from engine.core.events import FeedState, TradePrint
 from engine.core.instrument import Instrument
 from engine.exchange.coinbase.network import Endpoints, NetworkSettings
@@ -416,6 +417,63 @@ async def test_a_burst_of_ten_thousand_is_taken_whole() -> None:
         assert reader.feed is not None
         assert reader.feed.overflows == 0
         assert len(venue.peers) == 1
+
+
+async def test_a_first_book_that_is_refused_is_asked_for_again() -> None:
+    async def script(peer: Peer) -> None:
+        numbers = Numbers()
+        await peer.asked("subscribe", "level2")
+        await peer.send(
+            heartbeat(numbers.take(), 1), l2(numbers.take(), "snapshot", "BTC-USD", [("99.999", "1")])
+        )
+        await peer.asked("unsubscribe", "level2")
+        await peer.send(advanced("subscriptions", numbers.take(), {"subscriptions": {}}))
+        await peer.asked("subscribe", "level2", 2)
+        await peer.send(l2_snapshot(numbers.take()))
+
+    async with running(script) as (reader, venue):
+        await reader.until(lambda: reader.is_live("BTC-USD"))
+        assert "a book frame was refused" in reader.reasons
+        assert len(venue.peers) == 1
+
+
+async def test_minutes_without_market_data_halt_trading_until_it_is_back() -> None:
+    clock = ManualClock(0, 0)
+    gate = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await gate.wait()
+        await peer.send(heartbeat(0, 5), l2_snapshot(1))
+
+    reader = FeedReader(clock)
+    async with ScriptedVenue(script) as venue:
+        feed = reader.make(venue, BTC, settings=NetworkSettings(stale_hard_ms=60_000))
+        await feed.start()
+        try:
+            for _ in range(6):
+                clock.advance(50 * 10**9)
+                await asyncio.sleep(0.06)
+            assert reader.restraints == []
+            clock.advance(10**9)
+            await reader.until(lambda: reader.restraints != [])
+            assert reader.restraints[0][:2] == ("FEED", "halted")
+            assert reader.restraints[0][2].startswith("no market data for 5 minutes")
+            gate.set()
+            await reader.until(lambda: len(reader.restraints) == 2)
+            assert reader.restraints[1] == ("FEED", "none", "market data is back")
+        finally:
+            await feed.stop()
+
+
+async def test_a_watch_that_fails_halts_trading(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.asked("subscribe", "level2")
+
+    async with running(script) as (reader, _):
+        monkeypatch.setattr(reader.feed, "settings", None)
+        await reader.until(lambda: reader.restraints != [])
+        assert reader.restraints[0][:2] == ("FEED", "halted")
+        assert "the watch over market data has failed" in reader.restraints[0][2]
 
 
 async def test_distrust_is_told_at_once_and_ends_with_a_new_book() -> None:

@@ -123,6 +123,51 @@ class Feed:
                     return dict(message)
 
 
+class OrderBook:
+    """The book of level 3, kept as the documentation says."""
+
+    def __init__(self, snapshot: Message) -> None:
+        self.sequence = snapshot["sequence"]
+        self.orders = {
+            row[2]: (side, row[0], Decimal(row[1]))
+            for side, rows in (("buy", snapshot["bids"]), ("sell", snapshot["asks"]))
+            for row in rows
+        }
+
+    def apply(self, event: Message) -> None:
+        if event["sequence"] <= self.sequence:
+            return
+        assert event["sequence"] == self.sequence + 1, "a gap"
+        self.sequence += 1
+        order_id = event.get("order_id", "")
+        if event["type"] == "open":
+            assert order_id not in self.orders
+            self.orders[order_id] = (event["side"], event["price"], Decimal(event["remaining_size"]))
+        elif event["type"] == "done":
+            self.orders.pop(order_id, None)
+        elif event["type"] == "change":
+            side, price, size = self.orders[order_id]
+            assert size == Decimal(event["old_size"])
+            self.orders[order_id] = (side, event.get("new_price", price), Decimal(event["new_size"]))
+        elif event["type"] == "match":
+            side, price, size = self.orders[event["maker_order_id"]]
+            assert (side, price) == (event["side"], event["price"])
+            left = size - Decimal(event["size"])
+            assert left >= 0
+            self.orders[event["maker_order_id"]] = (side, price, left)
+
+    def whole(self) -> list[tuple[str, str, str, Decimal]]:
+        """Every order, to be compared."""
+        return sorted((order_id, *order) for order_id, order in self.orders.items())
+
+    def totals(self) -> dict[tuple[str, str], Decimal]:
+        """Sizes by side and price."""
+        totals: dict[tuple[str, str], Decimal] = {}
+        for side, price, size in self.orders.values():
+            totals[side, price] = totals.get((side, price), Decimal(0)) + size
+        return totals
+
+
 def limit(**fields: Any) -> Message:
     """A limit order; without fields one that rests far from the market."""
     return {

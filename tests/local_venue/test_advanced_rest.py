@@ -311,7 +311,7 @@ async def test_too_many_cancels_at_once(client: AdvancedClient) -> None:
         {"sub": "somebody"},
         {"kid": "somebody"},
         {"nonce": None},
-        {"exp": 1_790_735_849 + 200},
+        {"exp": 1_790_735_849 + 122},
         {"exp": 1_790_735_849 - 10, "nbf": 1_790_735_849 - 100},
         {"nbf": 1_790_735_849 + 30, "exp": 1_790_735_849 + 150},
     ],
@@ -351,6 +351,17 @@ async def test_a_token_of_another_minute_is_judged_by_the_venues_clock(
     assert (await client.ask("GET", "/accounts", bearer=old)).status == 200
     clock.advance(6 * 10**9)
     assert (await client.ask("GET", "/accounts", bearer=fresh)).status == 401
+
+
+async def test_tokens_for_the_venues_own_host_are_taken_where_the_settings_say_so(
+    client: AdvancedClient, open_venue: OpenVenue
+) -> None:
+    lenient = await open_venue(still_settings(takes_tokens_for_own_host=True))
+    for each, status in ((client, 401), (lenient, 200)):
+        own = f"GET {each.venue.url.removeprefix('http://')}/api/v3/brokerage/accounts"
+        answer = await each.ask("GET", "/accounts", bearer=each.token("GET", "/accounts", uri=own))
+        assert answer.status == status
+        assert (await each.ask("GET", "/accounts")).status == 200
 
 
 async def test_both_kinds_of_key_sign_and_rights_are_kept(clock: ManualClock) -> None:

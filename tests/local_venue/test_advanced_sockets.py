@@ -516,3 +516,28 @@ async def test_stopping_closes_every_connection(client: AdvancedClient, socket: 
     await socket.next()
     _, code, user_code = await asyncio.gather(client.venue.stop(), socket.closed(), user.closed())
     assert (code, user_code) == (1001, 1001)
+
+
+async def test_a_quiet_connection_is_closed_after_90_seconds(
+    client: AdvancedClient, socket: Socket, clock: ManualClock
+) -> None:
+    await socket.subscribe("status", "BTC-USD")
+    await socket.channel("subscriptions")
+    clock.advance(89 * SECOND)
+    client.venue.step()
+    assert not socket.raw.closed
+    clock.advance(SECOND)
+    client.venue.step()
+    assert await socket.closed() == 1000
+
+
+async def test_a_client_that_reads_nothing_is_cut_off_and_harms_nobody(
+    client: AdvancedClient, socket: Socket, clock: ManualClock
+) -> None:
+    await socket.subscribe("heartbeats")
+    await socket.channel("subscriptions")
+    # The venue never gets the time to send: everything waits.
+    for _ in range(20_100):
+        clock.advance(SECOND)
+        client.venue.step()
+    assert await socket.closed() == 1008

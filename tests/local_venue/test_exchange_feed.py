@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from local_venue.exchange_client import AT_ONCE, Feed, Message, exchange
+from local_venue.exchange_client import AT_ONCE, Feed, Message, OrderBook, exchange
 
 from engine.core.order import Side
 from engine.local_venue.exchange.strangers import Gone, Opened, Resized, StrangerOrders, Traded
@@ -193,44 +193,6 @@ async def test_a_product_that_is_not_asked_for_is_not_told() -> None:
 # -- order by order -----------------------------------------------------------------------------------------
 
 
-class OrderBook:
-    """The book of level 3, kept as the documentation says."""
-
-    def __init__(self, snapshot: Message) -> None:
-        self.sequence = snapshot["sequence"]
-        self.orders = {
-            row[2]: (side, row[0], Decimal(row[1]))
-            for side, rows in (("buy", snapshot["bids"]), ("sell", snapshot["asks"]))
-            for row in rows
-        }
-
-    def apply(self, event: Message) -> None:
-        if event["sequence"] <= self.sequence:
-            return
-        assert event["sequence"] == self.sequence + 1, "a gap"
-        self.sequence += 1
-        order_id = event.get("order_id", "")
-        if event["type"] == "open":
-            assert order_id not in self.orders
-            self.orders[order_id] = (event["side"], event["price"], Decimal(event["remaining_size"]))
-        elif event["type"] == "done":
-            self.orders.pop(order_id, None)
-        elif event["type"] == "change":
-            side, price, size = self.orders[order_id]
-            assert size == Decimal(event["old_size"])
-            self.orders[order_id] = (side, event.get("new_price", price), Decimal(event["new_size"]))
-        elif event["type"] == "match":
-            side, price, size = self.orders[event["maker_order_id"]]
-            assert (side, price) == (event["side"], event["price"])
-            left = size - Decimal(event["size"])
-            assert left >= 0
-            self.orders[event["maker_order_id"]] = (side, price, left)
-
-
-def whole(book: OrderBook) -> list[tuple[str, str, str, Decimal]]:
-    return sorted((order_id, *order) for order_id, order in book.orders.items())
-
-
 async def test_the_full_channel_tells_the_book_of_level_3() -> None:
     async with exchange(VenueSettings()) as (venue, client), client.feed() as feed:
         await feed.subscribe("full", signed=True)
@@ -254,7 +216,7 @@ async def test_the_full_channel_tells_the_book_of_level_3() -> None:
         for event in feed.seen:
             if event.get("sequence", snapshot.sequence + 1) <= snapshot.sequence:
                 book.apply(event)
-        assert whole(book) == whole(snapshot)
+        assert book.whole() == snapshot.whole()
 
 
 def test_strangers_orders_come_and_go_with_their_level() -> None:

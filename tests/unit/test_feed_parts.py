@@ -177,6 +177,7 @@ def test_a_book_that_was_never_there_is_not_stale() -> None:
 
 def test_what_the_session_does_not_believe_nobody_does() -> None:
     guard = live_guard()
+    guard.on_refused()
     guard.on_session(STALE, "crossed snapshot")
     assert said(guard, 1) is STALE
     assert (guard.wants_snapshot, guard.suspicion) == (True, "crossed snapshot")
@@ -351,6 +352,7 @@ def untrusted() -> ssl.SSLCertVerificationError:
         (status(503), "HTTP_503", False, True, "HTTP 503"),
         (untrusted(), "TLS", True, False, "not trusted (self-signed certificate)"),
         (ssl.SSLError(1, "wrong version number"), "TLS", True, False, "TLS 1.2"),
+        (ssl.SSLError(1, "decryption failed or bad record mac"), "LOST", False, False, "damaged"),
         (ssl.SSLEOFError(8, "eof"), "LOST", False, False, "in the middle of TLS"),
         (
             socket.gaierror(-2, "Name or service not known"),

@@ -79,7 +79,9 @@ def test_a_watchdog_that_was_stopped_itself_finds_no_silence():
 
 def test_a_beat_from_the_future_buys_no_time():
     watch = Watch(0)
-    watch.beat(10**15, 1 * S)
+    assert watch.beat(10**15, 1 * S)
+    watch.check(4 * S - 1)
+    assert watch.fired is None
     watch.check(4 * S)
     assert watch.fired is not None
 

@@ -120,6 +120,9 @@ class FeedShard:
             events = await take_frame(self.session, raw, self._stamps)
         now_ns = self._frame_ns = self._clock.monotonic_ns()
         self._take(events)
+        for event in events:
+            if isinstance(event, FeedStatus) and event.state is FeedState.STALE:
+                self.guard(event.product).on_refused()
         if (counters.malformed, counters.heartbeats, counters.errors, counters.gaps) != before:
             self._judge(before, now_ns)
         if now_ns - self._lag_ns >= _LAG_EVERY_NS:
@@ -287,7 +290,7 @@ class FeedShard:
 
     def _pursue(self, connection: Connection, wire: str, guard: ProductGuard) -> None:
         """Get a new book where one is wanted: one on its way already, or a silent product, is waited for."""
-        is_wanted = guard.wants_snapshot and guard.book_ns is not None and not guard.was_silent
+        is_wanted = guard.wants_snapshot and not guard.was_silent
         listed = self.session.listed
         resync = self._resyncs[wire]
         step = resync.step(is_wanted=is_wanted, has_left=listed is not None and wire not in listed)

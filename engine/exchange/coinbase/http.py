@@ -54,7 +54,8 @@ class HttpTransport:
 
     def __init__(self, base: str, *, ca_file: str | None) -> None:
         self._base = base
-        self._tls = tls_context(ca_file)
+        # Without TLS this machine alone is spoken to.
+        self._tls = tls_context(ca_file) if base.startswith("https:") or ca_file is not None else True
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:

@@ -25,6 +25,8 @@ MOST_PENDING: Final = 5_000
 """Events that may wait to be polled; more, or older ones than this, and the books are asked for anew."""
 OLDEST_PENDING_NS: Final = 500_000_000
 _LOOK_S: Final = 0.05
+_BETWEEN_CONNECTS_S: Final = 0.13
+"""The venue takes eight connections a second."""
 _DOWN_NS: Final = 300 * 10**9
 """After so long without market data trading is halted, whatever the books say."""
 _HOLD: Final = "FEED"
@@ -108,8 +110,8 @@ class LiveFeed:
         self._well_ns = self._clock.monotonic_ns()
         try:
             async with asyncio.TaskGroup() as starting:
-                for connection in self._connections():
-                    starting.create_task(connection.start())
+                for number, connection in enumerate(self._connections()):
+                    starting.create_task(_start_later(connection, number * _BETWEEN_CONNECTS_S))
         except BaseExceptionGroup as group:
             await self.stop()
             raise group.exceptions[0] from None
@@ -117,6 +119,7 @@ class LiveFeed:
             await self.stop()
             raise
         self._looking = asyncio.create_task(self._look(), name="feed watch")
+        self._looking.add_done_callback(self._unwatched)
 
     async def stop(self) -> None:
         """See `Edge`."""
@@ -234,6 +237,15 @@ class LiveFeed:
             self._watch_downtime()
             await asyncio.sleep(_LOOK_S)
 
+    def _unwatched(self, looking: asyncio.Task[None]) -> None:
+        """Without the watch nobody would see a silence: that must not go on."""
+        error = None if looking.cancelled() else looking.exception()
+        if error is not None:
+            self._is_halted = True
+            reason = f"the watch over market data has failed ({error!r})"
+            self._restrain(_HOLD, Restraint.HALTED, reason, "start again")
+            self._warn("FEED", reason)
+
     def _watch_downtime(self) -> None:
         """Market data that stays away for minutes is more than a stale book."""
         now_ns = self._clock.monotonic_ns()
@@ -274,6 +286,11 @@ class LiveFeed:
             )
         for shard in self._shards:
             shard.drop(reason)
+
+
+async def _start_later(connection: Connection, wait_s: float) -> None:
+    await asyncio.sleep(wait_s)
+    await connection.start()
 
 
 def _groups(

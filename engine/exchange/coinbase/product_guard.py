@@ -19,6 +19,7 @@ class ProductGuard:
 
     __slots__ = (
         "_conditions",
+        "_is_awaited",
         "_fresh_until_ns",
         "_session",
         "_session_reason",
@@ -45,6 +46,7 @@ class ProductGuard:
         self._session = FeedState.IDLE
         self._session_reason = ""
         self._suspicion = ""
+        self._is_awaited = True
         self._fresh_until_ns: int | None = None
         self._conditions: dict[str, str] = {}
 
@@ -60,6 +62,7 @@ class ProductGuard:
         self.was_silent = False
         if is_snapshot:
             self.snapshots += 1
+            self._is_awaited = False
             self._suspicion = ""
             if self._fresh_until_ns is not None:
                 self._fresh_until_ns = now_ns + FRESH_NS
@@ -68,7 +71,12 @@ class ProductGuard:
         """The connection has ended: a new book is needed."""
         self.book_ns = None
         self.was_silent = False
+        self._is_awaited = True
         self.suspect(reason)
+
+    def on_refused(self) -> None:
+        """The book that came was refused: none is on its way any more."""
+        self._is_awaited = False
 
     def suspect(self, reason: str) -> None:
         """The book cannot be right. It takes a new snapshot to be believed again."""
@@ -95,8 +103,8 @@ class ProductGuard:
 
     @property
     def wants_snapshot(self) -> bool:
-        """True when only a new book helps."""
-        return bool(self._suspicion) or self._session is FeedState.STALE
+        """True when only a new book helps, and it has to be asked for."""
+        return not self._is_awaited and (bool(self._suspicion) or self._session is FeedState.STALE)
 
     @property
     def suspicion(self) -> str:

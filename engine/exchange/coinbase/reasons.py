@@ -108,7 +108,7 @@ _EXCHANGE: Final = (
     ),
     ("invalid passphrase", "INVALID_PASSPHRASE", "the passphrase does not belong to the key: copy it again"),
     ("timestamp expired|invalid timestamp", "CLOCK", "the clock is off: set it (timedatectl set-ntp true)"),
-    ("rate limit exceeded|too many requests", "RATE_LIMIT", _LIMITER),
+    ("rate.limit.exceeded|too many requests", "RATE_LIMIT", _LIMITER),
     ("client_oid.*(duplicate|already|exists|unique)|duplicate.*client_oid", DUPLICATE, _WORDS[DUPLICATE]),
     ("client_oid", "INVALID_CLIENT_OID", f"the venue wants a UUID as our id; {_BUG}"),
     ("price.*too precise", "INVALID_PRICE_PRECISION", _PRICE_STEP),

@@ -23,6 +23,8 @@ _TRY_LATER: Final = 1013
 _FIRST_PRIVATE_CLOSE: Final = 4000
 _LONGEST_RETRY_AFTER_S: Final = 600.0
 _MOST_WORDS: Final = 200
+_NO_COMMON_TLS: Final = ("VERSION", "PROTOCOL", "HANDSHAKE_FAILURE", "CIPHER")
+"""What OpenSSL calls it when two sides have no way to speak with each other."""
 
 
 class ConnectionRefusedForGood(PinnacleError):
@@ -68,6 +70,9 @@ def ending_of(error: BaseException, address: str) -> Ending:
         return Ending("LOST", f"{address} cut the connection in the middle of TLS")
     if isinstance(error, ssl.SSLError):
         why = printable(getattr(error, "reason", None) or str(error))
+        if not any(word in why.upper() for word in _NO_COMMON_TLS):
+            # Bytes that were damaged on the way: the network's doing, and over with a new connection.
+            return Ending("LOST", f"the secure connection with {address} was damaged ({why})")
         return Ending(
             "TLS",
             f"no secure connection with {address} can be made ({why}); does it speak TLS 1.2 or newer there?",
@@ -128,14 +133,14 @@ def _closed(error: ConnectionClosed) -> Ending:
         return Ending(
             f"CLOSED_{sent.code}",
             f"we closed the connection: {printable(sent.reason) or f'code {sent.code}'}",
-            close_code=sent.code,
+            close_code=int(sent.code),
         )
     reason = f": {printable(received.reason)}" if received.reason else ""
     return Ending(
         f"CLOSED_{received.code}",
         f"the venue closed the connection (code {received.code}{reason})",
         is_busy=received.code == _TRY_LATER or received.code >= _FIRST_PRIVATE_CLOSE,
-        close_code=received.code,
+        close_code=int(received.code),
     )
 
 

@@ -164,8 +164,13 @@ class UserStream:
 
     async def start(self) -> None:
         """Connect. Raises `ConnectionRefusedForGood` for a connection that is refused."""
-        await self._connection.start()
+        try:
+            await self._connection.start()
+        except BaseException:
+            await self._connection.stop()
+            raise
         self._looking = asyncio.create_task(self._look(), name="user stream watch")
+        self._looking.add_done_callback(self._unwatched)
 
     async def stop(self) -> None:
         """See `Edge`."""
@@ -267,6 +272,14 @@ class UserStream:
     def _give_up(self, reason: str, *, is_busy: bool = False) -> None:
         self._lost(reason)
         self._connection.drop(reason, is_busy=is_busy)
+
+    def _unwatched(self, looking: asyncio.Task[None]) -> None:
+        """Without the watch nobody would see a silence: from then on nothing is proven."""
+        error = None if looking.cancelled() else looking.exception()
+        if error is not None:
+            reason = f"the watch over the channel of our orders has failed ({error!r})"
+            self._lost(reason)
+            self._warn("USER_CHANNEL", reason)
 
     async def _look(self) -> None:
         """Silence is a loss too: a line that is dead tells nothing, least of all that it is dead."""

@@ -29,7 +29,16 @@ class Looked(msgspec.Struct, frozen=True):
 class History:
     """Reads the venue's executions and finds out whose each is."""
 
-    def __init__(self, instrument: Instrument, broker: Broker, record: OwnRecord, orders: LiveOrders) -> None:
+    def __init__(
+        self,
+        instrument: Instrument,
+        broker: Broker,
+        record: OwnRecord,
+        orders: LiveOrders,
+        opened_ns: int = 0,
+    ) -> None:
+        """`opened_ns`: venue wall time at which the record began; what was executed before is none of it."""
+        self._opened_ns = opened_ns
         self._instrument = instrument
         self._broker = broker
         self._record = record
@@ -43,6 +52,7 @@ class History:
         Raises `BrokerError` where it cannot be had completely.
         """
         by_id: defaultdict[str, list[VenueFill]] = defaultdict(list)
+        since_ns = max(since_ns, self._opened_ns)
         for execution in await self._broker.fills(self._instrument.symbol, since_ns=since_ns):
             by_id[execution.order_id].append(execution)
         by_order: dict[TrackedOrder, list[VenueFill]] = {}

@@ -297,16 +297,17 @@ class LiveOrders:
         order.booked = Figures(0, None, None)
         order.is_post_only = report.post_only
         self.tracker.add(order)
-        self._warn(
-            "ORPHAN",
-            f"the venue has order {report.client_order_id} ({report.order_id}), ours by its id and not on "
-            "record: its fills are booked and it is cancelled",
-        )
         return order
 
     def _unwanted(self, order: TrackedOrder) -> None:
         """It lives at the venue and must not."""
-        if not order.cancel_sent and not order.is_absent:
+        if not order.cancel_sent and order.is_absent:
+            self._warn(
+                "ORPHAN",
+                f"the venue has order {order.client_id} ({order.venue_id}), ours by its id and not on "
+                "record: its fills are booked and it is cancelled",
+            )
+        elif not order.cancel_sent:
             self._warn(
                 "REVIVED",
                 f"the venue has order {order.client_id} ({order.venue_id}) live, which had ended by our "

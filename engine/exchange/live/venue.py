@@ -127,7 +127,7 @@ class LiveVenue:
         )
         self._listings = Listings(broker, instrument.symbol, clock, self._tasks, notify)
         self._settler = Settler(instrument, broker, self._orders, self._tasks)
-        history = History(instrument, broker, record, self._orders)
+        history = History(instrument, broker, record, self._orders, opened_ns)
         self._resolver = Resolver(
             broker,
             clock,
@@ -164,7 +164,6 @@ class LiveVenue:
             self._user_epoch,
             on_report,
         )
-        self._opened_ns = opened_ns
         self._fills_since_ns = fills_since_ns
         self._drop_copy = DropCopy(instrument, broker, clock, self._outbox, self._orders, history)
         self._waiting: deque[tuple[TrackedOrder, SubmitOrder]] = deque()
@@ -185,8 +184,7 @@ class LiveVenue:
         self._is_running = True
         self._asked = asyncio.Event()
         since_ns = self._fills_since_ns()
-        since_ns = self._clock.wall_ns() if since_ns is None else since_ns
-        self._reconciler.look_back_to(max(since_ns - _HOUR_NS, self._opened_ns))
+        self._reconciler.look_back_to((self._clock.wall_ns() if since_ns is None else since_ns) - _HOUR_NS)
         self._reconciler.lock("our record has not been compared with the venue yet")
         self._tasks.spawn("reconcile", self._keep_agreed())
         self._tasks.spawn("balances", self._keep_balanced())

@@ -75,7 +75,7 @@ class MarketSocket:
     def _on_message(self, session: Session, message: SocketMessage) -> None:
         if message.jwt:
             try:
-                self._judge.judge(message.jwt, None)
+                self._judge.judge(message.jwt)
             except TokenRefused:
                 session.refuse(AUTHENTICATION_FAILURE)
                 return

@@ -95,7 +95,7 @@ class AdvancedRest:
     def _private(self, answer: _Private, *, trades: bool) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
             try:
-                key = self._judge.judge(_bearer(request), f"{request.method} {HOST}{request.path}")
+                key = self._judge.judge(_bearer(request), self._uris(request))
             except TokenRefused:
                 return self._unauthorised()
             if not self._private_limit.take(key.name):
@@ -109,6 +109,10 @@ class AdvancedRest:
             return await _answered(with_key, request)
 
         return handle
+
+    def _uris(self, request: web.Request) -> list[str]:
+        hosts = [HOST, request.host] if self._core.settings.takes_tokens_for_own_host else [HOST]
+        return [f"{request.method} {host}{request.path}" for host in hosts]
 
     def _unauthorised(self) -> web.Response:
         if self._core.settings.unauthorised_as_json:

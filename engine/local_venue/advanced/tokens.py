@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 import jwt
@@ -15,7 +15,8 @@ HOST: Final = "api.coinbase.com"
 """The host that tokens are made for, wherever the venue listens."""
 
 _ISSUER: Final = "cdp"
-_LONGEST_S: Final = 120
+_LONGEST_S: Final = 121
+"""Two minutes, and the second that may begin between two looks at a clock (the official client looks twice)."""
 _S: Final = 1_000_000_000
 _SIGNATURE_ONLY: Final[Any] = {
     "verify_signature": True,
@@ -52,10 +53,10 @@ class TokenJudge:
         """Take a key back: its tokens are refused from now on."""
         self._keys.pop(name, None)
 
-    def judge(self, token: str, uri: str | None) -> CdpKey:
+    def judge(self, token: str, uris: Collection[str] = ()) -> CdpKey:
         """The key of a token that is right in every part; raises `TokenRefused`.
 
-        `uri` is what a token of REST must be for (`GET api.coinbase.com/…`), None on a WebSocket.
+        `uris` are what a token of REST may be for (`GET api.coinbase.com/…`); on a WebSocket it names none.
         """
         try:
             header = jwt.get_unverified_header(token)
@@ -70,17 +71,18 @@ class TokenJudge:
             )
         except (jwt.PyJWTError, ValueError, TypeError) as error:
             raise TokenRefused(f"the token cannot be read or its signature is wrong: {error}") from error
-        self._check_claims(claims, key, uri)
+        self._check_claims(claims, key, uris)
         self._use_nonce(header.get("nonce"), claims["exp"])
         return key
 
-    def _check_claims(self, claims: dict[str, Any], key: CdpKey, uri: str | None) -> None:
+    def _check_claims(self, claims: dict[str, Any], key: CdpKey, uris: Collection[str]) -> None:
         if claims.get("sub") != key.name:
             raise TokenRefused(f"sub is {claims.get('sub')!r}, not the key's name")
         if claims.get("iss") != _ISSUER:
             raise TokenRefused(f"iss is {claims.get('iss')!r}, must be {_ISSUER!r}")
-        if claims.get("uri") != uri:
-            raise TokenRefused(f"uri is {claims.get('uri')!r}, must be {uri!r}")
+        uri = claims.get("uri")
+        if uri not in uris if uris else uri is not None:
+            raise TokenRefused(f"uri is {uri!r}, must be {' or '.join(uris) or 'absent'}")
         begin, end = claims.get("nbf"), claims.get("exp")
         if type(begin) is not int or type(end) is not int or not 0 < end - begin <= _LONGEST_S:
             raise TokenRefused(f"nbf {begin!r} and exp {end!r} must be at most {_LONGEST_S} s apart")

@@ -64,7 +64,7 @@ class UserSocket:
             session.refuse(FAILURE_TO_SUBSCRIBE)
             return
         try:
-            key = self._judge.judge(message.jwt, None)
+            key = self._judge.judge(message.jwt)
         except TokenRefused:
             session.refuse(AUTHENTICATION_FAILURE)
             return

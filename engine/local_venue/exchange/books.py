@@ -115,12 +115,11 @@ class ProductBook:
 
     def tell_all(self) -> None:
         """From now on the strangers' orders are told too; the book is up to date."""
+        self.settle()
         if not self._is_told:
             self._is_told = True
-            self._trades.clear()
             self._mark_all()
             self._fit(is_silent=True)
-        self.settle()
 
     def _own(self, side: Side) -> dict[int, list[tuple[str, int]]]:
         """Our resting orders by price, in lots."""
@@ -171,7 +170,7 @@ class ProductBook:
             if isinstance(change, Traded):
                 match = self._match(at, lots, trade_id, change.order_id, taker_id, private)
             else:
-                self._tell_change(at, change)
+                self._tell_stranger(at, change)
         self._changed[at] = None
         return match
 
@@ -193,7 +192,7 @@ class ProductBook:
             others = max(0, self._tape.levels.volume_at(*at) - ours)
             for change in self._strangers.fit(at, others):
                 if not is_silent:
-                    self._tell_change(at, change)
+                    self._tell_stranger(at, change)
 
     # -- our orders --------------------------------------------------------------------------------------
 
@@ -208,10 +207,14 @@ class ProductBook:
         if fill is not None and fill.is_maker:
             self._tell_rest(order, fill.size)
         if len(order.edits) > told.edits:
-            self._tell_rest(order)
+            told.edits = len(order.edits)
             self._tell_edit(order, told)
         if fill is not None:
             self._tell_fill(order, fill)
+            if told.is_open and order.is_live and not fill.is_maker:
+                # It rested, was given a price at which it takes, and is smaller now.
+                assert order.price is not None
+                self._tell_change(order, order.price, order.leaves + fill.size)
         if not order.is_live:
             told.is_open = False
             self._resting.pop(order.order_id, None)
@@ -246,7 +249,7 @@ class ProductBook:
             return
         self._told[order.order_id].is_open = True
         assert order.price is not None
-        remaining = order.size - order.filled
+        remaining = order.size - order.filled + just_filled
         message = {
             "order_id": order.order_id,
             "price": price(self.product, order.price),
@@ -256,19 +259,23 @@ class ProductBook:
         self._tell("open", message, _OWNER)
 
     def _tell_edit(self, order: VenueOrder, told: _Told) -> None:
-        told.edits = len(order.edits)
+        """It has another price or size; of one that nobody knows to rest, that is told when it does."""
         before = order.edits[-1]
+        self._changed[(order.side, self.product.instrument.ticks(before.price))] = None
+        if told.is_open:
+            self._tell_change(order, before.price, before.size - order.filled)
+
+    def _tell_change(self, order: VenueOrder, old_price: Decimal, old_size: Decimal) -> None:
         assert order.price is not None
         message = {
             "reason": "modify_order",
             "order_id": order.order_id,
             "side": order.side.word,
-            "old_size": size(self.product, before.size - order.filled),
+            "old_size": size(self.product, old_size),
             "new_size": size(self.product, order.leaves),
-            "old_price": price(self.product, before.price),
+            "old_price": price(self.product, old_price),
             "new_price": price(self.product, order.price),
         }
-        self._changed[(order.side, self.product.instrument.ticks(before.price))] = None
         self._tell("change", message, _OWNER)
 
     def _tell_fill(self, order: VenueOrder, fill: Fill) -> None:
@@ -324,7 +331,7 @@ class ProductBook:
         }
         return self._tell("match", message, private)
 
-    def _tell_change(self, at: Price, change: Change) -> None:
+    def _tell_stranger(self, at: Price, change: Change) -> None:
         side, ticks = at
         common = {"order_id": change.order_id, "side": side.word, "price": self._price(ticks)}
         match change:
