@@ -28,6 +28,7 @@ from pinnacle_tui.cli_parts import (
     sessions_folder,
     tell,
 )
+from pinnacle_tui.cli_record import record
 from pinnacle_tui.output import abandon
 
 if TYPE_CHECKING:
@@ -419,6 +420,8 @@ def replay(
 
 
 cli.add_command(journal)
+cli.add_command(record)
+cli.add_command(venue)
 cli.add_command(doctor)
 cli.add_command(venue)
 

@@ -15,7 +15,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
+from random import Random
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -30,7 +32,9 @@ from engine.core.clock import ManualClock
 from engine.core.events import Alert, FeedState, OperatorAction, SubmitOrder
 from engine.core.order import Side
 from engine.exchange.coinbase.broker import Broker
+from engine.exchange.coinbase.live_feed import LiveFeed
 from engine.exchange.coinbase.network import Endpoints, NetworkSettings
+from engine.exchange.coinbase.user_stream import UserStream
 from engine.exchange.live.venue import LiveVenue
 from engine.exchange.protocol import Edge
 from engine.exchange.simulator.settings import SimulatorSettings
@@ -197,6 +201,8 @@ class FaultBench:
         self._run: asyncio.Task[Outcome] | None = None
         self._edges: list[Edge] = []
         monkeypatch.setattr(network, "Guardian", NoGuardian)
+        monkeypatch.setattr(network, "LiveFeed", partial(LiveFeed, random=Random(seed)))
+        monkeypatch.setattr(network, "UserStream", partial(UserStream, random=Random(seed)))
 
     # -- life ------------------------------------------------------------------------------------------
 
@@ -248,6 +254,7 @@ class FaultBench:
             *QUOTES,
             "network.endpoint=http://localhost:1",
             f"network.key_file={self.key_file}",
+            f"engine.order_tag={self._seed}",
             *self._overrides,
         ]
         resolved = load_config(None, {}, overrides, {"engine.mode": "live"})
@@ -425,6 +432,12 @@ class FaultBench:
     def tries(self) -> int:
         """Attempts to connect market data since `begin_count`."""
         return self.market.accepted - self._accepted_before
+
+    @property
+    def most_tries_a_minute(self) -> int:
+        """Attempts to connect market data in the busiest minute since the start."""
+        times = self.market.accepted_at
+        return max(sum(at <= each < at + 60 for each in times) for at in times)
 
     # -- deeds -----------------------------------------------------------------------------------------
 

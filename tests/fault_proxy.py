@@ -278,8 +278,8 @@ class FaultProxy:
         self.down = Way()
         self.door = Door.OPEN
         self.port = 0
-        self.accepted = 0
-        """Connections that were accepted, whatever became of them."""
+        self.accepted_at: list[float] = []
+        """The loop's times at which connections were accepted, whatever became of them."""
         self._target = (host, server_port)
         self._random = Random(seed)
         self._server: asyncio.Server | None = None
@@ -297,6 +297,11 @@ class FaultProxy:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def accepted(self) -> int:
+        """How many that are."""
+        return len(self.accepted_at)
 
     @property
     def lines(self) -> int:
@@ -353,7 +358,7 @@ class FaultProxy:
         self.down.heal()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.accepted += 1
+        self.accepted_at.append(asyncio.get_running_loop().time())
         line = _Line(writer)
         task = asyncio.create_task(self._carry(reader, line), name=f"line {self.accepted}")
         self._lines[task] = line

@@ -16,7 +16,6 @@ from typing import Any, Final
 from engine.core.clock import Clock, SystemClock
 from engine.core.errors import UsageError
 from engine.exchange.simulator.settings import SimulatorSettings
-from engine.local_venue.capture_file import recorded_products
 from engine.local_venue.control import PREFIX, Control
 from engine.local_venue.faults.catalogue import catalogue_text
 from engine.local_venue.faults.interference import FaultInterference
@@ -104,20 +103,15 @@ async def serve(
 
 def venue_settings(options: VenueOptions) -> VenueSettings:
     """What the options mean. `UsageError` says which of them cannot be."""
-    settings = VenueSettings(simulator=SimulatorSettings(seed=options.seed))
+    settings = VenueSettings(
+        products=tuple(dict.fromkeys(options.symbols)), simulator=SimulatorSettings(seed=options.seed)
+    )
     if options.capture is not None:
         if options.symbols:
             raise UsageError("--simulate and --capture name two markets; name one")
-        settings = replace(
-            settings,
-            products=recorded_products(options.capture),
-            capture=options.capture,
-            capture_speed=_speed(options.speed),
-        )
+        settings = replace(settings, capture=options.capture, capture_speed=_speed(options.speed))
     elif options.speed != "1":
         raise UsageError(f"--speed {options.speed}: a simulated market runs as time goes by")
-    elif options.symbols:
-        settings = replace(settings, products=tuple(dict.fromkeys(options.symbols)))
     if options.fees is not None:
         settings = replace(settings, fee_tiers=single_tier(*_fees(options.fees)))
     return settings

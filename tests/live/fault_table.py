@@ -268,7 +268,7 @@ def one_try(bench: FaultBench) -> bool:
 
 def storm_contained(bench: FaultBench) -> bool:
     """Not more than ten attempts a minute."""
-    return bench.tries <= 10
+    return 2 < bench.most_tries_a_minute <= 10
 
 
 def external_is_left(bench: FaultBench) -> bool:

@@ -17,6 +17,43 @@ ADVANCED = "advanced_ws_btc_eth_20260809_first10s.jsonl.gz"
 EXCHANGE = "exchange_ws_20210417_6products.jsonl.gz"
 
 
+VARIANTS = ("lost", "heartbeat lost", "duplicate", "swapped", "snapshot again", "cut off", "cut JSON", "noise")
+
+
+def damaged(frames: list[tuple[float, str]], variant: str, at: int) -> list[tuple[float, str]]:
+    """What the venue sends on its first connection."""
+    frames = list(frames)
+    if variant == "lost":
+        del frames[at]
+    elif variant == "heartbeat lost":
+        # The frame is gone and nothing in the sequence shows it: only the counter jumps.
+        beats = [place for place, (_, raw) in enumerate(frames) if '"heartbeats"' in raw[:40]]
+        at = next(place for place in beats if place > at)
+        time, raw = frames[at]
+        frame = json.loads(raw)
+        frame["events"][0]["heartbeat_counter"] += 1
+        frames[at] = (time, json.dumps(frame))
+    elif variant == "duplicate":
+        frames.insert(at + 1, frames[at])
+    elif variant == "swapped":
+        frames[at], frames[at + 1] = frames[at + 1], frames[at]
+    elif variant == "snapshot again":
+        # The books of the end, whole, in place of the frame that follows.
+        at = next(place for place in range(len(frames) - 1, 0, -1) if '"l2_data"' in frames[place][1][:60])
+        frame = json.loads(frames[at][1])
+        assert frame["events"][0]["type"] == "update"
+    elif variant == "cut off":
+        del frames[at:]
+    elif variant == "cut JSON":
+        frames[at] = (frames[at][0], frames[at][1][:-20])
+    else:
+        frames[at:at] = [
+            (frames[at][0], '{"type":"error","message":"rate limit exceeded"}'),
+            (frames[at][0], '{"type":"novelty","words":[1,null,{}]}'),
+        ]
+    return frames
+
+
 @pytest.mark.parametrize(
     ("name", "api", "speed"),
     [

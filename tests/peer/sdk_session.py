@@ -140,8 +140,10 @@ def main(address, key_file):
 
     feed.unsubscribe_all()
     market.wait(
-        lambda message: message.get("channel") == "subscriptions"
-        and "level2" not in message["events"][0]["subscriptions"],
+        lambda message: (
+            message.get("channel") == "subscriptions"
+            and "level2" not in message["events"][0]["subscriptions"]
+        ),
         "the end of the subscriptions",
     )
     feed.close()

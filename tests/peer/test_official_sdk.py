@@ -74,9 +74,7 @@ def told(sdk_python: Path, venue: dict[str, Any]) -> dict[str, Any]:
 
 
 def events(messages: list[dict[str, Any]], channel: str) -> list[dict[str, Any]]:
-    return [
-        event for message in messages if message.get("channel") == channel for event in message["events"]
-    ]
+    return [event for message in messages if message.get("channel") == channel for event in message["events"]]
 
 
 def test_products_and_accounts(told: dict[str, Any]) -> None:
@@ -98,7 +96,7 @@ def test_market_data_by_rest(told: dict[str, Any]) -> None:
     best = told["best"]["pricebooks"][0]
     assert Decimal(best["bids"][0]["price"]) < Decimal(best["asks"][0]["price"])
     assert set(told["trades"]) >= {"trades", "best_bid", "best_ask"}
-    assert int(told["time"]["epochMillis"]) // 1000 == int(told["time"]["epochSeconds"])
+    assert int(told["time"]["epoch_millis"]) // 1000 == int(told["time"]["epoch_seconds"])
     assert "candles" in told["candles"]
 
 

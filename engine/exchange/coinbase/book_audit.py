@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
@@ -86,8 +85,7 @@ class BookAudit:
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.gather(task, return_exceptions=True)
 
     async def audit(self, symbol: str) -> Difference | None:
         """One audit; None where there was nothing to compare, or no answer."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
@@ -126,8 +125,7 @@ class LiveFeed:
         looking, self._looking = self._looking, None
         if looking is not None:
             looking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await looking
+            await asyncio.gather(looking, return_exceptions=True)
         await asyncio.gather(*(connection.stop() for connection in self._connections()))
 
     # -- a feed ----------------------------------------------------------------------------------

@@ -19,8 +19,8 @@ class ProductGuard:
 
     __slots__ = (
         "_conditions",
-        "_is_awaited",
         "_fresh_until_ns",
+        "_is_awaited",
         "_session",
         "_session_reason",
         "_suspicion",

@@ -8,7 +8,6 @@ no snapshot, so what happened before is asked of REST by whoever is told that th
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Final, Protocol
@@ -177,8 +176,7 @@ class UserStream:
         looking, self._looking = self._looking, None
         if looking is not None:
             looking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await looking
+            await asyncio.gather(looking, return_exceptions=True)
         await self._connection.stop()
 
     @property
