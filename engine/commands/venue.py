@@ -152,12 +152,13 @@ def _answer(
 def _commands(url: str, symbol: str, keys: dict[str, Path], ca_file: Path | None) -> Iterator[str]:
     """Ready to be pasted: paper, live, and live by the other API."""
     place = ["--endpoint", url, *(() if ca_file is None else ("--ca-file", str(ca_file)))]
-    market = ["--symbol", symbol]
+    advanced = ["--exchange", "coinbase", "--symbol", symbol, *place]
+    exchange = ["--exchange", "coinbase-exchange", "--symbol", symbol, *place]
     live = ["--mode", "live", "--set", "engine.live=true", "--arm", symbol]
     lines: Sequence[Sequence[str]] = (
-        ["--mode", "paper", *market, *place],
-        [*live, *market, *place, "--key-file", str(keys["advanced"])],
-        [*live, "--exchange", "coinbase-exchange", *market, *place, "--key-file", str(keys["exchange"])],
+        ["--mode", "paper", *advanced],
+        [*live, *advanced, "--key-file", str(keys["advanced"])],
+        [*live, *exchange, "--key-file", str(keys["exchange"])],
     )
     for words in lines:
         yield shlex.join([PROGRAM, *words])

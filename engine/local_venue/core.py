@@ -268,6 +268,10 @@ class VenueCore:
         self._market.trade_against(self.clock.monotonic_ns(), order_id, lots)
         self._desk.settle()
 
+    def overfill(self, order_id: str, size: Decimal) -> None:
+        """Let an order with a price have traded `size` more than it did, and than it may: a mistake."""
+        self._desk.overfill(order_id, size)
+
 
 def _product_ids(settings: VenueSettings) -> tuple[str, ...]:
     if settings.capture is None:

@@ -233,20 +233,39 @@ class OrderDesk:
         price = product_of(Decimal(report.price), product.tick)
         # An order that was made smaller in its place may be larger in a market that cannot shrink it.
         size = min(product_of(Decimal(report.size), product.step), order.leaves)
-        rate = order.maker_rate if report.is_maker else order.taker_rate
+        fill = self._execute(order, price, size, report.is_maker, report.trade_id)
+        if order.filled == order.size:
+            if order.edits:
+                self._market.cancel(self._clock.monotonic_ns(), order.order_id)
+            self._end(order, OrderStatus.FILLED, fill)
+        else:
+            self._changed(order, fill)
+
+    def overfill(self, order_id: str, size: Decimal) -> None:
+        """Book a maker's fill that the market never made, whatever the order has left: a venue's mistake."""
+        order = self.orders[order_id]
+        assert order.price is not None
+        self._changed(order, self._execute(order, order.price, size, True, str(uuid.uuid4())))
+
+    def _execute(
+        self, order: VenueOrder, price: Decimal, size: Decimal, is_maker: bool, trade_id: str
+    ) -> Fill:
+        """Write a fill down: in the list, in the accounts, in the order's figures."""
+        product = self._products[order.product_id]
+        rate = order.maker_rate if is_maker else order.taker_rate
         value = product_of(price, size)
         commission = product_of(value, rate)
         now_ns = self._clock.wall_ns()
         fill = Fill(
             str(uuid.uuid4()),
-            report.trade_id,
+            trade_id,
             order.order_id,
             order.product_id,
             order.side,
             price,
             size,
             commission,
-            report.is_maker,
+            is_maker,
             now_ns,
         )
         self.fills.append(fill)
@@ -260,12 +279,7 @@ class OrderDesk:
         order.fees = EXACT.add(order.fees, commission)
         order.fill_count += 1
         order.last_fill_ns = now_ns
-        if order.filled == order.size:
-            if order.edits:
-                self._market.cancel(self._clock.monotonic_ns(), order.order_id)
-            self._end(order, OrderStatus.FILLED, fill)
-        else:
-            self._changed(order, fill)
+        return fill
 
     def _end(self, order: VenueOrder, status: OrderStatus, fill: Fill | None = None) -> None:
         order.status, order.ended_ns = status, self._clock.wall_ns()

@@ -66,6 +66,8 @@ class VenueSettings:
     """How much later than on the user channel a fill is in the list of fills."""
     max_open_orders: int = 500
     """Open orders that one product may have."""
+    max_books: int = 30
+    """Products whose book one connection to market data may have."""
     public_rest: Limits = Limits(Decimal(10), 10)
     private_rest: Limits = Limits(Decimal(30), 30)
     socket_messages: Limits = Limits(Decimal(8), 8)

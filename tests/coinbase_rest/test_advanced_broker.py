@@ -530,11 +530,16 @@ async def test_a_size_in_quote_money_is_told_in_lots(broker_at: MakeBroker, fixt
     assert abs(fill.size * fill.price - 5) < Decimal("0.001")
 
 
-async def test_a_size_in_quote_money_of_an_unknown_product_is_not_guessed(broker_at: MakeBroker) -> None:
+@pytest.mark.parametrize("change", [{"product_id": "NONE-USD"}, {"price": "0"}])
+async def test_a_size_in_quote_money_is_never_guessed(
+    broker_at: MakeBroker, fixture_body: Body, change: dict[str, str]
+) -> None:
+    product = json.loads(fixture_body("advanced_rest/product_btc_usd"))
+
     def handler(request: Request) -> Step:
         if request.path.endswith("/products"):
-            return Answer(200, {"products": []})
-        return Answer(200, {"fills": [_fill("1", size_in_quote=True)]})
+            return Answer(200, {"products": [product]})
+        return Answer(200, {"fills": [_fill("1", size_in_quote=True, **change)]})
 
     async with HttpServer(handler) as server:
         with pytest.raises(BrokerError, match="its size is not known"):

@@ -11,6 +11,7 @@ from rest_kit import APIS, KEYS, MakeBroker
 
 from engine.core.clock import SystemClock
 from engine.core.order import Side, TimeInForce
+from engine.exchange.coinbase import rate_budget
 from engine.exchange.coinbase.broker import BrokerError, NewOrder, OrderRef, Outcome
 from engine.exchange.coinbase.brokers import broker_for
 from engine.exchange.coinbase.http import MAX_BODY_BYTES
@@ -208,7 +209,10 @@ async def test_a_cancelled_task_stays_cancelled_and_closes_its_connection(broker
 
 
 @pytest.mark.parametrize("api", APIS)
-async def test_the_limiter_stops_orders_and_no_cancels(broker_at: MakeBroker, api: str) -> None:
+async def test_the_limiter_stops_orders_and_no_cancels(
+    broker_at: MakeBroker, api: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate_budget, "_CANCEL_PAUSE_S", 0.05)
     refused = Answer(429, VENUE[api], {"Retry-After": "30"})
     done = Answer(200, {"results": [{"success": True, "order_id": "o-1"}]} if api == ADVANCED else "o-1")
     async with HttpServer(lambda request: refused if request.path.endswith("/orders") else done) as server:

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-import msgspec
 from fault_bench import FaultBench, S
 from fault_proxy import Door
 
@@ -195,12 +194,13 @@ def loop_blocked(bench: FaultBench) -> None:
     bench.clock.advance(3 * S)
 
 
-async def overfilled(bench: FaultBench) -> None:
-    """By the venue's word twice as much of our bid is filled as there was of it."""
-    reports = await bench.broker.live_orders(bench.product)
-    bid = next(report for report in reports if report.side is Side.BUY)
-    told = msgspec.structs.replace(bid, filled=2 * bid.remaining, status="FILLED")
-    bench.live_venue.on_user(told)
+def overfilled(bench: FaultBench) -> None:
+    """Somebody doubles our bid behind our back, and a stranger takes all of it."""
+    core = bench.venue.core
+    bid = next(order for order in core.live_orders() if order.side is Side.BUY)
+    assert bid.price is not None
+    core.edit(bid.order_id, bid.price, 2 * bid.leaves)
+    core.trade_against(bid.order_id)
 
 
 def external(bench: FaultBench) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from random import Random
 
 import pytest
-from ws_kit import FeedReader, ScriptedVenue, book_sha256, playing, read_capture
+from ws_kit import FeedReader, Peer, ScriptedVenue, book_sha256, playing, read_capture
 
-from engine.core.events import FeedState
+from engine.core.events import FeedState, FeedStatus
 from engine.exchange.coinbase.network import NetworkSettings
 from engine.exchange.coinbase.sessions import Api
 from engine.exchange.recording import observe
@@ -17,7 +19,9 @@ ADVANCED = "advanced_ws_btc_eth_20260809_first10s.jsonl.gz"
 EXCHANGE = "exchange_ws_20210417_6products.jsonl.gz"
 
 
-VARIANTS = ("lost", "heartbeat lost", "duplicate", "swapped", "snapshot again", "cut off", "cut JSON", "noise")
+SEQUENCE = re.compile(r'("sequence_num": ?)\d+')
+LOSSES = ("lost", "heartbeat lost", "swapped", "cut off", "cut JSON")
+VARIANTS = (*LOSSES, "duplicate", "snapshot again", "noise")
 
 
 def damaged(frames: list[tuple[float, str]], variant: str, at: int) -> list[tuple[float, str]]:
@@ -38,10 +42,13 @@ def damaged(frames: list[tuple[float, str]], variant: str, at: int) -> list[tupl
     elif variant == "swapped":
         frames[at], frames[at + 1] = frames[at + 1], frames[at]
     elif variant == "snapshot again":
-        # The books of the end, whole, in place of the frame that follows.
-        at = next(place for place in range(len(frames) - 1, 0, -1) if '"l2_data"' in frames[place][1][:60])
-        frame = json.loads(frames[at][1])
-        assert frame["events"][0]["type"] == "update"
+        first = next(
+            place for place, (_, raw) in enumerate(frames) if '"snapshot"' in raw and "l2_data" in raw[:60]
+        )
+        frames.insert(first, frames[first])
+        frames = [
+            (time, SEQUENCE.sub(rf"\g<1>{number}", raw, count=1)) for number, (time, raw) in enumerate(frames)
+        ]
     elif variant == "cut off":
         del frames[at:]
     elif variant == "cut JSON":
@@ -85,3 +92,50 @@ async def test_books_equal_the_reference(shared_data: Path, name: str, api: Api,
         assert book_sha256(instruments[product], reader.books[product]) == book["book_sha256"]
         assert reader.states[product] is FeedState.LIVE
     assert len(venue.peers) == 1
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+async def test_a_fault_in_the_capture_ends_in_the_very_same_books(shared_data: Path, variant: str) -> None:
+    """A loss costs a new connection; what is no loss costs nothing."""
+    path = shared_data / "coinbase" / ADVANCED
+    expected = json.loads((shared_data / "coinbase" / "expected.json").read_text())[ADVANCED]["books"]
+    frames = read_capture(path)
+    first = damaged(frames, variant, 200)
+    assert first != frames
+    instruments = observe(path).instruments()
+    reader = FeedReader()
+
+    async def script(peer: Peer) -> None:
+        await playing(first if not peer.number else frames, None)(peer)
+        if variant == "cut off" and not peer.number:
+            await peer.socket.close(1001)
+
+    async with ScriptedVenue(script) as venue:
+        feed = reader.make(
+            venue,
+            instruments,
+            settings=NetworkSettings(stale_soft_ms=20_000, stale_hard_ms=20_000),
+            random=Random(4),
+        )
+        await feed.start()
+        try:
+            connects = 2 if variant in LOSSES else 1
+            await reader.until(
+                lambda: (
+                    feed.figures()[0].connects == connects
+                    and reader.is_live(*expected)
+                    and all(
+                        book_sha256(instruments[product], reader.books[product]) == book["book_sha256"]
+                        for product, book in expected.items()
+                    )
+                ),
+                20,
+            )
+        finally:
+            await feed.stop()
+    states = [
+        event.state for event in reader.events if isinstance(event, FeedStatus) and event.product == "BTC-USD"
+    ]
+    again = [FeedState.STALE, FeedState.LIVE] if variant in LOSSES else []
+    assert states == [FeedState.SUBSCRIBED, FeedState.LIVE, *again]
+    assert {product: feed.unique_trades(product) for product in expected} == {"BTC-USD": 126, "ETH-USD": 118}

@@ -16,8 +16,8 @@ from engine.core.events import CancelRejected, EdgeStatus, OrderFilled, Restrain
 from engine.core.order import OrderState, Side
 from engine.exchange.coinbase.broker import Outcome, SubmitAnswer
 from engine.exchange.live.matrix import Decision, Local, decide
+from engine.exchange.live.sending import MOST_IN_FLIGHT
 from engine.exchange.live.standing import Remote
-from engine.exchange.live.venue import MOST_IN_FLIGHT
 
 D = Decimal
 

@@ -13,7 +13,7 @@ from edge_bench import EdgeBench, UserFeed
 from trader_bench import X
 from virtual_time import run_virtual
 
-from engine.core.order import Side
+from engine.core.order import OrderState, Side
 from engine.exchange.coinbase.broker import (
     CancelAnswer,
     NewOrder,
@@ -146,6 +146,8 @@ class Schedule(EdgeBench):
         assert all(len(orders) == 1 for orders in self.exchange.by_client.values()), "an order lives twice"
         self.check_accounts()
         self.check_open_sets()
+        settled = (OrderState.NEW, OrderState.PARTIALLY_FILLED)
+        assert all(order.state in settled for order in self.trader.orders.open_orders())
         for order in self.exchange.orders.values():
             assert self.own(order.client_id).filled == X.lots(order.filled)
 
@@ -208,9 +210,9 @@ def run_seed(seed: int) -> None:
         raise
 
 
-@pytest.mark.parametrize("block", range(4))
+@pytest.mark.parametrize("block", range(5))
 def test_no_order_is_doubled_and_no_fill_lost(block: int) -> None:
-    for seed in range(block * 25, block * 25 + 25):
+    for seed in range(block * 100, block * 100 + 100):
         run_seed(seed)
 
 

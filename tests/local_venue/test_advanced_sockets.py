@@ -536,8 +536,39 @@ async def test_a_client_that_reads_nothing_is_cut_off_and_harms_nobody(
 ) -> None:
     await socket.subscribe("heartbeats")
     await socket.channel("subscriptions")
+    [session] = client.venue.advanced._market._server.sessions
     # The venue never gets the time to send: everything waits.
-    for _ in range(20_100):
-        clock.advance(SECOND)
-        client.venue.step()
+    for _ in range(20_001):
+        session.send("heartbeats", "[]")
     assert await socket.closed() == 1008
+
+
+async def test_too_many_books_close_the_connection(open_venue: OpenVenue) -> None:
+    client = await open_venue(still_settings(max_books=1))
+    socket = await client.socket()
+    await socket.subscribe("level2", "BTC-USD")
+    await socket.subscribe("level2", "ETH-USD")
+    await socket.until(lambda frame: "too many L2 streams" in frame.get("message", ""))
+    assert await socket.closed() == 1008
+
+
+async def test_a_recorded_frame_of_two_products_is_parted(
+    open_venue: OpenVenue, clock: ManualClock, tmp_path: Path
+) -> None:
+    def trade(product: str, number: int) -> Frame:
+        at = "2026-08-09T21:05:48.5Z"
+        row = {"trade_id": str(number), "price": "1.50", "size": "2", "time": at, "side": "BUY"}
+        return {"product_id": product, **row}
+
+    both = [{"type": "update", "trades": [trade("ETH-USD", 9), trade("BTC-USD", 7)]}]
+    frame = {"channel": "market_trades", "timestamp": "t", "sequence_num": 0, "events": both}
+    line = {"ts": 1.5, "dir": "recv", "raw": json.dumps(frame, separators=(",", ":"))}
+    path = tmp_path / "two.jsonl"
+    path.write_text(json.dumps(line) + "\n")
+    client = await open_venue(still_settings(capture=path, capture_speed=D(1)))
+    socket = await client.socket()
+    await socket.subscribe("market_trades", "BTC-USD")
+    frames = [await socket.next(), await socket.next()]
+    [got] = [each for each in frames if each["channel"] == "market_trades"]
+    assert got["events"] == [{"type": "update", "trades": [trade("BTC-USD", 7)]}]
+    await socket.raw.close()

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from virtual_sockets import run
-from watchdog_kit import MS, InProcess, LaggingVenue, S, hello, ours, stranger
+from watchdog_kit import MS, InProcess, InProcessWatchdog, LaggingVenue, S, hello, ours, stranger
 
 from engine.core.clock import ManualClock
 from engine.core.events import Restraint
-from engine.watchdog.channel import Channel, engine_end
+from engine.watchdog.channel import Channel, engine_end, watchdog_end
 from engine.watchdog.guardian import Guardian, WatchdogError
 from engine.watchdog.hands import broker_of
 from engine.watchdog.lease import LEASE_NS
@@ -392,6 +392,9 @@ def test_an_end_without_proof_is_left_to_the_watchdog(scene):
         await guardian.start()
         scene.venue.rest(ours(1))
         await guardian.end(False)
+        await asyncio.sleep(2)
+        assert not guardian.lease.is_held(), "beats go on, but no order may leave any more"
+        assert scene.venue.orders
         await guardian.stop()
         await asyncio.wait_for(scene.place.started[0].ended.wait(), 10)
         assert not scene.venue.orders
@@ -457,6 +460,7 @@ def test_a_watchdog_that_does_not_confirm_holds_trading_and_is_replaced_when_it_
         await asyncio.sleep(7)
         assert "was ended" in " ".join(said[3] for said in scene.told)
         assert guardian.pid == 1_001
+        assert watchdog.exit_code == -9
         assert guardian.lease.is_held()
         deaf.close()
         await guardian.end(True)
@@ -481,6 +485,31 @@ def test_what_a_watchdog_cancelled_beside_a_living_engine_is_reported(scene):
         scene.venue.rest(ours(2))
         await asyncio.sleep(40)
         assert scene.venue.open_ids() == {ours(2)}
+        await guardian.end(True)
+        await guardian.stop()
+
+    scene.run(main)
+
+
+def test_a_confirmation_after_it_has_fired_gives_no_lease(scene):
+    async def main() -> None:
+        ends: list[socket.socket] = []
+
+        def spawn(theirs: socket.socket) -> InProcessWatchdog:
+            ends.append(theirs.dup())
+            return scene.place(theirs)
+
+        guardian = Guardian(hello(scene.folder), lambda *said: None, clock=scene.clock, spawn=spawn)
+        await guardian.start()
+        liar = watchdog_end(ends[0])
+        liar.send(Fired("I say so"))
+        await asyncio.sleep(0.001)
+        for number in range(1, 10):
+            liar.send(Confirm(number))
+        await asyncio.sleep(0.001)
+        assert not guardian.lease.is_held()
+        assert guardian.hold == "the watchdog is cancelling everything: I say so"
+        liar.close()
         await guardian.end(True)
         await guardian.stop()
 

@@ -82,9 +82,9 @@ def test_a_wait_that_ends_early_makes_no_proof_of_two_lists_at_once():
 def test_a_list_that_comes_late_does_not_undo_what_a_later_one_has_shown():
     sweeping = Sweeping()
     sweeping.venue.rest(ours(1))
-    sweeping.venue.list_latencies_s = [1.8]
+    sweeping.venue.list_latencies_s = [1.0]
     report = sweeping.proof((0.2, lambda: sweeping.venue.end("venue-0")))
-    assert report.took_ns < 1.8 * S
+    assert report.listings == 2
     assert sweeping.venue.times("cancel") == []
 
 
@@ -101,12 +101,13 @@ def test_a_venue_that_is_slow_is_heard_all_the_same():
 def test_orders_that_were_seen_before_it_went_silent_are_gone_as_soon(fault):
     sweeping = Sweeping()
     sweeping.venue.lost_cancels = 1
+    sweeping.venue.lag_s = 0.3
     sweeping.venue.rest(ours(1))
     report = sweeping.proof(
-        (0.1, lambda: setattr(sweeping.venue, "fault", fault)),
+        (0.7, lambda: setattr(sweeping.venue, "fault", fault)),
         (10.0, lambda: setattr(sweeping.venue, "fault", None)),
     )
-    assert report.took_ns < 13 * S
+    assert report.took_ns < 12 * S
     assert not sweeping.venue.orders
 
 

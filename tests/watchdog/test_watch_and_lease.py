@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import time
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from engine.watchdog.lease import LEASE_NS, Lease
 from engine.watchdog.log import WatchdogLog, read_log
 from engine.watchdog.messages import Beat, Confirm, Farewell
 from engine.watchdog.posts import Posts
+from engine.watchdog.uptime import Uptime
 from engine.watchdog.watch import PATIENCE_NS, Watch
 
 
@@ -51,6 +53,12 @@ def test_a_late_confirmation_takes_nothing_back_and_a_revoked_lease_is_gone():
     lease.revoke()
     assert not lease.is_held()
     assert lease.age_ns is None
+
+
+def test_the_shared_clock_counts_while_the_machine_sleeps():
+    before = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    now = Uptime().monotonic_ns()
+    assert before <= now <= time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 @pytest.mark.parametrize(("silence_ns", "fires"), [(2_999_999_999, False), (3_000_000_000, True)])

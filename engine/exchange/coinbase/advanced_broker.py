@@ -29,7 +29,7 @@ from engine.exchange.coinbase.product_states import advanced_page
 from engine.exchange.coinbase.rate_budget import Purpose
 from engine.exchange.coinbase.rest_broker import RestBroker, all_pages, by_currency, doubtful, impossible
 from engine.exchange.coinbase.rest_client import Doubt, segment
-from engine.exchange.coinbase.texts import plain, rfc3339
+from engine.exchange.coinbase.texts import plain, printable, rfc3339
 from engine.exchange.coinbase.user import OrderReport
 
 _PREFIX: Final = "/api/v3/brokerage"
@@ -215,11 +215,11 @@ class AdvancedBroker(RestBroker):
         if not entry.is_in_quote:
             return fill
         state = (await self.products([fill.product])).get(fill.product)
-        if state is None:
+        if state is None or fill.price <= 0:
             raise BrokerError(
                 "UNREADABLE",
-                f"fill {fill.fill_id} is told in quote money of {fill.product}, which the venue does not "
-                "list; its size is not known",
+                f"fill {printable(fill.fill_id)} is told in quote money, and its product {fill.product!r} "
+                "is not listed or its price is none: its size is not known",
             )
         lot = state.instrument.lot
         with localcontext() as exact:

@@ -145,7 +145,7 @@ def created(body: bytes, client_id: str) -> SubmitAnswer:
         order = msgspec.json.decode(body, type=_Order, strict=False)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         order = None
-    if order is None or not order.id or (order.client_oid or client_id) != client_id:
+    if order is None or not order.id or (order.client_oid or client_id).lower() != client_id.lower():
         return SubmitAnswer(
             Outcome.UNKNOWN,
             code="UNREADABLE",

@@ -27,7 +27,6 @@ class ProductGuard:
         "book_ns",
         "silences",
         "snapshots",
-        "state",
         "symbol",
         "told",
         "was_silent",

@@ -232,7 +232,8 @@ class RestClient:
         said = f"GET {path}: HTTP {status}" + ("" if reason is None else f": {reason.sentence}")
         if status == 429:
             wait_s = answer.retry_after_s
-            return BrokerError("RATE_LIMIT", f"{said}; ask again in {wait_s or 0:.1f} s", retry_after_s=wait_s)
+            said += f"; ask again in {wait_s or 0:.1f} s"
+            return BrokerError("RATE_LIMIT", said, retry_after_s=wait_s)
         if status == 401 or (reason is not None and reason.code == "CLOCK"):
             code = "CLOCK" if reason is not None and reason.code == "CLOCK" else "UNAUTHORISED"
             warning = self.server_clock.warning

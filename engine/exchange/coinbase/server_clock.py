@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from engine.core.clock import Clock
+from engine.exchange.coinbase.broker import BrokerError
 
 WARN_NS: Final = 250_000_000
 """A clock that is off by more deserves a word to the operator; what more it costs is the caller's matter."""
@@ -62,12 +63,12 @@ class ServerClock:
         What `ask` raises goes through when no sample succeeded; the last measurement then stands.
         """
         best: tuple[int, int] | None = None
-        failure: Exception | None = None
+        failure: BrokerError | None = None
         for _ in range(_SAMPLES):
             wall_ns, sent_ns = self._clock.wall_ns(), self._clock.monotonic_ns()
             try:
                 server_ns = await ask()
-            except Exception as error:
+            except BrokerError as error:
                 failure = error
                 continue
             # The monotonic clock bridges the wait: the wall clock may be set during it.

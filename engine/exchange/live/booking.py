@@ -74,20 +74,20 @@ class Booking:
         order.booked = known
         order.target = max(order.target, known.lots)
 
-    def book_match(self, order: TrackedOrder, match: UserMatch) -> None:
-        """Book one execution that the user feed tells by itself, unless it is booked already."""
+    def book_match(self, order: TrackedOrder, match: UserMatch) -> bool:
+        """Book one execution that the user feed tells by itself.
+
+        False where it, or another one, may be in the figures of a report already: only the venue's own
+        figures tell then.
+        """
         if match.trade_id in order.matches:
-            return
+            return True
         order.matches.add(match.trade_id)
         size = self._instrument.lots(match.size)
         order.matched += size
-        left = min(size, order.matched - order.booked.lots)
-        if left <= 0:
-            return
-        if left < size or order.booked.lots + left != order.matched:
-            # Matches were lost before this one: whose lots these are only the list of executions tells.
+        if order.matched - size != order.booked.lots:
             order.target = max(order.target, order.matched)
-            return
+            return False
         with localcontext(prec=200):
             value = match.price * match.size
             fee = value * match.fee_rate
@@ -97,13 +97,14 @@ class Booking:
                 None if before.value is None else before.value + value,
                 None if before.fees is None else before.fees + fee,
             )
-        fill = NewFill(order.matched, self._instrument.ticks(match.price), left, fee, match.is_maker)
+        fill = NewFill(order.matched, self._instrument.ticks(match.price), size, fee, match.is_maker)
         self._prints[fill_id(order.venue_id, fill.lots_after)] = match.trade_id
         if len(self._prints) > _PRINTS_KEPT:
             del self._prints[next(iter(self._prints))]
         self._tell(order, fill, is_maker=match.is_maker)
         order.booked = after
         order.target = max(order.target, order.booked.lots)
+        return True
 
     def _recall(self, order: TrackedOrder, executions: Sequence[VenueFill]) -> None:
         """Which fills of an order that the record does not have are in its figures all the same.

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from engine.core.clock import Clock
 from engine.core.instrument import Instrument
 from engine.exchange.coinbase.broker import Broker, OrderRef, VenueFill
 from engine.exchange.live.order_fills import boundaries, fill_id
@@ -33,6 +34,7 @@ class History:
         self,
         instrument: Instrument,
         broker: Broker,
+        clock: Clock,
         record: OwnRecord,
         orders: LiveOrders,
         opened_ns: int = 0,
@@ -41,6 +43,7 @@ class History:
         self._opened_ns = opened_ns
         self._instrument = instrument
         self._broker = broker
+        self._clock = clock
         self._record = record
         self._orders = orders
         self._settled: dict[str, None] = {}
@@ -85,8 +88,9 @@ class History:
         )
 
     async def _whose(self, venue_id: str) -> TrackedOrder | None:
+        asked_ns = self._clock.monotonic_ns()
         report = await self._broker.order(OrderRef(venue_id, "", self._instrument.symbol))
-        order = None if report is None else self._orders.observe(report, is_listed=True)
+        order = None if report is None else self._orders.observe(report, asked_ns)
         if order is None:
             self._settled[venue_id] = None
             if len(self._settled) > _STRANGERS_KEPT:

@@ -60,6 +60,8 @@ class LiveOrders:
         """Called when an order has become uncertain: somebody must ask the venue."""
         self.on_less: Callable[[TrackedOrder], None] = lambda _: None
         """Called for an order of which the venue shows less than we booked."""
+        self.on_overlap: Callable[[TrackedOrder], None] = lambda _: None
+        """Called for an order of which an execution was told that may have been booked before."""
         self.judged: dict[str, Judgement] | None = None
         """While a comparison is under way: by name, what each listed order led to first."""
         self.on_unsettled: Callable[[TrackedOrder, Outcome], None] = lambda _order, _outcome: None
@@ -132,6 +134,7 @@ class LiveOrders:
             order = self.by_client(report.client_order_id)
         if order is None and self._record.is_ours(report.client_order_id):
             order = self._orphan(report)
+            self.tracker.add(order)
         return order
 
     def by_client(self, client_id: str) -> TrackedOrder | None:
@@ -144,10 +147,11 @@ class LiveOrders:
                 self.tracker.ended(order)
         return order
 
-    def observe(self, report: OrderReport, *, is_listed: bool = False) -> TrackedOrder | None:
+    def observe(self, report: OrderReport, asked_ns: int | None = None) -> TrackedOrder | None:
         """Take in a report; the order it speaks of, None for a stranger's.
 
-        `is_listed`: the venue was asked for it just now, so a live order is live, whatever we believed.
+        `asked_ns`: it is the answer to a question of then, so a live order was live since, whatever we
+        believed; None where the venue told it by itself.
         """
         if report.product != self._instrument.symbol:
             return None
@@ -156,7 +160,7 @@ class LiveOrders:
             if order is None:
                 self._stranger(report)
                 return None
-            self._observe(order, report, is_listed=is_listed)
+            self._observe(order, report, asked_ns)
         except InstrumentError as error:
             name = report.client_order_id or report.order_id
             self._halts.halt(name, f"order {name} has figures that cannot be: {error}")
@@ -173,7 +177,8 @@ class LiveOrders:
             return
         order.touched_ns = self._clock.monotonic_ns()
         self._accept(order)
-        self.booking.book_match(order, match)
+        if not self.booking.book_match(order, match):
+            self.on_overlap(order)
         if order.booked.lots < order.target:
             self.executions.fetch(order)
         self._finish(order)
@@ -189,24 +194,27 @@ class LiveOrders:
             order.never_arrived = True
             self._reject(order, Judged(Verdict.REJECTED, NEVER_ARRIVED, reason))
 
-    def _observe(self, order: TrackedOrder, report: OrderReport, *, is_listed: bool) -> None:
+    def _observe(self, order: TrackedOrder, report: OrderReport, asked_ns: int | None) -> None:
         if order.venue_id and order.venue_id != report.order_id:
-            self._halts.halt(
-                order.name,
-                f"the venue has order {order.client_id} twice, as {order.venue_id} and {report.order_id}",
-            )
+            self._twin(order, report)
             return
-        order.touched_ns = self._clock.monotonic_ns()
         where, local = standing(report, order.size, self._instrument), order.local
-        if where in LIVE and order.end is not None and not is_listed:
+        if where in LIVE and order.end is not None and (asked_ns is None or asked_ns <= order.touched_ns):
             return  # an older word, overtaken by the end
-        order.shown = self._instrument.lots(report.filled)
-        decision = decide(local, where, shows_less=order.shown < order.booked.lots)
-        if is_listed:
+        lots = self._instrument.lots(report.filled)
+        decision = decide(local, where, shows_less=lots < order.booked.lots)
+        if (
+            decision is Decision.RECHECK
+            and where in LIVE
+            and (asked_ns is None or asked_ns <= order.touched_ns)
+        ):
+            return  # overtaken by a fill
+        order.touched_ns = self._clock.monotonic_ns()
+        order.shown = lots
+        if asked_ns is not None:
             self._judge(Judgement(order.name, local, where, decision))
         if decision is Decision.RECHECK:
-            if is_listed or where not in LIVE:  # else an older word
-                self.on_less(order)
+            self.on_less(order)
             return
         if decision is Decision.CONTRADICTION:
             self._halts.halt(
@@ -288,6 +296,16 @@ class LiveOrders:
 
     # -- what should not be there ----------------------------------------------------------------
 
+    def _twin(self, order: TrackedOrder, report: OrderReport) -> None:
+        """The venue has two orders under one id of ours: the second one is cancelled, its fills booked."""
+        self._halts.halt(
+            order.name,
+            f"the venue has order {order.client_id} twice, as {order.venue_id} and {report.order_id}",
+        )
+        twin = self._orphan(report)
+        self.tracker.add_twin(twin, report.order_id)
+        self._observe(twin, report, None)
+
     def _orphan(self, report: OrderReport) -> TrackedOrder:
         size = self._instrument.lots(report.filled + report.remaining)
         order = TrackedOrder(
@@ -296,7 +314,6 @@ class LiveOrders:
         order.is_absent = True
         order.booked = Figures(0, None, None)
         order.is_post_only = report.post_only
-        self.tracker.add(order)
         return order
 
     def _unwanted(self, order: TrackedOrder) -> None:

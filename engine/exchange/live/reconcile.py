@@ -114,7 +114,7 @@ class Reconciler:
             listing = await self._listed()
             self.is_blind = False
             for report in listing.orders:
-                self._orders.observe(report, is_listed=True)
+                self._orders.observe(report, listing.began_ns)
             unnamed = await self._judge_unlisted(listing, self._orders.tracker.live, judged)
             if with_history:
                 looked = await self._history.look(self._fills_since_ns)

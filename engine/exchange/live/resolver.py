@@ -73,7 +73,7 @@ class Resolver:
         try:
             listing = await self._listings.take()
             for report in listing.orders:
-                self._orders.observe(report, is_listed=True)
+                self._orders.observe(report, listing.began_ns)
             answered = [order for order in asked if await self._settler.ask(order) is not Remote.QUERY_FAILED]
             age_ns = self._clock.monotonic_ns() - oldest_ns
             looked = await self._history.look(self._clock.wall_ns() - age_ns - _MARGIN_NS)

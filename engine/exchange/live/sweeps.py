@@ -72,6 +72,7 @@ class Sweeps:
         self._reason = ""
         self._began_wall_ns = 0
         self._report: SweepReport | None = None
+        self._round_began_ns = 0
         self._filled_before: dict[TrackedOrder, int] = {}
         self._looking: asyncio.Task[None] | None = None
 
@@ -81,7 +82,10 @@ class Sweeps:
         for own in self._record.open_orders():
             self._orders.by_client(own.client_id)
         for order in self._orders.tracker.live:
-            self._orders.cancel(order)
+            if order.is_in_flight or not self._orders.cancels.can_name(order):
+                self._orders.cancel(order)
+            else:
+                order.cancel_asked = order.cancel_sent = True  # by the first round, in this very moment
         if self.is_active:
             return
         self.is_active = True
@@ -120,6 +124,7 @@ class Sweeps:
 
     def _known(self) -> Sequence[OrderRef]:
         """Every order of ours that may live and that the venue can be told to cancel."""
+        self._round_began_ns = self._clock.monotonic_ns()
         named = [order for order in self._orders.tracker.live if self._orders.cancels.can_name(order)]
         return [order.ref(self._instrument.symbol) for order in named if not order.is_in_flight]
 
@@ -127,7 +132,7 @@ class Sweeps:
         if round_.answers:
             self._on_leave()
         for report in round_.listed or ():
-            order = self._orders.observe(report, is_listed=True)
+            order = self._orders.observe(report, self._round_began_ns)
             if order is not None:
                 order.cancel_asked = True
         self._report = round_.report

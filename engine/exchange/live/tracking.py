@@ -141,7 +141,7 @@ class TrackedOrder:
             order.phase = Phase.DOUBTED
         if own.filled:
             order.booked = Figures(own.filled, None, None)
-            order.target = own.filled
+            order.target = order.matched = own.filled
         order.is_told = order.ended_in_record = own.ended_ns is not None
         return order
 
@@ -201,6 +201,7 @@ class Tracker:
         self._by_client: dict[str, TrackedOrder] = {}
         self._by_venue: dict[str, TrackedOrder] = {}
         self._ended: dict[TrackedOrder, None] = {}
+        self._twins: list[TrackedOrder] = []
 
     def __iter__(self) -> Iterator[TrackedOrder]:
         return iter(list(self._by_client.values()))
@@ -210,6 +211,11 @@ class Tracker:
         self._by_client[order.client_id] = order
         if order.venue_id:
             self._by_venue[order.venue_id] = order
+
+    def add_twin(self, order: TrackedOrder, venue_id: str) -> None:
+        """A second order under one client id: kept by the venue's id alone."""
+        self.name(order, venue_id)
+        self._twins.append(order)
 
     def name(self, order: TrackedOrder, venue_id: str) -> None:
         """The venue's id of it is known now."""
@@ -236,4 +242,5 @@ class Tracker:
     @property
     def live(self) -> list[TrackedOrder]:
         """Every order that may still trade, as far as is proven."""
-        return [order for order in self._by_client.values() if order not in self._ended]
+        known = (*self._by_client.values(), *self._twins)
+        return [order for order in known if order not in self._ended]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
-from typing import Final, Protocol
+from typing import Final
 
 from engine.core.clock import Clock
 from engine.core.events import (
@@ -19,7 +16,7 @@ from engine.core.events import (
     SubmitOrder,
 )
 from engine.core.instrument import Instrument
-from engine.exchange.coinbase.broker import Broker, BrokerError, NewOrder, Outcome, SubmitAnswer
+from engine.exchange.coinbase.broker import Broker
 from engine.exchange.coinbase.user import OrderReport, UserMatch
 from engine.exchange.live.balances import AccountCheck
 from engine.exchange.live.drop_copy import DropCopy
@@ -28,38 +25,18 @@ from engine.exchange.live.history import History
 from engine.exchange.live.listing import Listings
 from engine.exchange.live.orders import LiveOrders
 from engine.exchange.live.outbox import Outbox
-from engine.exchange.live.outcomes import RATE_LIMIT
 from engine.exchange.live.rechecks import Rechecks
 from engine.exchange.live.reconcile import Reconciler, ReconcileReport
 from engine.exchange.live.rejects import RejectStorms
 from engine.exchange.live.resolver import Resolver
+from engine.exchange.live.sending import Sending
 from engine.exchange.live.settle import Settler
 from engine.exchange.live.sweeps import SweepEvidence, Sweeps
 from engine.exchange.live.tasks import Tasks
-from engine.exchange.live.tracking import Phase, TrackedOrder
+from engine.exchange.live.upkeep import EdgeSettings, Upkeep
 from engine.exchange.protocol import OwnRecord
 
-MOST_IN_FLIGHT: Final = 16
-"""Submits that wait for an answer at once; further ones wait their turn."""
-_LIMIT_S: Final = 1.0
-"""How long nothing is sent after a 429 that does not say how long."""
-_LOCKED_S: Final = 2.0
-"""Between two comparisons while the record does not agree with the venue."""
 _HOUR_NS: Final = 3_600_000_000_000
-_CENT: Final = Decimal("0.01")
-
-
-class EdgeSettings(Protocol):
-    """How patient the edge is and how often it compares; see `NetworkSettings`."""
-
-    @property
-    def reconcile_interval_s(self) -> Decimal: ...
-    @property
-    def balance_interval_s(self) -> Decimal: ...
-    @property
-    def fills_interval_s(self) -> Decimal: ...
-    @property
-    def answer_timeout_ms(self) -> int: ...
 
 
 def always() -> bool:
@@ -101,9 +78,6 @@ class LiveVenue:
         comparison, `warn` what people should know.
         """
         self.name = broker.name
-        self.account = account or AccountCheck(instrument, record)
-        self._instrument = instrument
-        self._broker = broker
         self._clock = clock
         self._settings = settings
         self._lease = lease
@@ -126,8 +100,8 @@ class LiveVenue:
             opened_ns,
         )
         self._listings = Listings(broker, instrument.symbol, clock, self._tasks, notify)
-        self._settler = Settler(instrument, broker, self._orders, self._tasks)
-        history = History(instrument, broker, record, self._orders, opened_ns)
+        self._settler = Settler(instrument, broker, clock, self._orders, self._tasks)
+        history = History(instrument, broker, clock, record, self._orders, opened_ns)
         self._resolver = Resolver(
             broker,
             clock,
@@ -165,100 +139,59 @@ class LiveVenue:
             on_report,
         )
         self._fills_since_ns = fills_since_ns
-        self._drop_copy = DropCopy(instrument, broker, clock, self._outbox, self._orders, history)
-        self._waiting: deque[tuple[TrackedOrder, SubmitOrder]] = deque()
-        self._in_flight = 0
+        self._sending = Sending(
+            instrument,
+            broker,
+            clock,
+            self._outbox,
+            self._orders,
+            self._calls,
+            self._forbidden,
+            self._command_left,
+            self.reconcile_now,
+        )
+        self._upkeep = Upkeep(
+            instrument,
+            broker,
+            settings,
+            account or AccountCheck(instrument, record),
+            self._reconciler,
+            DropCopy(instrument, broker, clock, self._outbox, self._orders, history),
+            self._orders.tracker,
+            self._halts,
+            lambda: self._sending.last_price,
+        )
         self._last_command_ns = clock.monotonic_ns()
-        self._limited_until_ns = 0
-        self._limit: asyncio.TimerHandle | None = None
         self._connections = 0
         self._is_user_ready = False
         self._is_running = False
-        self._asked: asyncio.Event | None = None
-        self._tolerance: dict[str, Decimal] = {instrument.base: instrument.lot, instrument.quote: _CENT}
 
     # -- the edge --------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Begin to compare; trading is PAUSED until the first comparison has left nothing open."""
         self._is_running = True
-        self._asked = asyncio.Event()
         since_ns = self._fills_since_ns()
         self._reconciler.look_back_to((self._clock.wall_ns() if since_ns is None else since_ns) - _HOUR_NS)
         self._reconciler.lock("our record has not been compared with the venue yet")
-        self._tasks.spawn("reconcile", self._keep_agreed())
-        self._tasks.spawn("balances", self._keep_balanced())
-        self._tasks.spawn("drop copy", self._keep_confirmed())
+        self._upkeep.start(self._tasks)
 
     async def stop(self) -> None:
         """Nothing is sent any more; what was sent is waited for as long as an answer may take."""
         self._is_running = False
-        self._drop_waiting("the engine is ending")
+        self._sending.drop("the engine is ending")
+        self._sending.stop()
         self._storms.stop()
-        if self._limit is not None:
-            self._limit.cancel()
         await self._tasks.finish(0)
         await self._calls.finish(self._settings.answer_timeout_ms / 1_000)
 
-    async def _keep_agreed(self) -> None:
-        assert self._asked is not None
-        cause = "start"
-        while True:
-            is_locked = self._reconciler.is_locked
-            report = await self._reconciler.reconcile(cause, with_history=is_locked)
-            is_agreed = report.is_clean and not self._reconciler.is_locked
-            wait_s = float(self._settings.reconcile_interval_s) if is_agreed else _LOCKED_S
-            try:
-                async with asyncio.timeout(wait_s):
-                    await self._asked.wait()
-                cause = "reconnect"
-            except TimeoutError:
-                cause = "interval" if is_agreed else cause
-            self._asked.clear()
-
-    async def _keep_confirmed(self) -> None:
-        while True:
-            await asyncio.sleep(float(self._settings.fills_interval_s))
-            try:
-                await self._drop_copy.check()
-            except BrokerError:
-                continue  # nothing is known by it; the comparison of orders holds trading back
-
-    async def _keep_balanced(self) -> None:
-        while True:
-            await asyncio.sleep(float(self._settings.balance_interval_s))
-            if self._reconciler.is_locked:
-                continue
-            try:
-                await self._compare_balances()
-            except BrokerError:
-                continue
-
-    async def _compare_balances(self) -> None:
-        """The position identity, looked at twice: a fill may be on its way to either side."""
-        if not self.account.differences(await self._broker.balances(), self._tolerance):
-            return
-        booked = self._booked()
-        await asyncio.sleep(_LOCKED_S)
-        differences = self.account.differences(await self._broker.balances(), self._tolerance)
-        if differences and booked == self._booked():
-            self._halts.halt(
-                "balances",
-                f"{'; '.join(map(str, differences))}: a fill is missing on one side, or somebody else has "
-                "traded or moved money",
-            )
-
-    def _booked(self) -> int:
-        return sum(order.booked.lots for order in self._orders.tracker)
-
     async def accept_balances(self) -> None:
         """A person has looked: what the account holds now is right. Raises `BrokerError`."""
-        self.account.accept(await self._broker.balances())
+        await self._upkeep.accept_balances()
 
     def reconcile_now(self) -> None:
         """Compare at once."""
-        if self._asked is not None:
-            self._asked.set()
+        self._upkeep.ask()
 
     # -- the user channel ------------------------------------------------------------------------
 
@@ -289,12 +222,7 @@ class LiveVenue:
 
     def submit(self, order: SubmitOrder) -> None:
         """See `Venue`."""
-        tracked = self._orders.submitting(order)
-        if reason := self._forbidden():
-            self._orders.not_sent(tracked, reason)
-            return
-        self._waiting.append((tracked, order))
-        self._send_waiting()
+        self._sending.submit(order)
 
     def cancel(self, order: CancelOrder) -> None:
         """See `Venue`. A client id that is a venue's id in truth (of `open_orders`) is understood."""
@@ -316,19 +244,18 @@ class LiveVenue:
 
     def open_orders(self) -> list[str]:
         """See `Venue`: our orders in a complete list that was begun after the last command had left."""
-        since = self._clock.monotonic_ns() if self._in_flight else self._last_command_ns
+        since = self._clock.monotonic_ns() if self._sending.in_flight else self._last_command_ns
         listing = self._listings.present(since)
         ours = []
         for report in listing.orders:
-            order = self._orders.observe(report, is_listed=True)
-            if order is not None:
+            if self._orders.observe(report, listing.began_ns) is not None:
                 ours.append(report.client_order_id or report.order_id)
         return ours
 
     def sweep(self, reason: str) -> None:
         """See `Venue`; what it has shown is `sweep_report`."""
         self._sweeps.begin(reason)
-        self._drop_waiting(reason)
+        self._sending.drop(reason)
 
     @property
     def sweep_report(self) -> SweepEvidence | None:
@@ -358,71 +285,9 @@ class LiveVenue:
             return "everything is being cancelled"
         if self._reconciler.is_blind:
             return "the venue does not tell which orders are open"
-        if self._clock.monotonic_ns() < self._limited_until_ns:
-            return "the venue's rate limit is used up"
         if not self._lease():
             return "the watchdog has not confirmed that it watches"
         return ""
-
-    def _send_waiting(self) -> None:
-        while self._waiting and self._in_flight < MOST_IN_FLIGHT:
-            self._in_flight += 1
-            self._calls.spawn("submit", self._send(*self._waiting.popleft()))
-
-    def _drop_waiting(self, reason: str) -> None:
-        while self._waiting:
-            self._orders.not_sent(self._waiting.popleft()[0], reason)
-
-    async def _send(self, order: TrackedOrder, command: SubmitOrder) -> None:
-        answer = SubmitAnswer(Outcome.UNKNOWN, reason="the submit was broken off")
-        try:
-            if reason := self._forbidden():
-                self._orders.not_sent(order, reason)
-            if order.phase is not Phase.QUEUED:
-                return  # cancelled, or forbidden, before a byte of it left
-            order.phase = Phase.SENT
-            self._command_left()
-            answer = await self._broker.submit(self._new_order(command))
-        finally:
-            self._in_flight -= 1
-            if not order.is_told or order.phase is Phase.SENT:
-                self._orders.answered(order, answer)
-            self._send_waiting()
-        if answer.outcome is Outcome.LIMITED:
-            self._limited(answer)
-
-    def _new_order(self, command: SubmitOrder) -> NewOrder:
-        instrument = self._instrument
-        price = None if command.price is None else Decimal(instrument.price_text(command.price))
-        if price is not None:
-            self._tolerance[instrument.quote] = max(_CENT, price * instrument.lot)
-        return NewOrder(
-            command.client_id,
-            instrument.symbol,
-            command.side,
-            Decimal(instrument.size_text(command.size)),
-            price,
-            command.time_in_force,
-            command.post_only,
-        )
-
-    def _limited(self, answer: SubmitAnswer) -> None:
-        wait_s = _LIMIT_S if answer.retry_after_s is None else answer.retry_after_s
-        self._limited_until_ns = self._clock.monotonic_ns() + int(wait_s * 1e9)
-        if self._limit is not None:
-            self._limit.cancel()
-        self._limit = asyncio.get_running_loop().call_later(wait_s, self._unlimited)
-        self._outbox.restrain(
-            RATE_LIMIT,
-            Restraint.PAUSED,
-            f"the venue's rate limit is used up: nothing is sent for {wait_s:g} s",
-            f"{wait_s:g} s have passed",
-        )
-
-    def _unlimited(self) -> None:
-        self._limit = None
-        self._outbox.restrain(RATE_LIMIT, Restraint.NONE, "the venue's rate limit has been waited for")
-        self.reconcile_now()
 
     def _command_left(self) -> None:
         self._last_command_ns = self._clock.monotonic_ns()

@@ -37,7 +37,6 @@ _BOOK_FRAMES: Final = "l2_data"
 """The name that frames of `level2` carry."""
 _CHANNELS: Final = frozenset({BOOK, TRADES, TICKER, TICKER_BATCH, CANDLES, STATUS, HEARTBEATS})
 _USER_CHANNELS: Final = frozenset({"user", "futures_balance_summary"})
-_MOST_BOOKS: Final = 30
 _SNAPSHOT_TRADES: Final = 100
 _SNAPSHOT_CANDLES: Final = 100
 _CANDLE_S: Final = 300
@@ -110,7 +109,10 @@ class MarketSocket:
                 session.refuse(FAILURE_TO_SUBSCRIBE)
                 return
             products = self._core.products
-        if channel == BOOK and len(session.subscribed.get(BOOK, set()) | set(products)) > _MOST_BOOKS:
+        if (
+            channel == BOOK
+            and len(session.subscribed.get(BOOK, set()) | set(products)) > self._core.settings.max_books
+        ):
             session.refuse(TOO_MANY_BOOKS, closes=True)
             return
         self._core.begin()

@@ -16,7 +16,7 @@ HOST: Final = "api.coinbase.com"
 
 _ISSUER: Final = "cdp"
 _LONGEST_S: Final = 121
-"""Two minutes, and the second that may begin between two looks at a clock (the official client looks twice)."""
+"""Two minutes, and the second that may begin meanwhile: the official client looks at its clock twice."""
 _S: Final = 1_000_000_000
 _SIGNATURE_ONLY: Final[Any] = {
     "verify_signature": True,

@@ -19,8 +19,10 @@ class CoreStrangers:
         """See `Strangers`. An order that does not rest is left alone: it has ended by itself."""
         core = self._core()
         order = core.order(order_id)
-        if order is None or not order.is_live:
+        if order is None or not order.is_live or order.price is None:
             return
-        step = core.products[order.product_id].step
-        size = EXACT.multiply(order.leaves, part)
-        core.trade_against(order_id, min(size.quantize(step, ROUND_UP, EXACT), order.leaves))
+        step, left = core.products[order.product_id].step, order.leaves
+        size = EXACT.multiply(left, part).quantize(step, ROUND_UP, EXACT)
+        core.trade_against(order_id, min(size, left))
+        if size > left:
+            core.overfill(order_id, EXACT.subtract(size, left))

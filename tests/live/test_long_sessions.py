@@ -1,0 +1,198 @@
+"""Sessions of the real program against the real local venue, with everything that goes wrong on a network.
+
+At the end the engine's ledger is the venue's account, to the atom. The default run is a short one; the long
+ones (`nightly`) take as many minutes as `LONG_SESSION_MINUTES` says, 30 by default.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine_process import Engine, Machine, machine
+
+from engine.runtime.recorded_session import open_recorded
+from engine.runtime.replayer import take_apart
+from engine.runtime.session_store import load, sessions
+from engine.trader import Trader
+
+MINUTES = float(os.environ.get("LONG_SESSION_MINUTES", "30"))
+START = {"USD": Decimal(1_000_000), "BTC": Decimal(10)}
+DISTURBANCES = (
+    "ws-close:1000", "ws-close:1013", "ws-reset", "ws-half-close", "ws-silence", "ws-drop", "ws-skip:3",
+    "ws-duplicate", "ws-swap", "ws-truncate", "ws-flip", "ws-binary", "ws-error", "ws-unknown-channel",
+    "ws-snapshot-again", "ws-heartbeats-jump", "ws-crossed", "upgrade-status:503,times=2", "upgrade-close",
+    "rest-status:503,times=3", "rest-429:1", "rest-drop-answer,path=*/batch_cancel", "rest-delay:1",
+    "order-lost", "order-ack-lost", "order-ack-late:3", "order-fill-first:0.5", "cancel-reject:unknown",
+    "rest-html,path=*/orders", "rest-truncated,path=*/historical/*",
+)  # fmt: skip
+GRAVE = (
+    "ws-reset",
+    "ws-silence",
+    "order-ack-lost",
+    "ws-drop",
+    "rest-status:503,times=3",
+    "order-fill-first:0.5",
+)
+
+
+class Venue:
+    """A venue as a process of its own, steered over its remote control."""
+
+    def __init__(self, here: Machine, *options: str) -> None:
+        process = here.start("venue", "--control", "--json", "--folder", str(here.folder / "venue"), *options)
+        assert process.stdout is not None
+        self.process = process
+        self.told: dict[str, Any] = json.loads(process.stdout.readline())
+        self.url: str = self.told["url"]
+
+    def ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}/_control/{path}", data)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            found: dict[str, Any] = json.loads(answer.read())
+            return found
+
+
+@contextmanager
+def at_venue(*options: str) -> Iterator[tuple[Machine, Venue]]:
+    with machine() as here:
+        yield here, Venue(here, *options)
+
+
+def end_state(folder: Path) -> tuple[Trader, int]:
+    """The Trader at the end of the one session, computed anew from its journal, and its starts."""
+    [session] = sessions(folder)
+    session = load(session.path)
+    assert session.info.ended is not None
+    recorded = open_recorded(session)
+    replayer = recorded.replayer()
+    for batch in recorded.batches():
+        replayer.take(take_apart(batch))
+    assert replayer.divergence is None
+    [trader] = replayer.traders.values()
+    assert trader.digest() == session.info.ended.digests[trader.instrument.symbol]
+    return trader, replayer.events
+
+
+def check_against(venue: Venue, trader: Trader) -> None:
+    """No drift: what the venue's account has is what our ledger says, fill by fill and to the last digit."""
+    state = venue.ask("state")
+    instrument, ledger = trader.instrument, trader.ledger
+    base = START["BTC"] + ledger.position * instrument.lot
+    cash = Decimal(ledger.cash).scaleb(-instrument.money_places) - ledger.fee_dust
+    assert Decimal(state["balances"]["BTC"]["balance"]) == base
+    assert Decimal(state["balances"]["USD"]["balance"]) == START["USD"] + cash
+    assert {Decimal(wallet["hold"]) for wallet in state["balances"].values()} == {Decimal(0)}
+    assert not [order for order in state["orders"] if order["status"] in ("OPEN", "PENDING")]
+    assert not trader.orders.open_orders()
+    filled = sum(Decimal(fill["size"]) for fill in state["fills"])
+    assert filled == (ledger.bought + ledger.sold) * instrument.lot
+    assert ledger.residual == 0
+
+
+def run_disturbed(
+    here: Machine,
+    venue: Venue,
+    mode: str,
+    seconds: float,
+    disturbances: tuple[str, ...],
+    every_s: float,
+    seed: int,
+) -> Engine:
+    """Run an engine for so long, with one disturbance after the other; it must end well by itself."""
+    options = ["--mode", mode, "--endpoint", venue.url, "--duration", str(seconds)]
+    options += ["--set", "network.balance_interval_s=7", "--set", "network.fills_interval_s=5"]
+    options += ["--set", "strategy.base_spread_bps=5"]  # close enough to be filled often
+    if mode == "live":
+        options += [
+            "--set",
+            "engine.live=true",
+            "--arm",
+            "BTC-USD",
+            "--key-file",
+            venue.told["key_files"]["advanced"],
+        ]
+    process = here.start("--no-ui", "--json", *options)
+    engine = Engine(process)
+    rng, stop = random.Random(seed), threading.Event()
+
+    def disturb() -> None:
+        number = 0
+        while not stop.wait(every_s * rng.uniform(0.7, 1.3)):
+            venue.ask("faults", {"faults": [disturbances[number % len(disturbances)]]})
+            number += 1
+
+    worker = threading.Thread(target=disturb)
+    worker.start()
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            engine.reports.append(json.loads(line))
+    finally:
+        stop.set()
+        worker.join()
+    _, err = process.communicate(timeout=30)
+    assert "Traceback" not in err
+    assert process.returncode == 0, (err, [r for r in engine.reports if r["type"] == "alert"][-5:])
+    return engine
+
+
+def session_with(
+    mode: str, seconds: float, disturbances: tuple[str, ...], every_s: float, seed: int
+) -> dict[str, Any]:
+    with at_venue("--seed", str(seed), "--fees", "2,4") as (here, venue):
+        engine = run_disturbed(here, venue, mode, seconds, disturbances, every_s, seed)
+        trader, events = end_state(here.folder / "state" / "pinnacle-tui" / "sessions")
+        strikes = venue.ask("state")["faults"]["strike_count"]
+        if mode == "live":
+            check_against(venue, trader)
+        else:
+            assert not venue.ask("state")["orders"]
+            assert trader.ledger.residual == 0
+        states = [report["state"] for report in engine.of("status")]
+        assert states[-1] != "HALTED", [r["text"] for r in engine.of("alert")][-8:]
+        return {
+            "mode": mode,
+            "seconds": seconds,
+            "events": events,
+            "fills": trader.ledger.fill_count,
+            "strikes": strikes,
+            "quotes": trader.quote_count,
+            "active": f"{states.count('ACTIVE') / len(states):.0%}",
+            "rss_mib": [r["rss_bytes"] >> 20 for r in engine.of("status")][:: max(1, len(states) // 8)]
+            if "rss_bytes" in engine.of("status")[0]
+            else [],
+        }
+
+
+def test_a_disturbed_live_session_ends_with_the_venues_own_figures() -> None:
+    told = session_with("live", 24, GRAVE, 2.5, seed=3)
+    assert told["fills"] > 0
+    assert told["strikes"] >= 4
+
+
+def test_a_disturbed_paper_session_sends_nothing_to_the_venue() -> None:
+    told = session_with("paper", 12, ("ws-reset", "ws-drop", "ws-silence"), 2.0, seed=4)
+    assert told["quotes"] > 10
+    assert told["strikes"] >= 3
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("mode", ["live", "paper"])
+def test_a_long_session(mode: str) -> None:
+    told = session_with(mode, 60 * MINUTES, DISTURBANCES, 9.0, seed=11)
+    print(json.dumps(told))
+    assert told["fills"] > 0
+    assert told["strikes"] > 2 * MINUTES
