@@ -45,8 +45,8 @@ def doctor(
 ) -> int:
     """Check network, clock, products, key, fees, disk, terminal and program; say what to do.
 
-    Nothing is sent that changes anything. Ends with 0 when nothing failed, 69 where the venue is not reached,
-    77 where the key will not do, 1 for the rest.
+    Nothing is sent that changes anything. Ends with 0 when nothing failed, 5 where the venue is not reached,
+    4 where the key will not do, 1 for the rest.
     """
     from engine.commands import doctor as checkup
     from engine.commands.doctor_machine import Surroundings

@@ -104,6 +104,7 @@ class EdgeBench:
         self.reports: list[ReconcileReport] = []
         self.warnings: list[str] = []
         self.lease = True
+        self._slots = 0
         self.trader = self._new_trader()
         self.edge = self._new_edge()
 
@@ -160,7 +161,8 @@ class EdgeBench:
     ) -> SubmitOrder:
         """An order on record, not sent."""
         orders = self.trader.orders
-        taken = slot or f"S{len(orders.own.by_slot)}"
+        self._slots += 1
+        taken = slot or f"S{self._slots}"
         quote = Wanted(taken, side, X.ticks(price), X.lots(size))
         intent = orders.intent(quote, self.clock.monotonic_ns())
         # Not a quote: the Trader would cancel one that its strategy does not want.

@@ -395,6 +395,19 @@ class FaultBench:
         return self.own_orders == {each for each in self.venue_orders if each}
 
     @property
+    def has_venues_fills(self) -> bool:
+        """True when position and fees are those of the venue's own list of executions, to the last lot."""
+        instrument, ledger = self.trader.instrument, self.trader.ledger
+        position, fees = Decimal(0), Decimal(0)
+        for fill in self.venue.core.fills():
+            position += fill.size if fill.side is Side.BUY else -fill.size
+            fees += fill.commission
+        return (
+            ledger.position == int(position / instrument.lot)
+            and abs(ledger.fees - fees.scaleb(instrument.money_places)) < len(self.venue.core.fills()) + 1
+        )
+
+    @property
     def has_venues_book(self) -> bool:
         """True when our book is the venue's, level by level."""
         ours, theirs = self.trader.book, self.venue.core.tape(PRODUCT).levels

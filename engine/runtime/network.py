@@ -32,6 +32,7 @@ from engine.exchange.coinbase.sessions import Api
 from engine.exchange.coinbase.signing import signer_for
 from engine.exchange.coinbase.user_stream import UserStream
 from engine.exchange.live.reconcile import ReconcileReport
+from engine.exchange.live.sweeps import SweepEvidence
 from engine.exchange.live.venue import LiveVenue
 from engine.persistence.records import Reconciled
 from engine.runtime.bell import Bell
@@ -242,6 +243,7 @@ class Network:
                 opened_ns=begun.wall_ns,
                 fills_since_ns=self._known_until_ns,
                 on_report=self._reconciled,
+                on_swept=partial(self._swept, symbol),
                 warn=self._bell.warn,
             )
             venues[symbol] = venue
@@ -285,6 +287,15 @@ class Network:
             asked = f"{report.listed} live orders listed, {report.cause}"
             asked += f", failed: {report.failure}" if report.failure else ""
             self._bell.note(Reconciled(report.product, asked, decided))
+
+    def _swept(self, product: str, evidence: SweepEvidence) -> None:
+        """Put the proof of a kill, or of the end, on record."""
+        report = evidence.report
+        if report is None:
+            return
+        decided = dict.fromkeys(report.cancelled, "cancelled") | dict.fromkeys(report.gone, "gone")
+        decided |= dict.fromkeys(evidence.filled_meanwhile, "filled meanwhile")
+        self._bell.note(Reconciled(product, f"orders to be cancelled ({evidence.reason}): {report}", decided))
 
     def _accept(self, venue: LiveVenue) -> None:
         """A person has looked and rearmed: what the account holds now is right."""

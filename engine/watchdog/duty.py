@@ -207,8 +207,7 @@ class Duty:
                 if self._hello.is_ours(order.client_order_id) and order.product in self._hello.products
             ]
         except BrokerError as error:
-            self._note("late_look", f"{at_s:.0f} s later: {error.code}: {error}")
-            await self._sweep()
+            self._note("late_look", f"{at_s:.0f} s later: {error.code}: {error}")  # the proof stands
             return
         self._note("late_look", f"{at_s:.0f} s later: {len(late)} orders", tuple(late))
         if late:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from engine.core.clock import Clock
@@ -44,8 +45,6 @@ Tell = Callable[[str, Restraint, str, str], None]
 
 class WatchdogError(PinnacleError):
     """No watchdog could be brought to watch."""
-
-    exit_code = 69
 
 
 def _nobody(report: Report) -> None:
@@ -118,15 +117,19 @@ class Guardian:
             await asyncio.wait_for(self._confirmed.wait(), self._start_within_s)
         except TimeoutError:
             reason = self._hold
-            await self.end(True)  # nothing was sent: there is nothing to be cancelled
-            await self.stop()
+            await self._give_up()
             raise WatchdogError(
                 f"no watchdog watches after {self._start_within_s:.0f} s ({reason}); live trading does not "
                 "begin without one, no order was sent"
             ) from None
         except BaseException:
-            await self.stop()
+            await self._give_up()
             raise
+
+    async def _give_up(self) -> None:
+        """Nothing was sent by this engine: there is nothing to be cancelled."""
+        self._part()
+        await self.stop()
 
     async def stop(self) -> None:
         """See `Edge`."""
@@ -139,15 +142,18 @@ class Guardian:
 
     async def end(self, is_proven: bool) -> None:
         """The engine ends. With proof the watchdog is dismissed, without it is left to its work."""
+        process = self._process
+        if is_proven:
+            self._part()
         self.lease.revoke()
         self._is_stopped = True
-        line, process = self._line, self._process
-        if is_proven and line is not None and process is not None:
-            line.send(Farewell("the engine has ended and proven that nothing of ours is open"))
-            try:
+        if is_proven and process is not None:
+            with suppress(TimeoutError):  # it has not read the farewell yet; it will, before the line's end
                 await asyncio.wait_for(process.ended.wait(), _PARTING_S)
-            except TimeoutError:
-                return  # it has not read that yet; it will, before it sees the line end
+
+    def _part(self) -> None:
+        if self._line is not None:
+            self._line.send(Farewell("the engine has ended and proven that nothing of ours is open"))
 
     def kill(self, reason: str) -> None:
         """Let the watchdog cancel too, at once. No order leaves until a new watchdog confirms."""
@@ -243,7 +249,7 @@ class Guardian:
                 self.lease.revoke()
                 self._keep_back(f"the watchdog is cancelling everything: {message.reason}")
             case Report():
-                self._lost(f"the watchdog has cancelled everything ({message.reason}): {message.sweep}")
+                self._lost(str(message))
                 self._on_report(message)
 
     def _confirm(self, number: int) -> None:

@@ -89,6 +89,10 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
     """Why it fired."""
     sweep: SweepReport
 
+    def __str__(self) -> str:
+        """For people."""
+        return f"the watchdog has cancelled everything ({self.reason}): {self.sweep}"
+
 
 ToWatchdog: TypeAlias = Hello | Beat | Farewell | Kill
 ToEngine: TypeAlias = Confirm | Waiting | Fired | Report

@@ -201,14 +201,14 @@ async def test_the_table_has_a_line_for_every_check_and_what_to_do_below_it() ->
 
 @pytest.mark.parametrize(
     ("failures", "code"),
-    [((), 0), ((1,), 1), ((1, 77), 77), ((77, 69, 1), 69), ((69,), 69)],
+    [((), 0), ((1,), 1), ((1, 4), 4), ((4, 5, 1), 5), ((5,), 5)],
 )
 def test_the_exit_code_is_the_networks_before_the_keys_before_any_other(
     failures: tuple[int, ...], code: int
 ) -> None:
     checks = [Check("g", "n", Verdict.FAIL, "", exit_code=each) for each in failures]
     checks += [
-        Check("g", "n", verdict, "", exit_code=69) for verdict in Verdict if verdict is not Verdict.FAIL
+        Check("g", "n", verdict, "", exit_code=5) for verdict in Verdict if verdict is not Verdict.FAIL
     ]
     assert exit_code(checks) == code
 
@@ -219,7 +219,7 @@ def test_the_exit_code_is_the_networks_before_the_keys_before_any_other(
 async def test_a_certificate_that_nobody_vouches_for(good_tls: tuple[ssl.SSLContext, Path]) -> None:
     async with ScriptedVenue(stay, tls=good_tls[0]) as venue:
         answer = await examined(network__endpoint=f"https://localhost:{venue.port}")
-    assert answer["exit_code"] == 69
+    assert answer["exit_code"] == 5
     assert failed(answer) == {("network", "REST"), ("network", "market data"), ("network", "own orders")}
     check = found(answer, "network", "REST")
     assert check["words"].startswith("TLS failed: the certificate")
@@ -241,7 +241,7 @@ async def test_a_certificate_or_protocol_that_must_be_refused(tmp_path: Path, fa
     context, ca = bad_context(tmp_path, fault)
     with tls_server(context) as port:
         answer = await examined(network__endpoint=f"https://localhost:{port}", network__ca_file=str(ca))
-    assert answer["exit_code"] == 69
+    assert answer["exit_code"] == 5
     for name in ("REST", "market data", "own orders"):
         assert said in found(answer, "network", name)["words"].lower()
 
@@ -250,7 +250,7 @@ async def test_a_closed_port() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         answer = await examined(network__endpoint=f"http://127.0.0.1:{unused.getsockname()[1]}")
-    assert answer["exit_code"] == 69
+    assert answer["exit_code"] == 5
     check = found(answer, "network", "market data")
     assert check["words"].startswith("TCP failed: nothing listens")
     assert "must be running" in check["advice"]
@@ -260,7 +260,7 @@ async def test_a_port_that_accepts_and_says_nothing(good_tls: tuple[ssl.SSLConte
     async with FaultProxy(1) as proxy:
         proxy.door = Door.SILENT
         answer = await examined(network__endpoint=f"https://127.0.0.1:{proxy.port}", within_s=0.2)
-    assert answer["exit_code"] == 69
+    assert answer["exit_code"] == 5
     assert found(answer, "network", "REST")["words"].startswith("TLS failed")
     assert "did not answer in time" in found(answer, "network", "REST")["words"]
 
@@ -286,7 +286,7 @@ async def test_a_name_that_cannot_be_resolved() -> None:
     error = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
     target = Target("REST", "https://api.coinbase.com")
     check = await check_target(target, tls_context(None), SystemClock(), resolve=resolver(error))
-    assert (check.verdict, check.exit_code) == (Verdict.FAIL, 69)
+    assert (check.verdict, check.exit_code) == (Verdict.FAIL, 5)
     assert check.words.startswith("DNS failed")
     assert "DNS: Name or service not known" in check.words
     assert "resolver" in check.advice
@@ -310,7 +310,7 @@ async def test_a_certificate_file_that_cannot_be_read(tmp_path: Path) -> None:
         look_at_disk=lambda folder, clock: [],
     )
     assert failed(answer) == {("network", "certificate")}
-    assert answer["exit_code"] == 69
+    assert answer["exit_code"] == 5
 
 
 async def test_a_venue_that_is_reached_but_does_not_answer_requests() -> None:
@@ -320,7 +320,7 @@ async def test_a_venue_that_is_reached_but_does_not_answer_requests() -> None:
             network__endpoint=f"http://127.0.0.1:{venue.port}",
         )
     assert failed(answer) == {("network", "requests")}
-    assert answer["exit_code"] == 69
+    assert answer["exit_code"] == 5
     for group, name in (("clock", "clock"), ("products", "BTC-USD"), ("key", "rights"), ("fees", "fees")):
         assert found(answer, group, name)["verdict"] == "skipped"
 
@@ -386,7 +386,7 @@ async def with_key(key_file: Path | None, broker: FakeBroker | None = None, mode
         return await examined(broker, **given)
 
 
-@pytest.mark.parametrize(("mode", "verdict", "code"), [("paper", "skipped", 0), ("live", "fail", 77)])
+@pytest.mark.parametrize(("mode", "verdict", "code"), [("paper", "skipped", 0), ("live", "fail", 4)])
 async def test_without_a_key_only_live_trading_fails(mode: str, verdict: str, code: int) -> None:
     broker = FakeBroker()
     answer = await with_key(None, broker, mode)
@@ -399,14 +399,14 @@ async def test_without_a_key_only_live_trading_fails(mode: str, verdict: str, co
 def test_a_key_file_that_others_can_read(key_file: Path) -> None:
     key_file.chmod(0o644)
     answer = asyncio.run(with_key(key_file))
-    assert answer["exit_code"] == 77
+    assert answer["exit_code"] == 4
     assert f"chmod 600 {key_file}" in found(answer, "key", "file")["words"]
 
 
 def test_a_key_of_the_other_api(key_file: Path) -> None:
     key_file.write_text(json.dumps({"key": "k", "secret": "c2VjcmV0", "passphrase": "p"}))
     answer = asyncio.run(with_key(key_file))
-    assert answer["exit_code"] == 77
+    assert answer["exit_code"] == 4
     assert "exchange.name = coinbase-exchange" in found(answer, "key", "file")["words"]
 
 
@@ -427,14 +427,14 @@ async def test_what_a_key_may_do(
     view, trade, transfer = rights
     answer = await with_key(key_file, FakeBroker(permissions=Permissions(view, trade, transfer)), mode)
     assert found(answer, "key", "rights")["verdict"] == verdict
-    assert answer["exit_code"] == (77 if verdict == "fail" else 0)
+    assert answer["exit_code"] == (4 if verdict == "fail" else 0)
 
 
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (AuthenticationError("UNAUTHORISED", "the venue does not take this key"), 77),
-        (BrokerError("TIMEOUT", "no answer within 2 s"), 69),
+        (AuthenticationError("UNAUTHORISED", "the venue does not take this key"), 4),
+        (BrokerError("TIMEOUT", "no answer within 2 s"), 5),
     ],
 )
 async def test_a_venue_that_does_not_say_what_a_key_may_do(
@@ -606,7 +606,7 @@ async def test_the_command_finds_a_key_that_the_venue_does_not_know(
 ) -> None:
     stranger = write_key(tmp_path / "other", make_cdp_key())
     code, answer = await command(*venue[1], "--key-file", str(stranger))
-    assert code == 77
+    assert code == 4
     assert failed(answer) >= {("key", "rights")}
 
 
@@ -616,7 +616,7 @@ async def test_the_command_refuses_a_key_that_may_transfer(tmp_path: Path) -> No
         code, answer = await command(
             "--endpoint", venue.url, "--key-file", str(write_key(tmp_path / "keys", key))
         )
-    assert code == 77
+    assert code == 4
     assert failed(answer) == {("key", "rights")}
 
 

@@ -41,6 +41,8 @@ class End(enum.Enum):
     """Quoting again, by itself."""
     HALTED = enum.auto()
     """Until a person acts."""
+    PAUSED = enum.auto()
+    """No quotes, until a person acts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +176,24 @@ async def rest_refused(bench: FaultBench) -> None:
     take_bid(bench)
 
 
-def user_lost(bench: FaultBench) -> None:
-    bench.user.cut()
+def user_half_open(bench: FaultBench) -> None:
+    bench.user.swallow()
+
+
+def fill_unheard(bench: FaultBench) -> None:
+    """A stranger takes our bid while the user channel is half-open."""
+    bench.user.swallow()
+    take_bid(bench)
+
+
+def user_reconnects(*faults: str) -> Inject:
+    """As `market_reconnects`, for our own orders."""
+
+    def inject(bench: FaultBench) -> None:
+        bench.arm(*faults)
+        bench.user.cut()
+
+    return inject
 
 
 def clock_steps(hours: int) -> Inject:
@@ -277,6 +295,7 @@ def external_is_left(bench: FaultBench) -> bool:
 
 
 L2 = "channel=l2_data"
+USER = "path=/advanced-user"
 
 FAULTS = (
     Fault(1, "connection-refused", market_refused, told("REFUSED"), 1.0, lasts_s=3.0, end_within_s=40.0),
@@ -357,7 +376,7 @@ FAULTS = (
     Fault(12, "half-close", lambda bench: bench.market.half_close(), not_live, 0.05, lasts_s=0.0),
     Fault(13, "half-open", half_open, not_live, 2.2, lasts_s=4.0, end_within_s=40.0),
     Fault(14, "half-open-down", down_only, not_live, 2.2, lasts_s=4.0, end_within_s=40.0, is_slow=True),
-    Fault(14, "half-open-up", orders_unheard, doubted, 2.5, Meanwhile.MUTE, lasts_s=2.0, end_within_s=40.0),
+    Fault(14, "half-open-up", orders_unheard, doubted, 2.5, Meanwhile.DOUBT, lasts_s=2.0, end_within_s=40.0),
     Fault(15, "silence", venue(f"ws-silence:{L2}"), not_live, 2.3, lasts_s=3.5, end_within_s=40.0),
     Fault(
         16, "heartbeats-jump", venue("ws-heartbeats-jump:5,nth=2,path=/advanced"), not_live, 2.6, lasts_s=0.0
@@ -410,9 +429,9 @@ FAULTS = (
     ),
     Fault(28, "binary", venue(f"ws-binary:{L2}"), counted("malformed"), 0.5, Meanwhile.FREE),
     Fault(28, "no-utf8", venue(f"ws-utf8:{L2}"), not_live, 0.5, lasts_s=0.0),
-    Fault(29, "huge-frame", venue(f"ws-huge:64,{L2}"), not_live, 1.0, is_slow=True),
-    Fault(29, "huge-fragments", venue(f"ws-fragments:64,{L2}"), not_live, 3.0, is_slow=True),
-    Fault(29, "bomb", venue(f"ws-bomb:64,{L2}"), not_live, 1.0, is_slow=True),
+    Fault(29, "huge-frame", venue(f"ws-huge:64,{L2}"), not_live, 1.0, lasts_s=0.0, is_slow=True),
+    Fault(29, "huge-fragments", venue(f"ws-fragments:64,{L2}"), not_live, 3.0, lasts_s=0.0, is_slow=True),
+    Fault(29, "bomb", venue(f"ws-bomb:64,{L2}"), not_live, 1.0, lasts_s=0.0, is_slow=True),
     Fault(30, "deep-json", venue(f"ws-deep:100000,{L2}"), counted("malformed"), 0.5, Meanwhile.FREE),
     Fault(30, "long-integer", venue("ws-numbers:digits"), counted("malformed"), 0.5, Meanwhile.FREE),
     *[
@@ -514,5 +533,28 @@ FAULTS = (
     Fault(
         45, "rest-down", rest_refused, held("RECONCILE"), 12.0, Meanwhile.MUTE, lasts_s=3.0, end_within_s=40.0
     ),
-    Fault(0, "user-channel-lost", user_lost, held("RECONCILE"), 0.5, lasts_s=0.0),
+    Fault(
+        5,
+        "user-403",
+        user_reconnects("upgrade-status:403,path=/advanced-user,times=0"),
+        held("RECONCILE"),
+        1.0,
+        lasts_s=30.0,
+        end=End.PAUSED,
+    ),
+    Fault(9, "user-close", venue(f"ws-close:1001,{USER}"), held("RECONCILE"), 1.5, lasts_s=0.0),
+    Fault(11, "user-reset", lambda bench: bench.user.reset(), held("RECONCILE"), 0.1, lasts_s=0.0),
+    Fault(13, "user-half-open", user_half_open, held("RECONCILE"), 5.5, lasts_s=2.0, end_within_s=40.0),
+    Fault(
+        15,
+        "user-silence",
+        venue(f"ws-silence:{USER}"),
+        held("RECONCILE"),
+        6.5,
+        lasts_s=0.0,
+        end_within_s=40.0,
+    ),
+    Fault(21, "user-gap", venue(f"ws-drop:{USER}"), held("RECONCILE"), 2.5, lasts_s=0.0),
+    Fault(26, "user-truncated", venue(f"ws-truncate:{USER}"), held("RECONCILE"), 2.5, lasts_s=0.0),
+    Fault(37, "fill-unheard", fill_unheard, held("RECONCILE"), 5.5, Meanwhile.FREE, end_within_s=40.0),
 )

@@ -108,7 +108,7 @@ async def test_4_nothing_is_asked_of_a_venue_that_cannot_prove_who_it_is(tmp_pat
                     load_config(None, {}, given, {"engine.mode": "paper", "exchange.name": ADVANCED}),
                     SystemClock(),
                 )
-            assert (caught.value.code, caught.value.exit_code) == ("TLS", 69)
+            assert (caught.value.code, caught.value.exit_code) == ("TLS", 5)
             assert proxy.accepted <= 3
 
 

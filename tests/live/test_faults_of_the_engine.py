@@ -54,7 +54,7 @@ async def endure(bench: FaultBench, fault: Fault) -> None:
         await bench.until(lambda: bench.is_quoting, fault.end_within_s, f"quoting after {fault.id}")
     else:
         await bench.pass_s(SETTLED_S)
-        assert bench.is_halted, bench.words
+        assert bench.state.name == fault.end.name, bench.words
         assert bench.is_pulled, bench.words
     if fault.check is not None:
         assert fault.check(bench), bench.words
@@ -63,6 +63,7 @@ async def endure(bench: FaultBench, fault: Fault) -> None:
     if fault.end is End.ACTIVE:
         await bench.until(lambda: bench.has_venues_book, AGREE_WITHIN_S, "the venue's book")
     await bench.until(lambda: bench.ours_agree, AGREE_WITHIN_S, "the venue's orders")
+    await bench.until(lambda: bench.has_venues_fills, AGREE_WITHIN_S, "the venue's executions")
     ids = [order.client_order_id for order in bench.venue.core.orders() if order.client_order_id]
     assert len(ids) == len(set(ids))
     assert began < bench.now_s

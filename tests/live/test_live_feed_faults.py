@@ -312,7 +312,9 @@ async def test_a_refused_upgrade_is_final_and_tried_once(status: HTTPStatus) -> 
         assert reader.restraints[0][:2] == ("FEED", "halted")
 
 
-async def test_retry_after_is_honoured() -> None:
+async def test_retry_after_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.exchange.coinbase.backoff._BUSY_STEPS", 0)
+
     async def script(peer: Peer) -> None:
         await peer.asked("subscribe", "level2")
         await peer.send(heartbeat(0, 5), l2_snapshot(1))
@@ -374,7 +376,7 @@ async def test_a_storm_of_accept_and_close_is_limited() -> None:
         await peer.socket.close(1000)
 
     async with running(script) as (_, venue):
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(1.0)
         assert 1 < venue.attempts <= 10
 
 

@@ -60,7 +60,7 @@ async def test_a_key_with_other_rights_is_refused(tmp_path: Path, rights: Rights
     async with running_venue(tmp_path, key=make_cdp_key(rights=rights)) as (venue, key_file):
         with pytest.raises(AuthenticationError, match=said) as refused:
             await connect(configured(venue, "live", key_file), SystemClock())
-        assert refused.value.exit_code == 77
+        assert refused.value.exit_code == 5
         assert not venue.core.orders()
 
 
@@ -69,7 +69,7 @@ async def test_a_key_that_nobody_knows_is_refused(tmp_path: Path) -> None:
         stranger = write_key(tmp_path / "other", make_cdp_key())
         with pytest.raises(AuthenticationError) as refused:
             await connect(configured(venue, "live", stranger), SystemClock())
-        assert refused.value.exit_code == 77
+        assert refused.value.exit_code == 5
 
 
 async def test_a_product_that_is_not_there_or_halted(tmp_path: Path) -> None:
@@ -96,4 +96,4 @@ async def test_a_venue_that_is_not_there(tmp_path: Path) -> None:
         resolved = configured(venue, "live", key_file)
     with pytest.raises(BrokerError, match="nothing was sent") as failed:
         await connect(resolved, SystemClock())
-    assert failed.value.exit_code == 69
+    assert failed.value.exit_code == 5

@@ -96,7 +96,7 @@ SCRIPT = small_script(
 def test_every_line_is_there_and_replays(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     with venue_in_a_thread(SCRIPT) as venue:
-        answer, said = record_now(venue, path, 1.0)
+        answer, said = record_now(venue, path, 0.6)
     lines = list(read_recording(path))
     assert [line.direction for line in lines] == (["connect"] + ["send"] * 3 + ["recv"] * 5) * 2
     assert lines[0].raw == f"ws://127.0.0.1:{venue.port}/advanced"
@@ -206,6 +206,7 @@ async def test_a_full_disk_leaves_all_that_came_before(
 
 async def test_a_slow_disk_makes_the_venue_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recording_file, "MOST_WAITING_BYTES", 100)
+    monkeypatch.setattr(recording_file, "_FLUSH_S", 0.05)
     file = RecordingFile(tmp_path / "a.jsonl", lambda: None)
     file.add("recv", "x" * 200, 1)
     waiting = asyncio.create_task(file.room())

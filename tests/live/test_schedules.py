@@ -156,7 +156,7 @@ class Schedule(EdgeBench):
         roll = rng.random()
         if roll < 0.35:
             side = rng.choice((Side.BUY, Side.SELL))
-            self.send(side, str(rng.randrange(90, 111)), str(Decimal(rng.randrange(1, 6)) / 2), self._slot())
+            self.send(side, str(rng.randrange(90, 111)), str(Decimal(rng.randrange(1, 6)) / 2))
         elif roll < 0.5:
             live = self.trader.orders.open_orders()
             if live:
@@ -181,9 +181,6 @@ class Schedule(EdgeBench):
             self.broker.failing.clear()
         else:
             self.broker.failing.update(rng.sample(("live_orders", "order", "fills"), rng.randrange(1, 4)))
-
-    def _slot(self) -> str:
-        return f"S{self.trader.orders.save().id_sequence}"
 
     def _fill(self) -> None:
         """One or two executions at once, some at a better price."""

@@ -400,6 +400,29 @@ async def test_exchange_messages_are_added_up_exactly() -> None:
         assert watch.listener.told[-2].remaining == Decimal("0.05")  # type: ignore[attr-defined]
 
 
+async def test_a_market_order_has_no_price_and_perhaps_no_size() -> None:
+    nothing: dict[str, Any] = {"price": None, "size": None, "client_oid": None, "cancel_reason": None}
+
+    async def script(peer: Peer) -> None:
+        await peer.asked("subscribe", "user")
+        await peer.send(
+            SUBSCRIBED,
+            json.dumps(json.loads(message("received", 1, 1, order_type="market", funds="50")) | nothing),
+            json.dumps(json.loads(match(3, 1, "0.1", "500")) | {"taker_order_id": "o1"}),
+            json.dumps(json.loads(message("done", 1, 6, reason="filled")) | nothing),
+        )
+
+    async with running(script, Api.EXCHANGE) as (watch, _):
+        await watch.until_told("o1 FILLED 0.1")
+        assert watch.listener.words() == [
+            "ready",
+            "o1 PENDING 0",
+            "match 3",
+            "o1 PENDING 0.1",
+            "o1 FILLED 0.1",
+        ]
+
+
 async def test_the_end_of_an_order_from_before_is_a_loss_that_the_venues_list_heals() -> None:
     async def script(peer: Peer) -> None:
         await peer.asked("subscribe", "user")

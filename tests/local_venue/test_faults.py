@@ -240,6 +240,31 @@ def test_numbers_that_are_none(how: str, wrong: str) -> None:
     assert (level["price_level"], level["new_quantity"]) == (wrong, wrong)
 
 
+def test_a_price_of_zero_has_a_size() -> None:
+    (message,) = Line("ws-numbers:zero").messages(FOUR[0])
+    level = message["events"][0]["updates"][0]
+    assert (level["price_level"], level["new_quantity"]) == ("0", "0.25")
+    update = json.dumps({"type": "l2update", "product_id": "BTC-USD", "changes": [["sell", "10.5", "0"]]})
+    assert Line("ws-numbers:zero").messages(update)[0]["changes"] == [["sell", "0", "1"]]
+
+
+def test_an_order_that_nobody_placed() -> None:
+    own = json.dumps(
+        {
+            "channel": "user",
+            "sequence_num": 5,
+            "events": [{"type": "update", "orders": [{"order_id": "a", "client_order_id": "b"}]}],
+        }
+    )
+    line = Line("ws-other-order")
+    assert line.texts(FOUR[0]) == [FOUR[0]]  # it tells of no order
+    (message,) = line.messages(own)
+    (order,) = message["events"][0]["orders"]
+    assert len({order["order_id"], order["client_order_id"], "a", "b"}) == 4
+    done = json.dumps({"type": "done", "order_id": "a", "product_id": "BTC-USD", "user_id": "u"})
+    assert Line("ws-other-order").messages(done)[0]["order_id"] != "a"
+
+
 def test_an_integer_of_five_thousand_digits() -> None:
     (text,) = Line("ws-numbers:digits").texts(FOUR[0])
     with pytest.raises(ValueError, match="digits"):
@@ -341,6 +366,9 @@ class Nobody:
 
     def trade_part(self, order_id: str, part: Decimal) -> None:
         self.trades.append((order_id, part))
+
+    def fill_late(self, order_id: str, part: Decimal) -> None:
+        self.trades.append((f"late {order_id}", part))
 
 
 class Shop:
@@ -481,6 +509,17 @@ async def test_a_stranger_is_quicker_than_the_answer(path: str) -> None:
     async with Shop("order-fill-first:0.5") as shop:
         await shop.order(path)
         assert shop.strangers.trades == [("o-1", Decimal("0.5"))]
+
+
+async def test_strangers_at_a_cancel() -> None:
+    async with Shop("cancel-fill-first", "cancel-fill-after:0.25,nth=2") as shop:
+        async with shop.client.delete(f"{shop.url}/orders/client:o-1?product_id=BTC-USD"):
+            assert shop.strangers.trades == [("client:o-1", Decimal(1))]
+        url = f"{shop.url}/api/v3/brokerage/orders/batch_cancel"
+        async with shop.client.post(url, json={"order_ids": ["a", "b"]}) as answer:
+            assert answer.status == 200
+        late = Decimal("0.25")
+        assert shop.strangers.trades[1:] == [("late a", late), ("late b", late)]
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,26 @@ async def test_more_is_filled_than_was_ordered() -> None:
         assert accounts["BTC"] == Decimal("10.04")
 
 
+async def test_a_cancel_that_comes_too_late() -> None:
+    async with controlled("cancel-fill-first") as (_, client):
+        order = await client.place(price="60000.10", size="0.02")
+        cancel = f"/orders/client:{order['client_oid']}"
+        assert await client.ask("DELETE", cancel) == (400, {"message": "Order already done"})
+        assert (await client.get(cancel))["done_reason"] == "filled"
+
+
+async def test_a_fill_that_turns_up_after_the_cancel() -> None:
+    async with controlled("cancel-fill-after:0.25") as (_, client), client.feed() as feed:
+        await feed.subscribe("user", signed=True)
+        await feed.next("subscriptions")
+        order = await client.place(price="60000.10", size="0.02")
+        assert (await client.ask("DELETE", f"/orders/{order['id']}"))[0] == 200
+        assert (await feed.next("done"))["reason"] == "canceled"
+        assert (await feed.next("match"))["size"] == "0.00500000"
+        order = await client.get(f"/orders/{order['id']}")
+        assert (order["done_reason"], order["filled_size"]) == ("canceled", "0.00500000")
+
+
 async def test_the_book_comes_again_on_the_exchange_feed() -> None:
     async with controlled("ws-snapshot-again:nth=3", is_still=False) as (_, client), client.feed() as feed:
         await feed.subscribe("level2_batch")

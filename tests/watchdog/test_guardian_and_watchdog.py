@@ -205,6 +205,22 @@ def test_after_the_proof_it_looks_again_for_what_was_on_its_way(scene):
     ]
 
 
+def test_a_venue_that_is_gone_after_the_proof_keeps_nobody_for_ever(scene):
+    async def main() -> None:
+        engine = Engine(scene)
+        await engine.watched()
+        engine.line.close()
+        await asyncio.sleep(0.9)
+        scene.venue.fault = "refused"
+        await engine.ended()
+        assert engine.watchdog.exit_code == 0
+
+    scene.run(main)
+    assert [line.text for line in scene.log("late_look")] == [
+        f"{seconds} s later: CONNECT: connection refused" for seconds in (1, 5, 30)
+    ]
+
+
 def test_a_farewell_leaves_everything_as_it_is(scene):
     async def main() -> None:
         engine = Engine(scene)

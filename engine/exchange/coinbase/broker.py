@@ -27,7 +27,7 @@ class BrokerError(PinnacleError):
     RATE_LIMIT, CLOCK, PERMISSION, NOT_FOUND, MAINTENANCE, ...); the message says what to do.
     """
 
-    exit_code = 69
+    exit_code = 5
 
     def __init__(self, code: str, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
@@ -38,8 +38,6 @@ class BrokerError(PinnacleError):
 
 class AuthenticationError(BrokerError):
     """The venue does not take the key: wrong, of the other API, expired token, wrong clock, no right."""
-
-    exit_code = 77
 
 
 class Outcome(enum.Enum):

@@ -81,13 +81,7 @@ class OrderMessage(msgspec.Struct, tag_field="type", gc=False):
 
 
 class Received(OrderMessage, tag="received", gc=False):
-    """An order arrived; it does not rest yet. A market order has no price, and may have no size."""
-
-    side: str = ""
-    price: str = ""
-    size: str = ""
-    order_type: str = ""
-    client_oid: str = ""
+    """An order arrived; it does not rest yet."""
 
 
 class Open(OrderMessage, tag="open", kw_only=True, gc=False):
@@ -99,10 +93,7 @@ class Open(OrderMessage, tag="open", kw_only=True, gc=False):
 
 
 class Done(OrderMessage, tag="done", gc=False):
-    """An order has ended; it may never have rested. `reason` is filled or canceled."""
-
-    reason: str = ""
-    cancel_reason: str = ""
+    """An order has ended; it may never have rested."""
 
 
 class Change(OrderMessage, tag="change", gc=False):

@@ -17,12 +17,11 @@ import msgspec
 from engine.core.order import Side
 from engine.exchange.coinbase.exchange_messages import (
     Change,
-    Done,
     Error,
     ExchangeHeartbeat,
     Match,
     Open,
-    Received,
+    OrderMessage,
     Subscriptions,
     TypeHead,
 )
@@ -34,7 +33,25 @@ _MOST_ORDERS: Final = 5_000
 """Orders remembered; those that ended first are forgotten first."""
 _ORDER_TYPES: Final = frozenset({"received", "open", "done", "change", "match"})
 
-_Message = Received | Open | Done | Change | Match | ExchangeHeartbeat | Subscriptions | Error
+
+class OwnReceived(OrderMessage, tag="received", kw_only=True, gc=False):
+    """An order of ours arrived. A market order has no price, and may have no size."""
+
+    side: str
+    price: str | None = None
+    size: str | None = None
+    order_type: str = ""
+    client_oid: str | None = None
+
+
+class OwnDone(OrderMessage, tag="done", gc=False):
+    """An order of ours has ended; `reason` is filled or canceled."""
+
+    reason: str = ""
+    cancel_reason: str | None = None
+
+
+_Message = OwnReceived | Open | OwnDone | Change | Match | ExchangeHeartbeat | Subscriptions | Error
 
 
 def own_match(message: Match) -> UserMatch:
@@ -110,7 +127,7 @@ class _Order:
 
 
 class OwnMessages:
-    """The messages of one `user` connection after the other. A message that cannot be read changes nothing."""
+    """The messages of one `user` connection after the other. One that cannot be read changes nothing."""
 
     def __init__(self) -> None:
         self.counters = FeedCounters()
@@ -133,7 +150,7 @@ class OwnMessages:
         return news
 
     def on_message(self, raw: str) -> bool:
-        """Take in a message. False when it told of something whose sum is unknown: the venue must be asked."""
+        """Take in a message. False when it told of an order whose sum is unknown: the venue must be asked."""
         self.counters.frames += 1
         try:
             message = self._decoder.decode(raw)
@@ -165,8 +182,8 @@ class OwnMessages:
         else:
             self.counters.unknown += 1
 
-    def _order(self, message: Received | Open | Done | Change | Match) -> bool:
-        if isinstance(message, Received):
+    def _order(self, message: OwnReceived | Open | OwnDone | Change | Match) -> bool:
+        if isinstance(message, OwnReceived):
             self._begin(message)
             return True
         if isinstance(message, Match):
@@ -185,13 +202,13 @@ class OwnMessages:
         self._news.append(order.report())
         return True
 
-    def _begin(self, message: Received) -> None:
+    def _begin(self, message: OwnReceived) -> None:
         if message.order_id in self._orders:
             self.counters.duplicates += 1
             return
         self._orders[message.order_id] = order = _Order(
             order_id=message.order_id,
-            client_id=message.client_oid,
+            client_id=message.client_oid or "",
             product=message.product_id,
             side=own_side(message.side),
             order_type=message.order_type.upper(),
@@ -203,13 +220,13 @@ class OwnMessages:
         self._news.append(order.report())
 
 
-def _change(order: _Order, message: Open | Done | Change) -> None:
+def _change(order: _Order, message: Open | OwnDone | Change) -> None:
     if isinstance(message, Open):
         if order.status == "PENDING":
             order.status = "OPEN"
-    elif isinstance(message, Done):
+    elif isinstance(message, OwnDone):
         order.status = "FILLED" if message.reason == "filled" else "CANCELLED"
-        order.cancel_reason = message.cancel_reason
+        order.cancel_reason = message.cancel_reason or ""
     else:
         if message.new_price is not None:
             order.price = exact(message.new_price)

@@ -30,7 +30,7 @@ _NO_COMMON_TLS: Final = ("VERSION", "PROTOCOL", "HANDSHAKE_FAILURE", "CIPHER")
 class ConnectionRefusedForGood(PinnacleError):
     """The venue, or TLS, refuses a connection in a way that trying again does not change."""
 
-    exit_code = 69
+    exit_code = 5
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

@@ -64,7 +64,7 @@ class Booking:
         known = totals(self._instrument, executions)
         if order.is_absent:
             self._recall(order, executions)
-        if known.lots == order.booked.lots:
+        if known.lots == order.booked.lots and order.booked.value is None:
             order.booked = known
         if known.lots <= order.booked.lots:
             return
@@ -123,7 +123,7 @@ class Booking:
 
     def _tell(self, order: TrackedOrder, fill: NewFill, *, is_maker: bool) -> None:
         order.is_confirmed = False
-        self._outbox.filled(
+        order.booked_ns = self._outbox.filled(
             order.client_id,
             fill_id(order.venue_id, fill.lots_after),
             order.side,

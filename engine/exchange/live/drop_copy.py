@@ -44,6 +44,8 @@ class DropCopy:
         self._orders = orders
         self._history = history
         self._since_ns = clock.wall_ns()
+        self._told: dict[TrackedOrder, str] = {}
+        """What trading was stopped for; the same is not told again."""
 
     async def check(self) -> None:
         """One comparison. Raises `BrokerError` where the list cannot be had: nothing is known then."""
@@ -66,20 +68,23 @@ class DropCopy:
         return [
             order
             for order in self._orders.tracker
-            if order.booked.lots and not order.is_confirmed and now - order.touched_ns >= _LAG_NS
+            if order.booked.lots and not order.is_confirmed and now - order.booked_ns >= _LAG_NS
         ]
 
     async def _judge(self, order: TrackedOrder) -> None:
         executions = await self._broker.fills(self._instrument.symbol, order_id=order.venue_id)
         difference = self._difference(order, executions)
-        is_young = self._clock.monotonic_ns() - order.touched_ns < _LAG_NS
-        lots = order.booked.lots
         if not difference or order.is_fetching:
             return
+        lots = order.booked.lots
+        is_young = self._clock.monotonic_ns() - order.booked_ns < _LAG_NS
         if not self._orders.executions.import_from(order, executions):
-            return
+            return  # it has halted trading by itself
         if order.booked.lots == lots and is_young:
             return  # the list is behind, as it may be
+        if self._told.get(order) == difference:
+            return
+        self._told[order] = difference
         self._outbox.restrain(
             DROPCOPY,
             Restraint.LATCHED,

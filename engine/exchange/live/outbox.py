@@ -79,12 +79,13 @@ class Outbox:
         *,
         is_maker: bool,
         exchange_ns: int = 0,
-    ) -> None:
-        """One execution; `fee` in quote atoms, with what rounding it left out."""
+    ) -> int:
+        """One execution; `fee` in quote atoms, with what rounding it left out. When it was told."""
         atoms, dust = fee
+        stamp = self._stamp()
         self._put(
             OrderFilled(
-                *self._stamp(),
+                *stamp,
                 client_id,
                 fill_id,
                 side,
@@ -96,6 +97,7 @@ class Outbox:
                 fee_dust=dust or None,
             )
         )
+        return stamp[1]
 
     def restrain(self, code: str, restraint: Restraint, reason: str, release: str = "") -> None:
         """Ask trading to be kept back, or no longer."""

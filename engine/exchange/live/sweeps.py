@@ -18,7 +18,7 @@ from engine.exchange.live.standing import Remote
 from engine.exchange.live.sweeping import SweepReport, SweepRound, sweep
 from engine.exchange.live.tasks import Tasks
 from engine.exchange.live.tracking import TrackedOrder
-from engine.exchange.protocol import OwnRecord
+from engine.exchange.protocol import ListingPending, OwnRecord
 
 LOOK_AGAIN_S: Final = (1.0, 5.0, 30.0)
 """After the proof, as lists lag."""
@@ -56,7 +56,10 @@ class Sweeps:
         tasks: Tasks,
         warn: Callable[[str, str], None],
         on_leave: Callable[[], None],
+        on_proven: Callable[[SweepEvidence], None],
     ) -> None:
+        """`on_proven` is told of every sweep's evidence once it is complete."""
+        self._on_proven = on_proven
         self.is_active = False
         self.evidence: SweepEvidence | None = None
         self._instrument = instrument
@@ -98,6 +101,19 @@ class Sweeps:
             self._looking = None
         self._tasks.spawn("sweep", self._sweep())
 
+    def listed(self) -> list[str]:
+        """The orders that the last list of the sweep under way had.
+
+        Raises `ListingPending` where it had none and the proof is not complete, `BrokerError` where the list
+        cannot be had.
+        """
+        report = self._report
+        if report is None or not (report.failure or report.still_open):
+            raise ListingPending("the venue is asked twice whether anything of ours is open")
+        if report.failure:
+            raise BrokerError("LISTING", report.failure)
+        return list(report.still_open)
+
     async def _sweep(self) -> None:
         while True:
             try:
@@ -119,6 +135,8 @@ class Sweeps:
             await asyncio.sleep(_PAUSE_S)
         self.is_active = False
         self._note(is_proven=True)
+        if self.evidence is not None:
+            self._on_proven(self.evidence)
         swept = {order.client_id for order in self._orders.tracker}
         self._looking = self._tasks.spawn("look again", self._look_again(swept))
 

@@ -48,6 +48,7 @@ class TrackedOrder:
 
     __slots__ = (
         "booked",
+        "booked_ns",
         "cancel_asked",
         "cancel_sent",
         "client_id",
@@ -88,6 +89,8 @@ class TrackedOrder:
         """The Trader has no record of it: an orphan of a crash."""
         self.booked: Figures = UNFILLED
         """What has been told as fills."""
+        self.booked_ns = now_ns
+        """When the last fill was told."""
         self.target = 0
         """How far the venue says it is filled."""
         self.shown = 0

@@ -68,6 +68,7 @@ class LiveVenue:
         opened_ns: int = 0,
         fills_since_ns: Callable[[], int | None] = lambda: None,
         on_report: Callable[[ReconcileReport], None] = lambda _: None,
+        on_swept: Callable[[SweepEvidence], None] = lambda _: None,
         warn: Callable[[str, str], None] = lambda _code, _text: None,
     ) -> None:
         """`clock` is the engine's. `account` knows what else the account holds, where that is not nothing.
@@ -123,6 +124,7 @@ class LiveVenue:
             self._tasks,
             warn,
             self._command_left,
+            on_swept,
         )
         self._reconciler = Reconciler(
             instrument,
@@ -243,14 +245,19 @@ class LiveVenue:
         return self._outbox.poll(now_ns)
 
     def open_orders(self) -> list[str]:
-        """See `Venue`: our orders in a complete list that was begun after the last command had left."""
+        """See `Venue`: our orders in a complete list that was begun after the last command had left.
+
+        While a sweep is under way its proof, two such lists in a row, is waited for.
+        """
+        if self._sweeps.is_active:
+            return self._sweeps.listed()
         since = self._clock.monotonic_ns() if self._sending.in_flight else self._last_command_ns
         listing = self._listings.present(since)
-        ours = []
-        for report in listing.orders:
-            if self._orders.observe(report, listing.began_ns) is not None:
-                ours.append(report.client_order_id or report.order_id)
-        return ours
+        return [
+            report.client_order_id or report.order_id
+            for report in listing.orders
+            if self._orders.observe(report, listing.began_ns) is not None
+        ]
 
     def sweep(self, reason: str) -> None:
         """See `Venue`; what it has shown is `sweep_report`."""

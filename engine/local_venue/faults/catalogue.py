@@ -31,8 +31,10 @@ class Nature(enum.StrEnum):
     """A whole book."""
     CHANGE = "change"
     """A change of a book."""
+    ORDER = "order"
+    """What became of orders of the account."""
     DATA = "data"
-    """Any other data: trades, tickers, orders."""
+    """Any other data: trades, tickers."""
     OTHER = "other"
 
 
@@ -72,7 +74,8 @@ def _choice(
 _HEARTBEAT = frozenset({Nature.HEARTBEAT})
 _SNAPSHOT = frozenset({Nature.SNAPSHOT})
 _CHANGE = frozenset({Nature.CHANGE})
-_DATA = frozenset({Nature.SNAPSHOT, Nature.CHANGE, Nature.DATA})
+_ORDERS = frozenset({Nature.ORDER})
+_DATA = frozenset({Nature.SNAPSHOT, Nature.CHANGE, Nature.ORDER, Nature.DATA})
 _REQUEST, _ORDER, _FRAME, _UPGRADE = Place.REQUEST, Place.ORDER, Place.FRAME, Place.UPGRADE
 
 _KINDS: Final = (
@@ -106,6 +109,20 @@ _KINDS: Final = (
         "2",
     ),
     _choice("cancel-reject", Place.CANCEL, "cancels are refused", "unknown", "filled"),
+    _count(
+        "cancel-fill-first",
+        Place.CANCEL,
+        "a stranger takes this part of the order just before its cancel",
+        "PART",
+        "1",
+    ),
+    _count(
+        "cancel-fill-after",
+        Place.CANCEL,
+        "this part of what was left of the order turns out to be filled after its cancel",
+        "PART",
+        "0.5",
+    ),
     Kind("fills-duplicate", Place.FILLS, "every fill is listed twice"),
     Kind("fills-reversed", Place.FILLS, "the list of fills comes in the opposite order"),
     Kind("fills-empty", Place.FILLS, "the list of fills comes empty"),
@@ -144,6 +161,7 @@ _KINDS: Final = (
     ),
     Kind("ws-duplicate-keys", _FRAME, "every key of the outermost object stands there twice"),
     Kind("ws-other-product", _FRAME, "the frame names a product that nobody asked for", needs=_DATA),
+    Kind("ws-other-order", _FRAME, "the frame tells of an order that nobody placed", needs=_ORDERS),
     _choice(
         "ws-numbers",
         _FRAME,
@@ -152,6 +170,7 @@ _KINDS: Final = (
         "infinity",
         "1e999",
         "negative",
+        "zero",
         "huge",
         "digits",
         needs=_DATA,

@@ -17,6 +17,8 @@ _PRODUCT: Final = re.compile(r'"product_id":\s*"([^"]+)"')
 _SEQUENCE: Final = re.compile(r'("sequence(_num)?":\s*)(\d+)')
 _HEAD: Final = 400
 """Where in a frame its channel, its type and its product stand; a book may be megabytes long."""
+_ORDER_HEAD: Final = 2_000
+"""An event of an order is no longer than this."""
 _HEARTBEATS: Final = frozenset({"heartbeats", "heartbeat"})
 _UNDATED: Final = frozenset({"subscriptions", "error", "status"})
 
@@ -179,6 +181,8 @@ def _nature(channel: str, frame: str) -> Nature:
     if channel == "l2_data":
         kind = _TYPE.search(frame, 0, _HEAD)
         return Nature.SNAPSHOT if kind is not None and kind[1] == "snapshot" else Nature.CHANGE
+    if channel == "user" or '"user_id"' in frame[:_ORDER_HEAD]:
+        return Nature.ORDER
     return Nature.OTHER if channel in _UNDATED else Nature.DATA
 
 
@@ -214,6 +218,7 @@ _CHANGED: Final[dict[str, _Changed]] = {
     "ws-fields": lambda plan, fault, frame: payloads.wrong_fields(frame, fault.argument, plan.random),
     "ws-duplicate-keys": lambda plan, fault, frame: payloads.doubled_keys(frame),
     "ws-other-product": lambda plan, fault, frame: payloads.other_product(frame),
+    "ws-other-order": lambda plan, fault, frame: payloads.other_order(frame, plan.random),
     "ws-numbers": lambda plan, fault, frame: payloads.wrong_numbers(frame, fault.argument),
     "ws-times": lambda plan, fault, frame: payloads.wrong_times(frame, fault.argument),
     "ws-crossed": lambda plan, fault, frame: payloads.crossed(frame),

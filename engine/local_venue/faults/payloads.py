@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
 from decimal import Decimal
 from random import Random
@@ -39,6 +40,8 @@ _NUMBERS: Final = frozenset(
         "limit_price",
     }
 )
+_PRICES: Final = frozenset({"price_level", "price", "best_bid", "best_ask", "limit_price"})
+_ORDER_IDS: Final = frozenset({"order_id", "client_order_id", "client_oid"})
 _TIMES: Final = frozenset({"timestamp", "time", "event_time", "creation_time"})
 _WRONG_TIMES: Final = {
     "past": "2001-01-01T00:00:00.000000Z",
@@ -54,6 +57,7 @@ _WRONG_NUMBERS: Final = {
     "infinity": "Infinity",
     "1e999": "1e999",
     "negative": "-1",
+    "zero": "0",
     "huge": "9" * 60,
     "digits": _MANY_DIGITS,
 }
@@ -88,10 +92,12 @@ def wrong_fields(text: str, how: str, random: Random) -> str:
 def wrong_numbers(text: str, how: str) -> str:
     """Prices and sizes that no book can hold."""
     wrong = _WRONG_NUMBERS[how]
-    message = _changed(json.loads(text), lambda key, value: wrong if key in _NUMBERS else value)
+    # A size of zero is a deletion, and right: only prices are made zero.
+    names = _PRICES if how == "zero" else _NUMBERS
+    message = _changed(json.loads(text), lambda key, value: wrong if key in names else value)
     for rows in (message.get("changes"), message.get("bids"), message.get("asks")):
         if rows:
-            rows[0][-2:] = [wrong, wrong]
+            rows[0][-2:] = [wrong, "1" if how == "zero" else wrong]
     return text_of(message)
 
 
@@ -106,6 +112,15 @@ def other_product(text: str) -> str:
     return text_of(
         _changed(json.loads(text), lambda key, value: "OTHER-USD" if key == "product_id" else value)
     )
+
+
+def other_order(text: str, random: Random) -> str:
+    """The same about an order under ids that nobody gave."""
+
+    def strange(key: str, value: Any) -> Any:
+        return str(uuid.UUID(int=random.getrandbits(128), version=4)) if key in _ORDER_IDS else value
+
+    return text_of(_changed(json.loads(text), strange))
 
 
 def doubled_keys(text: str) -> str:

@@ -25,6 +25,10 @@ class Strangers(Protocol):
         """Somebody trades this part of what is open of an order; more than 1 is more than there is of it."""
         ...
 
+    def fill_late(self, order_id: str, part: Decimal) -> None:
+        """This part of what an ended order had left turns out to be filled."""
+        ...
+
 
 def fault_middleware(plan: FaultPlan, strangers: Strangers) -> Middleware:
     """Lets every request pass through the plan; to be the outermost of the application's middlewares."""
@@ -211,6 +215,33 @@ async def _stranger_trades(
     return answer
 
 
+async def _stranger_trades_first(
+    request: web.Request, fault: Fault, handler: Handler, strangers: Strangers
+) -> web.StreamResponse:
+    for order_id in await _cancelled_ids(request):
+        strangers.trade_part(order_id, Decimal(fault.argument))
+    return await handler(request)
+
+
+async def _fill_turns_up(
+    request: web.Request, fault: Fault, handler: Handler, strangers: Strangers
+) -> web.StreamResponse:
+    ids = await _cancelled_ids(request)
+    answer = await _answer(handler, request)
+    for order_id in ids:
+        strangers.fill_late(order_id, Decimal(fault.argument))
+    return answer
+
+
+async def _cancelled_ids(request: web.Request) -> list[str]:
+    """The orders that a request wants to cancel by name; `client:…` is a name by our id."""
+    if _is_advanced(request):
+        ids = json.loads(await request.read() or b"{}").get("order_ids", [])
+        return [str(order_id) for order_id in ids]
+    name = request.path.removeprefix("/orders").strip("/")
+    return [name] if name else []
+
+
 _TREATMENTS: Final[dict[str, _Treatment]] = {
     "rest-drop-request": _drop_request,
     "rest-drop-answer": _drop_answer,
@@ -230,6 +261,8 @@ _TREATMENTS: Final[dict[str, _Treatment]] = {
     "order-overfill": _stranger_trades,
     "order-reject": _reject_order,
     "cancel-reject": _reject_cancel,
+    "cancel-fill-first": _stranger_trades_first,
+    "cancel-fill-after": _fill_turns_up,
     "fills-duplicate": _change_fills,
     "fills-reversed": _change_fills,
     "fills-empty": _change_fills,
