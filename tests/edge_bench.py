@@ -25,7 +25,6 @@ from engine.core.events import (
 from engine.core.order import Side
 from engine.core.own_orders import OwnOrder
 from engine.exchange.account import Opening
-from engine.exchange.coinbase.network import NetworkSettings
 from engine.exchange.live.reconcile import ReconcileReport
 from engine.exchange.live.venue import LiveVenue
 from engine.runtime.builder import build_trader
@@ -104,6 +103,7 @@ class EdgeBench:
         self.reports: list[ReconcileReport] = []
         self.warnings: list[str] = []
         self.lease = True
+        self.opened_ns = 0
         self._slots = 0
         self.trader = self._new_trader()
         self.edge = self._new_edge()
@@ -123,9 +123,10 @@ class EdgeBench:
             self.broker,
             record,
             self.clock,
-            NetworkSettings(),
+            self.config.network,
             lambda: None,
             lambda: self.lease,
+            opened_ns=self.opened_ns,
             on_report=self.reports.append,
             warn=lambda code, text: self.warnings.append(code),
         )

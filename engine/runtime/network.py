@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -16,6 +16,7 @@ from engine.core.client_ids import INSTALLATION_TAG
 from engine.core.clock import Clock, LiveClock
 from engine.core.errors import UsageError
 from engine.exchange.account import Opening
+from engine.exchange.coinbase.book_audit import BookAudit
 from engine.exchange.coinbase.broker import (
     AuthenticationError,
     Balance,
@@ -34,6 +35,7 @@ from engine.exchange.coinbase.user_stream import UserStream
 from engine.exchange.live.reconcile import ReconcileReport
 from engine.exchange.live.sweeps import SweepEvidence
 from engine.exchange.live.venue import LiveVenue
+from engine.exchange.protocol import Edge
 from engine.persistence.records import Reconciled
 from engine.runtime.bell import Bell
 from engine.runtime.builder import Market, build_desk, build_paper
@@ -192,14 +194,12 @@ class Network:
             venue_watch=_Watched(feed, self._broker),
         )
         if config.engine.mode == "paper":
-            return replace(
-                market,
-                desks=[
-                    build_desk(config, instrument, build_paper(config, instrument), number)
-                    for number, instrument in enumerate(instruments.values())
-                ],
-                edges=[_BrokerEdge(self._broker), feed],
-            )
+            desks = [
+                build_desk(config, instrument, build_paper(config, instrument), number)
+                for number, instrument in enumerate(instruments.values())
+            ]
+            edges: list[Edge] = [_BrokerEdge(self._broker), LoopWatch(self._clock, self._bell)]
+            return replace(market, desks=desks, edges=[*edges, feed, self._audit(config, feed, desks)])
         if begun is None:
             openings = {symbol: self._opening(state) for symbol, state in self._products.items()}
             begun = Begun(openings, self._opened_ns)
@@ -272,9 +272,16 @@ class Network:
                 *venues.values(),
                 stream,
                 feed,
+                self._audit(config, feed, desks),
             ],
             openings=begun.openings,
         )
+
+    def _audit(self, config: Config, feed: LiveFeed, desks: Sequence[Desk]) -> BookAudit:
+        """Compares the books that are traded on with the venue's other word on them."""
+        books = {desk.product: desk.trader.book for desk in desks}
+        instruments = {desk.product: desk.trader.instrument for desk in desks}
+        return BookAudit(feed, self._broker, instruments, books.get, float(config.network.audit_interval_s))
 
     def _known_until_ns(self) -> int | None:
         """Wall time up to which our record is known to be whole; None for a session that begins."""

@@ -110,6 +110,16 @@ def test_opening_quote_balance(run: Any) -> None:
     assert min(cash for cash, _ in balances(run(), "100", "10")) < 0
 
 
+def test_order_tag(run: Any) -> None:
+    def ids(**settings: str) -> set[str]:
+        made = run(engine__duration_s="2", **settings)
+        return {report["client_id"][:23] for report in made if report["type"] == "order"}
+
+    assert ids(engine__order_tag="7") == ids(engine__order_tag="7", simulator__seed="9")
+    assert ids(engine__order_tag="7") != ids(engine__order_tag="8")
+    assert ids() != ids(simulator__seed="9")
+
+
 def test_opening_base_balance(run: Any) -> None:
     assert min(coins for _, coins in balances(run(engine__opening_base_balance="0"), "0", "0")) >= 0
     assert min(coins for _, coins in balances(run(), "0", "0")) < 0

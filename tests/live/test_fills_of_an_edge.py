@@ -164,6 +164,41 @@ def test_an_order_that_the_record_has_forgotten_is_not_booked_again() -> None:
     on_bench(work)
 
 
+def test_an_order_that_the_record_has_forgotten_is_booked_from_where_it_stopped() -> None:
+    async def work(bench: EdgeBench) -> None:
+        order = await bench.rest()
+        bench.exchange.fill(order, D("0.4"), D("99.9"))
+        bench.exchange.end(order)
+        await bench.after(0.1)
+        await bench.crash()
+        state = bench.trader.orders.save()
+        bench.trader.orders.load(type(state)(**{**_fields(state), "ended": ()}), {})
+        bench.exchange.fill(order, D("0.2"))
+        await bench.start()
+        await bench.after(5)
+        assert [fill.size for fill in bench.of(OrderFilled)] == [400, 200]
+        bench.check_accounts()
+
+    on_bench(work)
+
+
+def test_what_was_filled_before_the_record_began_is_in_its_opening_balances() -> None:
+    async def work(bench: EdgeBench) -> None:
+        await bench.edge.stop()
+        orphan = bench.exchange.place(ClientIds(98).next(), Side.SELL, D(120), D(2))
+        bench.exchange.fill(orphan, D("0.5"))
+        await bench.after(1)
+        bench.opened_ns = bench.clock.wall_ns()
+        await bench.crash()
+        bench.exchange.fill(orphan, D("0.25"))
+        await bench.start()
+        await bench.after(5)
+        assert orphan.status == "CANCELLED"
+        assert [fill.size for fill in bench.of(OrderFilled)] == [250]
+
+    on_bench(work)
+
+
 def _fields(state: object) -> dict[str, object]:
     return {name: getattr(state, name) for name in state.__struct_fields__}  # type: ignore[attr-defined]
 

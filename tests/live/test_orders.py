@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 
+from broker_kit import Fate
 from edge_bench import EdgeBench, on_bench
 
 from engine.core.events import (
@@ -37,9 +39,12 @@ def test_an_order_lives_is_filled_and_ends() -> None:
 def test_trading_is_paused_until_the_first_comparison_and_the_user_channel() -> None:
     async def work(bench: EdgeBench) -> None:
         assert bench.holds("RECONCILE") == [Restraint.PAUSED, Restraint.NONE]
+        order = await bench.rest()
         bench.user.lose()
+        bench.exchange.fill(order, D("0.3"))
         await bench.after(5)
         assert bench.holds("RECONCILE")[2:] == [Restraint.PAUSED]
+        bench.check_accounts()  # by the lists, as nobody tells
         bench.user.connect()
         await bench.after(1)
         assert bench.holds("RECONCILE")[2:] == [Restraint.PAUSED, Restraint.NONE]
@@ -94,6 +99,42 @@ def test_without_the_lease_nothing_leaves() -> None:
         assert rejected.code == "NOT_SENT"
         assert "watchdog" in rejected.reason
         assert not bench.exchange.orders
+
+    on_bench(work)
+
+
+def test_the_lease_is_asked_for_again_at_the_moment_of_the_send() -> None:
+    async def work(bench: EdgeBench) -> None:
+        bench.send()
+        bench.lease = False
+        await bench.after(0.1)
+        (rejected,) = bench.of(OrderRejected)
+        assert rejected.code == "NOT_SENT"
+        assert not bench.exchange.orders
+
+    on_bench(work)
+
+
+class LateList(Fate):
+    """The list of orders takes half a second on its way back."""
+
+    async def back(self, call: str) -> None:
+        await asyncio.sleep(0.5 if call == "live_orders" else 0.01)
+
+
+def test_a_list_that_is_older_than_what_we_know_revives_nothing() -> None:
+    async def work(bench: EdgeBench) -> None:
+        cancelled, filled = await bench.rest(), await bench.rest(price="99")
+        bench.broker.fate = LateList()
+        bench.edge.reconcile_now()
+        await bench.after(0.1)
+        bench.exchange.end(cancelled)
+        bench.exchange.fill(filled, D(1))
+        await bench.after(3)
+        assert not bench.warnings
+        assert "cancel" not in [call for _, call, _ in bench.broker.calls]
+        assert bench.holds("RECONCILE") == [Restraint.PAUSED, Restraint.NONE]
+        bench.check_open_sets()
 
     on_bench(work)
 

@@ -128,6 +128,8 @@ def test_every_fill_of_ours_is_told_once_and_every_trade_has_its_match(seed: int
         listener.snapshot()
     for _ in range(STEPS):
         act(listener, random)
+        if random.random() < 0.3:
+            listener.book.settle()
     listener.pass_time(100)
     listener.book.settle()
     told = [event for event in listener.own if event["type"] == "match"]

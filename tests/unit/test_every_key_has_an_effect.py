@@ -23,6 +23,9 @@ PAPER = "unit/test_paper_venue.py::test_every_setting_has_an_effect"
 RUN = "integration/test_settings_act.py"
 SERVICE = "integration/test_console_service.py"
 
+NETWORK = "live/test_network_settings.py"
+HARDNESS = "live/test_connection_hardness.py"
+FEED = "live/test_live_feed_faults.py"
 DISK = "integration/test_sessions_on_disk.py"
 
 EFFECTS = {
@@ -93,6 +96,22 @@ EFFECTS = {
     "exchange.partial_fills": PAPER,
     "fees.maker_bps": f"{RUN}::test_fees",
     "fees.taker_bps": f"{RUN}::test_fees",
+    "engine.live": "unit/test_config.py::test_live_mode_says_each_thing_that_is_missing",
+    "engine.order_tag": f"{RUN}::test_order_tag",
+    "network.endpoint": f"{NETWORK}::test_where_the_venue_is",
+    "network.ca_file": f"{HARDNESS}::test_good_tls_is_spoken_with_the_named_authority_only",
+    "network.key_file": "live/test_network_start.py::test_a_key_that_nobody_knows_is_refused",
+    "network.deflate": f"{HARDNESS}::test_compression_is_refused_unless_asked_for",
+    "network.products_per_connection": (
+        f"{FEED}::test_products_are_spread_over_connections_and_a_loss_stays_on_its_own"
+    ),
+    "network.stale_soft_ms": f"{FEED}::test_silence_is_stale_and_then_a_new_connection_and_fresh_before_live",
+    "network.stale_hard_ms": f"{FEED}::test_silence_is_stale_and_then_a_new_connection_and_fresh_before_live",
+    "network.audit_interval_s": f"{NETWORK}::test_how_often_the_book_is_audited",
+    "network.reconcile_interval_s": f"{NETWORK}::test_how_often_the_venue_is_asked",
+    "network.balance_interval_s": f"{NETWORK}::test_how_often_the_venue_is_asked",
+    "network.fills_interval_s": f"{NETWORK}::test_how_often_the_venue_is_asked",
+    "network.answer_timeout_ms": f"{NETWORK}::test_how_long_an_answer_is_waited_for",
     "console.on_owner_lost": f"{SERVICE}::test_on_owner_lost",
     "console.owner_grace_s": f"{SERVICE}::test_owner_grace_s",
     "console.owner_silent_s": f"{SERVICE}::test_owner_silent_s",

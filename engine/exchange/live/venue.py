@@ -216,6 +216,7 @@ class LiveVenue:
         self._is_user_ready = False
         if self._is_running:
             self._reconciler.lock("the user channel is lost: fills and ends of orders are not told")
+            self.reconcile_now()
 
     def _user_epoch(self) -> int | None:
         return self._connections if self._is_user_ready else None
