@@ -38,7 +38,7 @@ async def _live(
     given = (
         f"--no-ui --json --mode live --exchange {api} --symbol BTC-USD --arm BTC-USD --set engine.live=true"
     )
-    places = f"--endpoint {venue.url} --key-file {key_file} --data-dir {folder}/data"
+    places = f"--arm BTC-USD --endpoint {venue.url} --key-file {key_file} --data-dir {folder}/data"
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "pinnacle_tui", *given.split(), *places.split()),
         stdin=asyncio.subprocess.DEVNULL,

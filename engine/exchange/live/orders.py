@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from engine.core.clock import Clock
 from engine.core.errors import InstrumentError
 from engine.core.events import SubmitOrder
 from engine.core.instrument import Instrument
-from engine.core.order import OrderState
 from engine.exchange.coinbase.broker import Broker, CancelAnswer, Outcome, SubmitAnswer
 from engine.exchange.coinbase.user import OrderReport, UserMatch
 from engine.exchange.live.booking import Booking
@@ -22,8 +21,9 @@ from engine.exchange.live.order_fills import Figures
 from engine.exchange.live.outbox import Outbox
 from engine.exchange.live.outcomes import NEVER_ARRIVED, NOT_SENT, Judged, Verdict, judge
 from engine.exchange.live.rejects import RejectStorms
-from engine.exchange.live.standing import EXPIRED, FAILED, LIVE, Remote, standing
+from engine.exchange.live.standing import LIVE, Remote, standing
 from engine.exchange.live.tasks import Tasks
+from engine.exchange.live.telling import Telling
 from engine.exchange.live.tracking import End, Phase, TrackedOrder, Tracker
 from engine.exchange.protocol import OwnRecord
 
@@ -53,8 +53,11 @@ class LiveOrders:
         opened_ns: int = 0,
     ) -> None:
         self.tracker = Tracker()
+        self._telling = Telling(record, outbox, self.tracker, storms)
         self.booking = Booking(instrument, record, outbox, opened_ns)
-        self.executions = Executions(instrument, broker, clock, outbox, tasks, self.booking, self._finish)
+        self.executions = Executions(
+            instrument, broker, clock, outbox, tasks, self.booking, self._telling.finished
+        )
         self.cancels = Cancels(broker, instrument.symbol, tasks, on_leave, self._cancel_answered)
         self.on_doubt: Callable[[], None] = lambda: None
         """Called when an order has become uncertain: somebody must ask the venue."""
@@ -72,7 +75,6 @@ class LiveOrders:
         self._record = record
         self._clock = clock
         self._outbox = outbox
-        self._storms = storms
         self._halts = halts
         self._warn = warn
         self._early: deque[UserMatch] = deque(maxlen=_EARLY_MATCHES_KEPT)
@@ -88,7 +90,7 @@ class LiveOrders:
     def not_sent(self, order: TrackedOrder, reason: str) -> None:
         """It never left."""
         if order.phase is Phase.QUEUED:
-            self._reject(order, Judged(Verdict.REJECTED, NOT_SENT, reason))
+            self._telling.rejected(order, Judged(Verdict.REJECTED, NOT_SENT, reason))
 
     def answered(self, order: TrackedOrder, answer: SubmitAnswer) -> None:
         """The submit was answered, or will not be. What the user channel told meanwhile counts for more."""
@@ -97,12 +99,12 @@ class LiveOrders:
         if judged.verdict is Verdict.EXISTS:
             self._name(order, answer.order_id)
             if order.end is None:
-                self._accept(order)
+                self._telling.accepted(order)
             self._cancel_if_asked(order)
         elif order.phase is not Phase.SENT:
             return
         elif judged.verdict is Verdict.REJECTED:
-            self._reject(order, judged)
+            self._telling.rejected(order, judged)
         else:
             self.doubt(order, judged.reason)
 
@@ -111,7 +113,6 @@ class LiveOrders:
         if not order.is_live or order.phase is Phase.DOUBTED:
             return
         order.phase = Phase.DOUBTED
-        order.doubted_at = self._clock.monotonic_ns()
         order.queries = 0
         self._outbox.uncertain(order.client_id, reason)
         self._cancel_if_asked(order)
@@ -176,12 +177,14 @@ class LiveOrders:
             self._early.append(match)  # a fill may overtake the acknowledgement
             return
         order.touched_ns = self._clock.monotonic_ns()
-        self._accept(order)
+        self._telling.accepted(order)
         if not self.booking.book_match(order, match):
             self.on_overlap(order)
         if order.booked.lots < order.target:
             self.executions.fetch(order)
-        self._finish(order)
+        elif order.end is None and order.booked.lots >= order.size:
+            order.end = End(Remote.FILLED, "FILLED", order.booked.lots, "")
+        self._telling.finished(order)
 
     def gone(self, order: TrackedOrder, reason: str) -> None:
         """Complete evidence says that the venue does not have it (any more)."""
@@ -189,26 +192,20 @@ class LiveOrders:
             return
         if order.was_accepted or order.booked.lots:
             order.end = End(Remote.ENDED, "CANCELLED", order.booked.lots, reason)
-            self._finish(order)
+            self._telling.finished(order)
         else:
-            order.never_arrived = True
-            self._reject(order, Judged(Verdict.REJECTED, NEVER_ARRIVED, reason))
+            self._telling.rejected(order, Judged(Verdict.REJECTED, NEVER_ARRIVED, reason))
 
     def _observe(self, order: TrackedOrder, report: OrderReport, asked_ns: int | None) -> None:
         if order.venue_id and order.venue_id != report.order_id:
             self._twin(order, report)
             return
         where, local = standing(report, order.size, self._instrument), order.local
-        if where in LIVE and order.end is not None and (asked_ns is None or asked_ns <= order.touched_ns):
-            return  # an older word, overtaken by the end
         lots = self._instrument.lots(report.filled)
         decision = decide(local, where, shows_less=lots < order.booked.lots)
-        if (
-            decision is Decision.RECHECK
-            and where in LIVE
-            and (asked_ns is None or asked_ns <= order.touched_ns)
-        ):
-            return  # overtaken by a fill
+        may_be_old = where in LIVE and (asked_ns is None or asked_ns <= order.touched_ns)
+        if may_be_old and (order.end is not None or decision is Decision.RECHECK):
+            return  # overtaken by the end, or by a fill
         order.touched_ns = self._clock.monotonic_ns()
         order.shown = lots
         if asked_ns is not None:
@@ -224,7 +221,7 @@ class LiveOrders:
             self.doubt(order, "the venue has it though it was never sent")
         self._name(order, report.order_id)
         if where in LIVE or report.filled:
-            self._accept(order)
+            self._telling.accepted(order)
         if not self.booking.book_report(order, report):
             self.executions.fetch(order)
         elif where in LIVE and where is not Remote.PENDING:
@@ -235,10 +232,9 @@ class LiveOrders:
             else:
                 self._cancel_if_asked(order)
         elif order.end is None:
-            lots = self._instrument.lots(report.filled)
             reason = report.reject_reason or report.cancel_reason
             order.end = End(where, report.status, lots, reason)
-            self._finish(order)
+            self._telling.finished(order)
 
     def _judge(self, judgement: Judgement) -> None:
         if self.judged is not None:
@@ -252,47 +248,6 @@ class LiveOrders:
         for match in early:
             self._early.remove(match)
             self.on_match(match)
-
-    def _accept(self, order: TrackedOrder) -> None:
-        """It exists: told once, and again where it had been doubted."""
-        own = self._record.order(order.client_id)
-        is_doubted = order.phase is Phase.DOUBTED or (own is not None and own.state is OrderState.UNCERTAIN)
-        is_news = not order.was_accepted or is_doubted
-        order.was_accepted = True
-        order.phase = Phase.KNOWN
-        order.queries = 0
-        if is_news and not order.is_absent:
-            self._outbox.accepted(order.client_id, order.venue_id)
-
-    def _finish(self, order: TrackedOrder) -> None:
-        """Tell the end, once every fill before it is booked."""
-        end = order.end
-        if end is None or order.is_told or order.booked.lots < max(end.lots, order.target):
-            return
-        order.phase = Phase.KNOWN
-        self._told(order)
-        remaining = max(0, order.size - order.booked.lots)
-        if order.is_absent or (order.booked.lots and not remaining):
-            return  # the last fill was its end
-        reason = end.reason or end.status.lower()
-        if end.status in FAILED and not order.booked.lots:
-            self._storms.note(end.status, reason)
-            self._outbox.rejected(order.client_id, end.status, reason)
-        elif end.status == EXPIRED:
-            self._outbox.expired(order.client_id, remaining, reason)
-        else:
-            self._outbox.cancelled(order.client_id, remaining, reason)
-
-    def _reject(self, order: TrackedOrder, judged: Judged) -> None:
-        order.phase = Phase.KNOWN
-        self._told(order)
-        self._outbox.rejected(order.client_id, judged.code, judged.reason)
-        if judged.is_refusal:
-            self._storms.note(judged.code, judged.reason)
-
-    def _told(self, order: TrackedOrder) -> None:
-        order.is_told = True
-        self.tracker.ended(order)
 
     # -- what should not be there ----------------------------------------------------------------
 
@@ -344,6 +299,11 @@ class LiveOrders:
                 del self.strangers[next(iter(self.strangers))]
         else:
             self.strangers.pop(report.order_id, None)
+
+    def strangers_listed(self, venue_ids: Collection[str]) -> None:
+        """A complete list had these orders: strangers that are not among them have ended."""
+        for venue_id in self.strangers.keys() - set(venue_ids):
+            del self.strangers[venue_id]
 
     # -- cancels ---------------------------------------------------------------------------------
 

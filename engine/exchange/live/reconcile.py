@@ -115,6 +115,7 @@ class Reconciler:
             self.is_blind = False
             for report in listing.orders:
                 self._orders.observe(report, listing.began_ns)
+            self._orders.strangers_listed([report.order_id for report in listing.orders])
             unnamed = await self._judge_unlisted(listing, self._orders.tracker.live, judged)
             if with_history:
                 looked = await self._history.look(self._fills_since_ns)

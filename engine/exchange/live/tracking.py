@@ -52,9 +52,7 @@ class TrackedOrder:
         "cancel_asked",
         "cancel_sent",
         "client_id",
-        "doubted_at",
         "end",
-        "ended_in_record",
         "is_absent",
         "is_at_once",
         "is_confirmed",
@@ -63,7 +61,6 @@ class TrackedOrder:
         "is_told",
         "matched",
         "matches",
-        "never_arrived",
         "phase",
         "queries",
         "rested",
@@ -114,11 +111,6 @@ class TrackedOrder:
         """The venue's word that it has ended; its fills may still be under way."""
         self.is_told = False
         """Its end has been told; the record holds it for ended."""
-        self.ended_in_record = False
-        """It had ended by the record before this edge saw it."""
-        self.never_arrived = False
-        """Told to be rejected, since the venue knew nothing of it: to be watched for."""
-        self.doubted_at = 0
         self.queries = 0
         """Complete questions to the venue that did not find it."""
         self.touched_ns = now_ns
@@ -145,7 +137,7 @@ class TrackedOrder:
         if own.filled:
             order.booked = Figures(own.filled, None, None)
             order.target = order.matched = own.filled
-        order.is_told = order.ended_in_record = own.ended_ns is not None
+        order.is_told = own.ended_ns is not None
         return order
 
     def _shape(self, command: SubmitOrder) -> None:
