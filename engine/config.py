@@ -89,6 +89,12 @@ class EngineSettings:
         at_least=0,
         at_most=4_294_967_295,
     )
+    installation_tag: int = setting(
+        0,
+        "What all order ids begin with; 0 is a fixed one. Live trading has one of its data folder.",
+        at_least=0,
+        at_most=4_294_967_295,
+    )
     timer_interval_ms: int = setting(
         100,
         "How often the strategy is asked while the market is quiet.",
@@ -219,7 +225,6 @@ class Config:
                 f"engine.input = {self.engine.input}: only replay mode reads a recording, "
                 f"and the mode is {mode}; add --mode replay or leave the input out"
             )
-
 
     def _require_armed(self, armed: Collection[str]) -> None:
         """Live trading on purpose only (R28). Says everything that is missing at once."""

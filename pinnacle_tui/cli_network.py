@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from pinnacle_tui.cli_parts import examples, json_option
-from pinnacle_tui.paths import state_folder
 
 
 def _list_faults(context: click.Context, parameter: click.Parameter, is_asked: bool) -> None:
@@ -98,6 +97,7 @@ def venue(
     until ctrl-c. Nothing in it is real money.
     """
     from engine.commands.venue import VenueOptions, run_venue, venue_text
+    from pinnacle_tui.paths import state_folder
 
     options = VenueOptions(
         folder=folder or state_folder() / "local-venue",

@@ -64,6 +64,8 @@ class UserFeed:
         self._venue = venue
         self.edge: LiveVenue | None = None
         self.is_up = False
+        self.connection = 0
+        """What one connection has not delivered no other one does."""
         self.is_mute = False
         """Loses every frame, and nobody notices."""
         venue.on_change = self._changed
@@ -71,6 +73,7 @@ class UserFeed:
     def connect(self) -> None:
         assert self.edge is not None
         self.is_up = True
+        self.connection += 1
         for order in self._venue.live():
             self.edge.on_user(order.report())
         self.edge.on_user_ready()
@@ -83,10 +86,10 @@ class UserFeed:
     def _changed(self, order: VenueOrder) -> None:
         if self.is_up and not self.is_mute:
             report = order.report()
-            asyncio.get_running_loop().call_later(0.005, self._tell, report)
+            asyncio.get_running_loop().call_later(0.005, self._tell, report, self.connection)
 
-    def _tell(self, report: Any) -> None:
-        if self.is_up and not self.is_mute and self.edge is not None:
+    def _tell(self, report: Any, connection: int) -> None:
+        if self.is_up and connection == self.connection and not self.is_mute and self.edge is not None:
             self.edge.on_user(report)
 
 

@@ -7,10 +7,6 @@ same order. REST, market data and own orders each go through a `FaultProxy` of t
 from __future__ import annotations
 
 import asyncio
-import errno
-import gc
-import os
-import socket
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -24,8 +20,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 import pytest
+from fault_loop import FaultLoop, SteppedClock
 from fault_proxy import FaultProxy
-from virtual_sockets import JumpingLoop
 
 from engine.config import Resolved, load_config
 from engine.core.clock import ManualClock
@@ -69,55 +65,6 @@ QUOTES = (
     f"engine.symbols={PRODUCT}",
 )
 START_WALL_NS = 1_790_000_000 * S
-
-
-class SteppedClock:
-    """A clock whose wall reading may be set; intervals are those of the loop."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        self._clock = clock
-        self._offset_ns = 0
-
-    def monotonic_ns(self) -> int:
-        """See `Clock`."""
-        return self._clock.monotonic_ns()
-
-    def wall_ns(self) -> int:
-        """See `Clock`."""
-        return self._clock.wall_ns() + self._offset_ns
-
-    def step(self, ns: int) -> None:
-        """Somebody sets the wall clock."""
-        self._offset_ns += ns
-
-    def reset(self) -> None:
-        """Somebody sets it right."""
-        self._offset_ns = 0
-
-
-class FaultLoop(JumpingLoop):
-    """A loop whose machine may lose its resolver, its network or its file descriptors."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        self.servers: set[int] = set()
-        """Ports that are reached whatever is wrong with the network: those behind a proxy."""
-        self.has_names = True
-        self.has_network = True
-        self.has_descriptors = True
-        super().__init__(clock)
-
-    async def getaddrinfo(self, host: Any, port: Any, **given: Any) -> Any:
-        if not self.has_names:
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("127.0.0.1", port))]
-
-    async def sock_connect(self, sock: socket.socket, address: Any) -> None:
-        if address[1] not in self.servers:
-            if not self.has_descriptors:
-                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-            if not self.has_network:
-                await asyncio.Event().wait()
-        await super().sock_connect(sock, address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -485,21 +432,3 @@ class FaultBench:
 def _write_private(path: Path, text: str) -> None:
     path.touch(mode=0o600)
     path.write_text(text)
-
-
-def open_descriptors() -> set[str]:
-    """What this process holds open, sockets and files, by what they lead to."""
-    found = set()
-    for name in os.listdir("/proc/self/fd"):
-        try:
-            found.add(f"{name} {os.readlink(f'/proc/self/fd/{name}')}")
-        except FileNotFoundError:  # the one that listed the folder
-            continue
-    return found
-
-
-def left_open(before: set[str]) -> set[str]:
-    """What is open and was not then. Collecting garbage is dear, so only a suspicion is worth it."""
-    if open_descriptors() - before:
-        gc.collect()
-    return open_descriptors() - before

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.config import Config
-from engine.core.client_ids import ClientIds
+from engine.core.client_ids import INSTALLATION_TAG, ClientIds
 from engine.core.clock import Clock, LiveClock, ManualClock
 from engine.core.errors import UsageError
 from engine.core.instrument import Instrument
@@ -176,7 +176,8 @@ def build_trader(
     quote = instrument.atoms_rounded(opening.quote)[0]
     limits, risk = risk_limits(config, instrument), RiskState()
     strategy = BasicMarketMaker(instrument, config.strategy)
-    ids = ClientIds((config.engine.order_tag or config.simulator.seed % 2**32) * 256 + number)
+    tag = config.engine.order_tag or config.simulator.seed % 2**32
+    ids = ClientIds(tag * 256 + number, config.engine.installation_tag or INSTALLATION_TAG)
     orders = OrderManager(instrument, ids, refresh_policy(config.strategy))
     gate, guard = RiskGate(instrument, limits, risk), LossGuard(instrument, limits, risk, quote)
     return Trader(

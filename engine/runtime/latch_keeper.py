@@ -25,8 +25,8 @@ class LatchKeeper:
         self._engine = engine
         self._file = file
         self._session = session
-        self._is_latched = False
-        """What the file says, as far as it was told to."""
+        self._kept: TradingState | None = None
+        """What the file says, as far as it was told to; None where there is none."""
         self._queue: asyncio.Queue[Latch | None] = asyncio.Queue()
         self._writer: asyncio.Task[None] | None = None
 
@@ -36,7 +36,7 @@ class LatchKeeper:
         self._writer = asyncio.create_task(self._write(), name="latch file")
         if held is None:
             return
-        self._is_latched = True
+        self._kept = TradingState[held.state]
         since = f"latched before ({held.code}: {held.reason}); it stays so until a person rearms"
         if held.state == TradingState.KILLED.name:
             self._engine.tell(None, OperatorAction.KILL, since)
@@ -59,11 +59,11 @@ class LatchKeeper:
             key=lambda latch: latch.state,
             default=None,
         )
-        if worst is not None and not self._is_latched:
-            self._is_latched = True
+        if worst is not None and (self._kept is None or worst.state > self._kept):
+            self._kept = worst.state
             self._queue.put_nowait(self._told(worst))
-        elif worst is None and self._is_latched:
-            self._is_latched = False
+        elif worst is None and self._kept is not None:
+            self._kept = None
             self._queue.put_nowait(None)
 
     def on_alerts(self, desk: Desk, alerts: Sequence[Alert]) -> None:

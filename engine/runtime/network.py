@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from engine.config import Config, Resolved
-from engine.core.client_ids import INSTALLATION_TAG
 from engine.core.clock import Clock, LiveClock
 from engine.core.errors import UsageError
 from engine.exchange.account import Opening
@@ -36,6 +35,7 @@ from engine.exchange.live.reconcile import ReconcileReport
 from engine.exchange.live.sweeps import SweepEvidence
 from engine.exchange.live.venue import LiveVenue
 from engine.exchange.protocol import Edge
+from engine.persistence.installation import installation_tag
 from engine.persistence.records import Reconciled
 from engine.runtime.bell import Bell
 from engine.runtime.builder import Market, build_desk, build_paper
@@ -47,6 +47,7 @@ from engine.runtime.session import Begun
 from engine.runtime.session_store import data_dir_of
 from engine.watchdog.guardian import Guardian
 from engine.watchdog.hello import hello_of
+from engine.watchdog.log import read_log
 from engine.watchdog.messages import Report
 
 _KEY_ADVICE: Final = "make a key that may view and trade, and no more, and name it with --key-file"
@@ -148,11 +149,13 @@ class Network:
         opened_ns: int,
     ) -> None:
         """`opened_ns`: wall time of the venue just before it was asked for the balances."""
-        config = resolved.config
-        if not config.engine.order_tag:
+        engine = resolved.config.engine
+        if not engine.order_tag:
             # No id of this session may have been used by another one of this account.
-            tagged = replace(config.engine, order_tag=1 + secrets.randbelow(2**32 - 1))
-            resolved = replace(resolved, config=replace(config, engine=tagged))
+            engine = replace(engine, order_tag=1 + secrets.randbelow(2**32 - 1))
+        if engine.mode == "live" and not engine.installation_tag:
+            engine = replace(engine, installation_tag=installation_tag(data_dir_of(resolved.config)))
+        resolved = replace(resolved, config=replace(resolved.config, engine=engine))
         self.resolved = resolved
         """The configuration with what the venue says of the account."""
         self._api = api
@@ -222,7 +225,7 @@ class Network:
                 config.network,
                 self._key,
                 list(self._products),
-                tag=f"{INSTALLATION_TAG:08x}-",
+                tag=f"{config.engine.installation_tag:08x}-",
                 session_folder=data_dir_of(config),
                 data_dir=data_dir_of(config),
             ),
@@ -266,6 +269,7 @@ class Network:
             desks=desks,
             edges=[
                 _BrokerEdge(self._broker),
+                _WatchdogsWord(data_dir_of(config), list(self._products), self._bell),
                 guardian,
                 ClockWatch(self._broker, self._bell),
                 LoopWatch(self._clock, self._bell),
@@ -358,3 +362,34 @@ class _Watched:
         """See `VenueWatch`."""
         trust = self._feed.trust(product)
         return trust.score, trust.reason
+
+
+class _WatchdogsWord:
+    """Tells, as the first `Edge`, what watchdogs did since our record ends: nobody else has it."""
+
+    def __init__(self, folder: Path, products: Sequence[str], bell: Bell) -> None:
+        self._folder = folder
+        self._products = products
+        self._bell = bell
+
+    async def start(self) -> None:
+        """See `Edge`."""
+        since_ns = self._bell.known_until_ns
+        if since_ns is None:
+            return
+        try:
+            lines = read_log(self._folder)
+        except OSError as error:
+            self._bell.warn("WATCHDOG", f"the watchdog's log cannot be read: {error.strerror}")
+            return
+        for line in lines:
+            if line.wall_ns >= since_ns and line.event in ("fired", "proof", "trouble"):
+                self._bell.warn("WATCHDOG", f"while the engine was away: {line.text}")
+                decided = dict.fromkeys(line.orders, "cancelled by the watchdog")
+                for product in self._products:
+                    self._bell.note(
+                        Reconciled(product, f"the watchdog's log, {line.event}: {line.text}", decided)
+                    )
+
+    async def stop(self) -> None:
+        """See `Edge`."""

@@ -31,7 +31,9 @@ from engine.runtime.session_store import (
 
 _OF_A_RUN: Final = frozenset({"engine.speed", "engine.duration_s", "engine.status_interval_s"})
 _SECTIONS_OF_A_RUN: Final = frozenset({"console", "network", "persistence"})
-_OF_THE_ACCOUNT: Final = frozenset({"engine.order_tag", "fees.maker_bps", "fees.taker_bps"})
+_OF_THE_ACCOUNT: Final = frozenset(
+    {"engine.installation_tag", "engine.order_tag", "fees.maker_bps", "fees.taker_bps"}
+)
 """What a session on the network has from the venue and from its beginning."""
 
 

@@ -66,6 +66,16 @@ async def test_a_halt_comes_back_as_a_halt(tmp_path: Path) -> None:
     await keeper.stop()
 
 
+async def test_a_halt_that_becomes_a_kill_is_kept_as_a_kill(tmp_path: Path) -> None:
+    engine, keeper = await started(tmp_path)
+    engine.restrain("RECONCILE", Restraint.LATCHED, "a test")
+    engine.tell(None, OperatorAction.KILL, "a test")
+    await keeper.stop()
+    held = LatchFile(tmp_path).read()
+    assert held is not None
+    assert held.state == "KILLED"
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b'{"state": "ACTIVE"}'])
 async def test_a_damaged_file_counts_as_a_kill(tmp_path: Path, content: bytes) -> None:
     (tmp_path / NAME).write_bytes(content)

@@ -118,6 +118,7 @@ def test_order_tag(run: Any) -> None:
     assert ids(engine__order_tag="7") == ids(engine__order_tag="7", simulator__seed="9")
     assert ids(engine__order_tag="7") != ids(engine__order_tag="8")
     assert ids() != ids(simulator__seed="9")
+    assert {one[:8] for one in ids(engine__installation_tag="255")} == {"000000ff"}
 
 
 def test_opening_base_balance(run: Any) -> None:

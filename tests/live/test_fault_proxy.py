@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 from random import Random
 
 import pytest
-from fault_proxy import BlackHole, Damage, Door, FaultProxy, Kind, _Mangler
+from byte_damage import Damage, Kind, Mangler
+from fault_proxy import BlackHole, Door, FaultProxy
 from waiting import until
 
 WITHIN_S = 5.0
@@ -316,7 +317,7 @@ def test_damage_does_not_depend_on_how_the_stream_is_cut_into_chunks(size: int) 
     text = bytes(range(100))
 
     def damaged(size: int) -> bytes:
-        mangler = _Mangler(Random(3))
+        mangler = Mangler(Random(3))
         mangler.give(Damage(Kind.DROP, 50, 10))
         mangler.give(Damage(Kind.FLIP, 10, 5))
         mangler.give(Damage(Kind.DUPLICATE, 30, 5))

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from byte_damage import Kind
 from coinbase_frames import INSTRUMENTS, heartbeat, l2, l2_snapshot
-from fault_bench import START_WALL_NS, FaultBench, FaultLoop
-from fault_proxy import FaultProxy, Kind
+from fault_bench import START_WALL_NS, FaultBench
+from fault_loop import FaultLoop
+from fault_proxy import FaultProxy
 from local_venue.certificates import bad_context
 from tls_kit import tls_server
 from waiting import until

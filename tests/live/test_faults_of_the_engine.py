@@ -6,7 +6,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from fault_bench import START_WALL_NS, FaultBench, FaultLoop, left_open, open_descriptors
+from descriptors import left_open, open_descriptors
+from fault_bench import START_WALL_NS, FaultBench
+from fault_loop import FaultLoop
 from live.fault_table import FAULTS, End, Fault, Meanwhile
 
 from engine.core.clock import ManualClock
@@ -98,3 +100,9 @@ def test_a_fault(fault: Fault, seed: int, tmp_path: Path, monkeypatch: pytest.Mo
         runner.run(play())
     # 5: nor is a descriptor
     assert not left_open(before)
+
+
+def test_every_fault_of_the_list_has_a_row() -> None:
+    # 4 and 46 meet the engine while it starts and ends: `test_faults_at_start_and_end`.
+    assert {fault.number for fault in FAULTS} | {4, 46} == set(range(1, 47))
+    assert len({fault.id for fault in FAULTS}) == len(FAULTS)

@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
-import subprocess
 import threading
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -193,6 +191,5 @@ def test_a_disturbed_paper_session_sends_nothing_to_the_venue() -> None:
 @pytest.mark.parametrize("mode", ["live", "paper"])
 def test_a_long_session(mode: str) -> None:
     told = session_with(mode, 60 * MINUTES, DISTURBANCES, 9.0, seed=11)
-    print(json.dumps(told))
     assert told["fills"] > 0
     assert told["strikes"] > 2 * MINUTES

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from broker_kit import LIVE, FakeBroker, Fate, Lost, ScriptedVenue, VenueOrder
+from broker_kit import FEE, LIVE, FakeBroker, Fate, Lost, ScriptedVenue, VenueOrder
 from edge_bench import EdgeBench, UserFeed
 from trader_bench import X
 from virtual_time import run_virtual
@@ -21,6 +21,7 @@ from engine.exchange.coinbase.broker import (
     Outcome,
     SubmitAnswer,
 )
+from engine.exchange.coinbase.user import UserMatch
 
 TIMEOUT_S = 2.0
 
@@ -58,8 +59,8 @@ class Weather(Fate):
 class StormyBroker(FakeBroker):
     """Commands arrive on their own, whether or not whoever sent them still waits, or lives."""
 
-    def __init__(self, venue: ScriptedVenue, weather: Weather) -> None:
-        super().__init__(venue, weather, timeout_s=0.5)
+    def __init__(self, venue: ScriptedVenue, weather: Weather, *, can_find: bool) -> None:
+        super().__init__(venue, weather, can_find=can_find, timeout_s=0.5)
         self.weather = weather
 
     async def submit(self, order: NewOrder) -> SubmitAnswer:
@@ -109,18 +110,55 @@ class StormyFeed(UserFeed):
         rng, report = self._weather.rng, order.report()
         for _ in range(2 if self._weather.is_bad and rng.random() < 0.2 else 1):
             delay_s = rng.choice((0.001, 0.005, 0.05, 0.3)) if self._weather.is_bad else 0.002
-            asyncio.get_running_loop().call_later(delay_s, self._tell, report)
+            asyncio.get_running_loop().call_later(delay_s, self._tell, report, self.connection)
+
+
+class ExecutionFeed(StormyFeed):
+    """The other API's channel: executions one by one and ends, in order, some of them twice."""
+
+    def __init__(self, venue: ScriptedVenue, weather: Weather) -> None:
+        super().__init__(venue, weather)
+        self._told: dict[str, int] = {}
+        self._last_s = 0.0
+
+    def _changed(self, order: VenueOrder) -> None:
+        new = order.fills[self._told.get(order.order_id, 0) :]
+        self._told[order.order_id] = len(order.fills)
+        if not self.is_up:
+            return
+        rng, loop = self._weather.rng, asyncio.get_running_loop()
+        self._last_s = max(self._last_s, loop.time() + rng.choice((0.001, 0.05, 0.3)))
+        for fill in new:
+            match = UserMatch(
+                fill.product,
+                int(fill.fill_id.removeprefix("e-")),
+                fill.order_id,
+                fill.side,
+                True,
+                fill.price,
+                fill.size,
+                FEE,
+            )
+            for _ in range(2 if rng.random() < 0.1 else 1):
+                loop.call_at(self._last_s, self._match, match, self.connection)
+        if order.status not in LIVE:
+            loop.call_at(self._last_s, self._tell, order.report(), self.connection)
+
+    def _match(self, match: UserMatch, connection: int) -> None:
+        if self.is_up and connection == self.connection and self.edge is not None:
+            self.edge.on_user_match(match)
 
 
 class Schedule(EdgeBench):
-    """One random life of an engine at one venue."""
+    """One random life of an engine at one venue; odd seeds are a venue that can be asked by our own ids."""
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
         self.weather = Weather(self.rng)
         super().__init__(self.weather)
-        self.broker = StormyBroker(self.exchange, self.weather)
-        self.user = StormyFeed(self.exchange, self.weather)
+        can_find = bool(seed % 2)
+        self.broker = StormyBroker(self.exchange, self.weather, can_find=can_find)
+        self.user = (ExecutionFeed if can_find else StormyFeed)(self.exchange, self.weather)
         self.edge = self._new_edge()
 
     async def run(self) -> None:

@@ -97,6 +97,7 @@ EFFECTS = {
     "fees.maker_bps": f"{RUN}::test_fees",
     "fees.taker_bps": f"{RUN}::test_fees",
     "engine.live": "unit/test_config.py::test_live_mode_says_each_thing_that_is_missing",
+    "engine.installation_tag": f"{RUN}::test_order_tag",
     "engine.order_tag": f"{RUN}::test_order_tag",
     "network.endpoint": f"{NETWORK}::test_where_the_venue_is",
     "network.ca_file": f"{HARDNESS}::test_good_tls_is_spoken_with_the_named_authority_only",

@@ -105,7 +105,8 @@ class NetworkSettings:
         parts = urlsplit(self.endpoint)
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query:
             raise UsageError(
-                f"network.endpoint = {self.endpoint}: must be http://HOST:PORT or https://HOST:PORT and no more"
+                f"network.endpoint = {self.endpoint}: must be http://HOST:PORT or https://HOST:PORT, "
+                "and no more"
             )
         if parts.username is not None or parts.password is not None:
             raise UsageError("network.endpoint must not contain a user or a password")

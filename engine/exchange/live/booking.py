@@ -77,9 +77,11 @@ class Booking:
     def book_match(self, order: TrackedOrder, match: UserMatch) -> bool:
         """Book one execution that the user feed tells by itself.
 
-        False where it, or another one, may be in the figures of a report already: only the venue's own
-        figures tell then.
+        False where others may not have been told, or may be in the figures of a report already: only the
+        venue's own figures tell then.
         """
+        if not order.is_whole:
+            return False
         if match.trade_id in order.matches:
             return True
         order.matches.add(match.trade_id)

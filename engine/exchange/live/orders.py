@@ -77,6 +77,7 @@ class LiveOrders:
         self._outbox = outbox
         self._halts = halts
         self._warn = warn
+        self._is_user_up = False
         self._early: deque[UserMatch] = deque(maxlen=_EARLY_MATCHES_KEPT)
 
     # -- our own commands ------------------------------------------------------------------------
@@ -84,6 +85,7 @@ class LiveOrders:
     def submitting(self, command: SubmitOrder) -> TrackedOrder:
         """An order is about to be sent."""
         order = TrackedOrder.submitted(command, self._clock.monotonic_ns())
+        order.is_whole = self._is_user_up
         self.tracker.add(order)
         return order
 
@@ -167,6 +169,13 @@ class LiveOrders:
             self._halts.halt(name, f"order {name} has figures that cannot be: {error}")
             return None
         return order
+
+    def user_channel(self, *, is_up: bool) -> None:
+        """It is up from now on, or lost: executions of the orders of before may not have been told."""
+        self._is_user_up = is_up
+        self._early.clear()
+        for order in self.tracker.live:
+            order.is_whole = False
 
     def on_match(self, match: UserMatch) -> None:
         """One execution of ours, by the user feed."""

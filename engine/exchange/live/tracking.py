@@ -59,6 +59,7 @@ class TrackedOrder:
         "is_fetching",
         "is_post_only",
         "is_told",
+        "is_whole",
         "matched",
         "matches",
         "phase",
@@ -92,6 +93,8 @@ class TrackedOrder:
         """How far the venue says it is filled."""
         self.shown = 0
         """How far the venue's last word had it filled, which may be an old one."""
+        self.is_whole = False
+        """Every execution of it has been told by the user feed, on one connection."""
         self.matches: set[int] = set()
         """Trades that the user feed has told one by one."""
         self.matched = 0
@@ -136,7 +139,7 @@ class TrackedOrder:
             order.phase = Phase.DOUBTED
         if own.filled:
             order.booked = Figures(own.filled, None, None)
-            order.target = order.matched = own.filled
+            order.target = own.filled
         order.is_told = own.ended_ns is not None
         return order
 

@@ -209,11 +209,13 @@ class LiveVenue:
         """The channel is connected and its snapshot has come to its end."""
         self._connections += 1
         self._is_user_ready = True
+        self._orders.user_channel(is_up=True)
         self.reconcile_now()
 
     def on_user_lost(self) -> None:
         """The channel is lost, or a frame of it: what happens to our orders is not told."""
         self._is_user_ready = False
+        self._orders.user_channel(is_up=False)
         if self._is_running:
             self._reconciler.lock("the user channel is lost: fills and ends of orders are not told")
             self.reconcile_now()
