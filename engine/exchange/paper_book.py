@@ -63,16 +63,14 @@ class PaperBook:
 
     @property
     def is_live(self) -> bool:
-        """True when the feed vouches for the book and a snapshot has come since it last did not."""
+        """True when there is a book and the feed vouches for it."""
         return self._has_book and self._feed_is_live
 
     # -- market data -----------------------------------------------------------------------------
 
     def on_status(self, event: FeedStatus) -> None:
-        """Take the feed's word; a book that went stale needs a new snapshot."""
+        """Take the feed's word: LIVE means that everything told so far, while STALE too, makes the book."""
         self._feed_is_live = event.state is FeedState.LIVE
-        if event.state is FeedState.STALE or event.state is FeedState.IDLE:
-            self._has_book = False
 
     def on_snapshot(self, event: BookSnapshot) -> None:
         """Replace the book."""

@@ -108,6 +108,7 @@ def test_lost_cancel_answers_and_an_unknown_order_end_with_proof(world: World) -
     assert not [r for r in submits if r["time_ns"] > killed["time_ns"]]
 
 
+@pytest.mark.nightly
 def test_while_rest_fails_it_stays_red_and_is_proven_when_it_is_back(world: World) -> None:
     world.ask("faults", {"faults": ["rest-status:503,path=/api/*,times=0"]})
     answer = world.kill()

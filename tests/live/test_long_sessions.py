@@ -31,9 +31,9 @@ DISTURBANCES = (
     "ws-close:1000", "ws-close:1013", "ws-reset", "ws-half-close", "ws-silence", "ws-drop", "ws-skip:3",
     "ws-duplicate", "ws-swap", "ws-truncate", "ws-flip", "ws-binary", "ws-error", "ws-unknown-channel",
     "ws-snapshot-again", "ws-heartbeats-jump", "ws-crossed", "upgrade-status:503,times=2", "upgrade-close",
-    "rest-status:503,times=3", "rest-429:1", "rest-drop-answer,path=*/batch_cancel", "rest-delay:1",
+    "rest-status:503,times=3", "rest-429:1", "rest-drop-answer:path=*/batch_cancel", "rest-delay:1",
     "order-lost", "order-ack-lost", "order-ack-late:3", "order-fill-first:0.5", "cancel-reject:unknown",
-    "rest-html,path=*/orders", "rest-truncated,path=*/historical/*",
+    "rest-html:path=*/orders", "rest-truncated:path=*/historical/*",
 )  # fmt: skip
 GRAVE = (
     "ws-reset",

@@ -17,7 +17,8 @@ from engine.core.events import (
     Restraint,
 )
 from engine.core.order import OrderState
-from engine.exchange.coinbase.broker import Outcome, SubmitAnswer
+from engine.exchange.coinbase.broker import BrokerError, NewOrder, Outcome, SubmitAnswer
+from engine.exchange.coinbase.user import OrderReport
 
 D = Decimal
 
@@ -295,5 +296,48 @@ def test_the_same_words_again_add_nothing() -> None:
         assert len(bench.events) == count
         bench.check_accounts()
         bench.check_open_sets()
+
+    on_bench(work)
+
+
+def test_a_venue_that_is_not_reached_stops_everything_at_once_and_must_be_well_for_a_while() -> None:
+    async def work(bench: EdgeBench) -> None:
+        reached, listed = bench.broker.submit, bench.broker.live_orders
+
+        async def refused(order: NewOrder) -> SubmitAnswer:
+            return SubmitAnswer(Outcome.NOT_SENT, code="CONNECT", reason="connection refused")
+
+        async def unlisted(product: str | None = None) -> list[OrderReport]:
+            raise BrokerError("CONNECT", "connection refused")
+
+        bench.broker.submit, bench.broker.live_orders = refused, unlisted  # type: ignore[method-assign]
+        bench.send()
+        await bench.after(0.1)
+        assert bench.holds("RECONCILE")[2:] == [Restraint.PAUSED]
+        assert bench.of(OrderRejected)[-1].code == "NOT_SENT"
+        bench.broker.submit = reached  # type: ignore[method-assign]
+        bench.send()
+        await bench.after(0.1)
+        assert not bench.exchange.orders  # nothing leaves before the venue has answered again
+        await bench.after(10)
+        bench.broker.live_orders = listed  # type: ignore[method-assign]
+        back = bench.clock.monotonic_ns()
+        while len(bench.holds("RECONCILE")) == 3:
+            await bench.after(0.1)
+        assert bench.holds("RECONCILE")[3:] == [Restraint.NONE]
+        assert 3_000_000_000 <= bench.clock.monotonic_ns() - back < 9_000_000_000
+
+    on_bench(work)
+
+
+def test_what_we_kept_back_ourselves_says_nothing_of_the_venue() -> None:
+    async def work(bench: EdgeBench) -> None:
+        async def kept(order: NewOrder) -> SubmitAnswer:
+            return SubmitAnswer(Outcome.NOT_SENT, code="RATE_BUDGET", reason="the rate budget is used up")
+
+        bench.broker.submit = kept  # type: ignore[method-assign]
+        bench.send()
+        await bench.after(0.1)
+        assert bench.holds("RECONCILE") == [Restraint.PAUSED, Restraint.NONE]
 
     on_bench(work)

@@ -481,8 +481,8 @@ def test_orders_are_refused_until_the_book_is_live() -> None:
     assert seen == ["BOOK_NOT_LIVE"] * 3 + ["accepted"]
 
 
-@pytest.mark.parametrize("snapshot_first", [True, False])
-def test_stale_freezes_fills_until_live_with_a_new_snapshot(snapshot_first: bool) -> None:
+@pytest.mark.parametrize("is_told_by", ["snapshot", "changes"])
+def test_stale_freezes_fills_until_the_feed_vouches_for_the_book_again(is_told_by: str) -> None:
     market = Market()
     market.quote("a", BUY, 99, 5)
     market.quote("b", BUY, 98, 5)
@@ -491,14 +491,12 @@ def test_stale_freezes_fills_until_live_with_a_new_snapshot(snapshot_first: bool
     assert market.book(asks=[(97, 5)]) == []
     assert rejection(market.quote("c", BUY, 97, 10))[0] == "BOOK_NOT_LIVE"
     bids, asks = [(99, 7), (98, 60)], [(101, 5)]
-    if snapshot_first:
+    if is_told_by == "snapshot":
         market.snapshot(bids, asks)
-        assert market.trade(SELL, 97, 100) == []
-        market.status(FeedState.LIVE)
     else:
-        market.status(FeedState.LIVE)
-        assert market.trade(SELL, 97, 100) == []
-        market.snapshot(bids, asks)
+        market.book(bids=bids, asks=[(97, 0), *asks])  # a line that was only late or silent
+    assert market.trade(SELL, 97, 100) == []
+    market.status(FeedState.LIVE)
     assert market.fills() == []
     assert (market.venue.estimated_ahead("a"), market.venue.estimated_ahead("b")) == (7, 50)
     assert only_fill(market.trade(SELL, 99, 8)).size == 1

@@ -25,6 +25,7 @@ from engine.exchange.live.tracking import TrackedOrder
 from engine.exchange.protocol import OwnRecord
 
 _RETRY_S: Final = 1.0
+_WELL_NS: Final = 3_000_000_000
 _OVERLAP_NS: Final = 60_000_000_000
 """Executions are looked for again from so long before the last look, as the venue's list lags."""
 _DISAGREEMENTS: Final = frozenset({Decision.ORPHAN, Decision.CANCEL})
@@ -90,6 +91,8 @@ class Reconciler:
         self._on_report = on_report
         self._fills_since_ns = clock.wall_ns()
         self._seen_before: dict[str, Decision] = {}
+        self._well_since_ns: int | None = 0
+        """Since when the venue answers every question; None while it does not."""
 
     def look_back_to(self, wall_ns: int) -> None:
         """Executions since then may be missing in the record."""
@@ -101,6 +104,13 @@ class Reconciler:
         self._outbox.restrain(
             RECONCILE, Restraint.PAUSED, reason, "a comparison with the venue has left nothing open"
         )
+
+    def lose(self, reason: str) -> None:
+        """The venue is not reached: no order must leave, and it has to be well for a while."""
+        self.is_blind = True
+        self._well_since_ns = None
+        if not self.is_locked:
+            self.lock(f"the venue is not reached: {reason}")
 
     async def reconcile(self, cause: str, *, with_history: bool) -> ReconcileReport:
         """One round. `with_history`: executions since the last such round, too."""
@@ -124,6 +134,7 @@ class Reconciler:
             await self._judge_unlisted(listing, unnamed, judged, is_last=True)
         except BrokerError as error:
             failure = str(error)
+            self._well_since_ns = None
             if listing is None:
                 self._judge_unanswered(failure, judged)
         self._orders.judged = None
@@ -144,10 +155,23 @@ class Reconciler:
             is_clean,
         )
         self._on_report(report_)
-        if is_clean and self.is_locked and epoch is not None and epoch == self._user_epoch():
+        if not failure and self._well_since_ns is None:
+            self._well_since_ns = self._clock.monotonic_ns()
+        if (
+            is_clean
+            and self._is_well()
+            and self.is_locked
+            and epoch is not None
+            and epoch == self._user_epoch()
+        ):
             self.is_locked = False
             self._outbox.restrain(RECONCILE, Restraint.NONE, "our record agrees with the venue's word")
         return report_
+
+    def _is_well(self) -> bool:
+        """After a failure the venue must have answered everything for 3 s."""
+        since = self._well_since_ns
+        return since is not None and (not since or self._clock.monotonic_ns() - since >= _WELL_NS)
 
     async def _listed(self) -> Listing:
         try:

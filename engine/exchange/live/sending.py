@@ -20,6 +20,8 @@ from engine.exchange.live.tracking import Phase, TrackedOrder
 
 MOST_IN_FLIGHT: Final = 16
 """Submits that wait for an answer at once; further ones wait their turn."""
+_OUR_OWN: Final = frozenset({"RATE_BUDGET", "UNSUPPORTED"})
+"""Codes of what was kept back here, which says nothing of the venue."""
 _LIMIT_S: Final = 1.0
 """How long nothing is sent after a 429 that does not say how long."""
 
@@ -38,7 +40,10 @@ class Sending:
         forbidden: Callable[[], str],
         on_leave: Callable[[], None],
         on_limit_over: Callable[[], None],
+        on_unreachable: Callable[[str], None],
     ) -> None:
+        """`on_unreachable` is told why an order could not even be handed to the network."""
+        self._on_unreachable = on_unreachable
         self.in_flight = 0
         """Submits that have been begun and are not answered."""
         self.last_price = Decimal(0)
@@ -103,6 +108,8 @@ class Sending:
             self._send_waiting()
         if answer.outcome is Outcome.LIMITED:
             self._limited(answer)
+        elif answer.outcome is Outcome.NOT_SENT and answer.code not in _OUR_OWN:
+            self._on_unreachable(answer.reason)
 
     def _new_order(self, command: SubmitOrder) -> NewOrder:
         instrument = self._instrument

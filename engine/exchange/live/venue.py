@@ -151,6 +151,7 @@ class LiveVenue:
             self._forbidden,
             self._command_left,
             self.reconcile_now,
+            self._unreachable,
         )
         self._upkeep = Upkeep(
             instrument,
@@ -219,6 +220,11 @@ class LiveVenue:
         if self._is_running:
             self._reconciler.lock("the user channel is lost: fills and ends of orders are not told")
             self.reconcile_now()
+
+    def _unreachable(self, reason: str) -> None:
+        """An order could not be handed to the network: neither could a cancel."""
+        self._reconciler.lose(reason)
+        self.reconcile_now()
 
     def _user_epoch(self) -> int | None:
         return self._connections if self._is_user_ready else None
