@@ -14,7 +14,7 @@ class TraderRecord:
     """An `OwnRecord` over a Trader, which is built after the venue that reads it."""
 
     def __init__(self, opening: Opening, earned: Callable[[str], Decimal]) -> None:
-        """`earned` gives what all products of a quote currency have earned or spent of it since the start."""
+        """`earned` gives what all products have earned or spent of a currency since the start."""
         self._opening = opening
         self._earned = earned
         self._trader: Trader | None = None
@@ -47,22 +47,24 @@ class TraderRecord:
 
     @property
     def base_balance(self) -> int:
-        """See `OwnRecord`."""
-        trader = self.trader
-        return trader.instrument.lots_floor(self._opening.base) + trader.ledger.position
+        """See `OwnRecord`. Products of one currency share its balance."""
+        instrument = self.trader.instrument
+        return instrument.lots_floor(self._opening.base + self._earned(instrument.base))
 
     @property
     def quote_balance(self) -> int:
-        """See `OwnRecord`. Products of one quote currency share its balance."""
+        """See `OwnRecord`. Products of one currency share its balance."""
         instrument = self.trader.instrument
         return instrument.atoms_rounded(self._opening.quote + self._earned(instrument.quote))[0]
 
 
-def earned(records: Sequence[TraderRecord], quote: str) -> Decimal:
-    """What the Traders of a quote currency have earned or spent of it since the start, in whole units."""
+def earned(records: Sequence[TraderRecord], currency: str) -> Decimal:
+    """What the Traders have earned or spent of a currency since the start, in whole units."""
     total = Decimal(0)
     for record in records:
-        trader = record.trader
-        if trader.instrument.quote == quote:
-            total += Decimal(trader.ledger.cash).scaleb(-trader.instrument.money_places)
+        instrument, ledger = record.trader.instrument, record.trader.ledger
+        if instrument.base == currency:
+            total += ledger.position * instrument.lot
+        if instrument.quote == currency:
+            total += Decimal(ledger.cash).scaleb(-instrument.money_places)
     return total
