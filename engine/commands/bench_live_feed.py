@@ -1,4 +1,4 @@
-"""What a frame of live market data costs, from a TLS socket to the event, next to the bare client.
+"""What a frame of live market data costs, from a TLS socket to event and quote, next to the bare client.
 
 The bare client of the WebSocket library receives the very same frames and throws them away: the least
 that this road can cost. Both run in turns against a venue in a process of its own.
@@ -24,14 +24,16 @@ from websockets.asyncio.client import connect
 
 from engine.commands.bench_live_server import PRODUCT
 from engine.commands.bench_timing import BenchResult
+from engine.commands.bench_trader import Answers, bench_config
 from engine.core.clock import SystemClock
-from engine.core.events import BookUpdate
+from engine.core.events import BookUpdate, Timer
 from engine.exchange.coinbase.live_feed import LiveFeed
 from engine.exchange.coinbase.network import Endpoints, NetworkSettings
 from engine.exchange.coinbase.products import catalogue
 from engine.exchange.coinbase.sessions import Api
 from engine.exchange.coinbase.timestamps import TimeParser
 from engine.exchange.coinbase.tls import tls_context
+from engine.runtime.builder import build_trader
 
 _TIME: Final = re.compile(r'"event_time":"([^"]+)"')
 _PATIENCE_S: Final = 60.0
@@ -44,6 +46,8 @@ class _Run:
     cpu_ns: float
     wall_ns: float
     ages_ns: Sequence[int]
+    quotes_ns: Sequence[int] = ()
+    """How old the newest frame was when it had led to an order or a cancel."""
 
 
 def bench_live_feed(flood: int = 20_000, paced: int = 4_000, rounds: int = 5) -> list[BenchResult]:
@@ -60,12 +64,13 @@ def bench_live_feed(flood: int = 20_000, paced: int = 4_000, rounds: int = 5) ->
         ratio = results[0].median / results[1].median
         results[0] = replace(results[0], note=f"{results[0].note}, {ratio:.2f} x the bare client")
         with _venue(Path(folder), paced, 2_000) as address:
-            ours, bare = _in_turns(address, Path(folder), paced, 1)
+            ours, bare = _in_turns(address, Path(folder), paced, 1, is_quoting=True)
         for name, runs in (
             ("venue's send to event, 2,000/s", ours),
             ("venue's send to bare recv(), 2,000/s", bare),
         ):
-            results.append(_way(name, runs[0]))
+            results.append(_way(name, runs[0].ages_ns))
+        results.append(_way("venue's send to quote, 2,000/s", ours[0].quotes_ns))
     return results
 
 
@@ -93,21 +98,30 @@ def _venue(folder: Path, count: int, per_second: int) -> Iterator[str]:
                 process.kill()
 
 
-def _in_turns(address: str, folder: Path, count: int, rounds: int) -> tuple[list[_Run], list[_Run]]:
+def _in_turns(
+    address: str, folder: Path, count: int, rounds: int, *, is_quoting: bool = False
+) -> tuple[list[_Run], list[_Run]]:
     ours: list[_Run] = []
     bare: list[_Run] = []
     ca_file = str(folder / "ca.pem")
     # The first round warms both up and is not counted.
     for number in range(rounds + 1):
-        turn = [asyncio.run(_ours(address, ca_file, count)), asyncio.run(_bare(address, ca_file, count))]
+        turn = [
+            asyncio.run(_ours(address, ca_file, count, is_quoting=is_quoting)),
+            asyncio.run(_bare(address, ca_file, count)),
+        ]
         if number:
             ours.append(turn[0])
             bare.append(turn[1])
     return ours, bare
 
 
-async def _ours(address: str, ca_file: str, count: int) -> _Run:
-    """Receive everything through the live feed, polled as the engine polls it."""
+async def _ours(address: str, ca_file: str, count: int, *, is_quoting: bool) -> _Run:
+    """Receive everything through the live feed, polled as the engine polls it, and quote on it."""
+    trader = build_trader(bench_config(), catalogue()[PRODUCT], 0, displays_own=False)
+    trader.strategy.start()
+    answers = Answers(trader)
+    quotes: list[int] = []
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
     ages: list[int] = []
@@ -123,12 +137,20 @@ async def _ours(address: str, ca_file: str, count: int) -> _Run:
     def take() -> None:
         nonlocal is_woken, begun
         is_woken = False
-        wall = time.time_ns()
-        for event in feed.poll(time.monotonic_ns()):
+        wall, now, newest_ns = time.time_ns(), time.monotonic_ns(), 0
+        for event in feed.poll(now):
+            if is_quoting:
+                trader.on_event(event)
             if isinstance(event, BookUpdate):
                 if not ages:
                     begun = (time.thread_time_ns(), time.monotonic_ns())
-                ages.append(wall - event.exchange_ns)
+                newest_ns = event.exchange_ns
+                ages.append(wall - newest_ns)
+        if is_quoting and newest_ns:
+            commands = trader.on_event(Timer(PRODUCT, now, wall))
+            if commands:
+                quotes.append(time.time_ns() - newest_ns)
+                answers.answer(commands, now)
         if len(ages) >= count:
             done.set()
 
@@ -153,7 +175,8 @@ async def _ours(address: str, ca_file: str, count: int) -> _Run:
     counters = feed.counters
     refused = counters.gaps + counters.malformed + counters.duplicates + counters.unknown + feed.overflows
     assert not refused, f"{refused} frames were refused"
-    return _Run(cpu / count, wall_ns / count, ages)
+    assert not is_quoting or quotes, "the frames did not make the Trader quote"
+    return _Run(cpu / count, wall_ns / count, ages, quotes)
 
 
 async def _bare(address: str, ca_file: str, count: int) -> _Run:
@@ -195,8 +218,8 @@ def _cost(name: str, runs: Sequence[_Run], count: int) -> BenchResult:
     )
 
 
-def _way(name: str, run: _Run) -> BenchResult:
-    ages = sorted(run.ages_ns)
+def _way(name: str, ages_ns: Sequence[int]) -> BenchResult:
+    ages = sorted(ages_ns)
     return BenchResult(
         name=name,
         unit="ns",

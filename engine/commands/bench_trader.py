@@ -46,11 +46,12 @@ from engine.telemetry.process import QuietCollector
 from engine.trader import Trader
 
 _MS = 1_000_000
-_SETTINGS = BasicSettings(min_quote_life_ms=0, reprice_tolerance_ticks=0)
+_SETTINGS = BasicSettings(min_quote_life_ms=0, reprice_tolerance_ticks=0, quote_update_interval_ms=10)
 """Every decision replaces whatever has moved by a tick: the most a frame can cause."""
 
 
-def _config() -> Config:
+def bench_config() -> Config:
+    """The settings of a Trader that replaces whatever has moved by a tick."""
     return Config(
         EngineSettings(),
         _SETTINGS,
@@ -130,7 +131,7 @@ def bench_risk_check(chunks: int = 30, size: int = 500) -> BenchResult:
     return timing.result("risk check, all controls", f"{gate.approved} approved")
 
 
-class _Answers:
+class Answers:
     """Answers a Trader's commands as a venue would: everything is accepted, every cancel is proven."""
 
     def __init__(self, trader: Trader) -> None:
@@ -208,9 +209,9 @@ def _round(seed: int, frames: int, warm_up: int) -> _Round:
     instrument = catalogue()["BTC-USD"]
     raw = _moving_market(seed, warm_up + frames, instrument)
     session = AdvancedSession({instrument.symbol: instrument})
-    trader = build_trader(_config(), instrument, 0, displays_own=False)
+    trader = build_trader(bench_config(), instrument, 0, displays_own=False)
     trader.strategy.start()
-    answers = _Answers(trader)
+    answers = Answers(trader)
     for event in session.on_frame(raw[0], 0, 0):
         trader.on_event(event)
     placing: list[int] = []

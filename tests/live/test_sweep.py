@@ -80,6 +80,21 @@ def test_the_proof_takes_less_than_three_seconds() -> None:
     on_bench(work)
 
 
+def test_an_order_that_was_called_back_before_it_left_does_not_delay_the_proof() -> None:
+    async def work(bench: EdgeBench) -> None:
+        order = bench.intend()
+        bench.edge.sweep("said the test")
+        await bench.after(0.1)
+        now, wall = bench.clock.monotonic_ns(), bench.clock.wall_ns()
+        called_back = OrderRejected(order.product, now, wall, order.client_id, "NOT_SENT", "called back")
+        bench.trader.on_event(called_back)
+        await bench.after(2.5)
+        assert bench.edge.sweep_report.is_proven
+        assert not bench.edge.sweep_report.unproven
+
+    on_bench(work)
+
+
 def test_without_rest_it_stays_red_and_proof_follows_when_rest_is_back() -> None:
     async def work(bench: EdgeBench) -> None:
         order = await bench.rest()

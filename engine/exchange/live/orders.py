@@ -10,6 +10,7 @@ from engine.core.clock import Clock
 from engine.core.errors import InstrumentError
 from engine.core.events import SubmitOrder
 from engine.core.instrument import Instrument
+from engine.core.own_orders import OwnOrder
 from engine.exchange.coinbase.broker import Broker, CancelAnswer, Outcome, SubmitAnswer
 from engine.exchange.coinbase.user import OrderReport, UserMatch
 from engine.exchange.live.booking import Booking
@@ -141,9 +142,10 @@ class LiveOrders:
         return order
 
     def by_client(self, client_id: str) -> TrackedOrder | None:
-        """An order by our id: one that is tracked, or one of the record."""
+        """An order by our id: one that is tracked, or one of the record that may be at the venue."""
         order = self.tracker.by_client(client_id)
-        if order is None and (own := self._record.order(client_id)) is not None:
+        own = None if order is not None else self._record.order(client_id)
+        if own is not None and not _has_not_left(own):
             order = TrackedOrder.recorded(own, self._clock.monotonic_ns())
             self.tracker.add(order)
             if order.is_told:
@@ -331,3 +333,11 @@ class LiveOrders:
     def doubted(self) -> list[TrackedOrder]:
         """Orders that only the venue knows of."""
         return [order for order in self.tracker.live if order.phase is Phase.DOUBTED and order.is_live]
+
+
+def _has_not_left(own: OwnOrder) -> bool:
+    """True for one that this edge was not handed: it waits to be on record, or was called back before.
+
+    Orders of before a restart are uncertain from the first moment on.
+    """
+    return own.ended_ns is None and own.accepted_ns is None and own.uncertain_ns is None
