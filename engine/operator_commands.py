@@ -60,7 +60,7 @@ class OperatorCommands:
         reconfigure: Reconfigure,
     ) -> None:
         self.is_stopping = False
-        """True from SHUTDOWN on."""
+        """True from SHUTDOWN on, until a new engine goes on."""
         self.answer = Answer(False, "nothing was asked yet")
         """What became of the last command or change of settings."""
         self.changed_settings: dict[str, str] = {}
@@ -94,6 +94,11 @@ class OperatorCommands:
         if state.changed_settings:
             self._reconfigure(state.changed_settings)
         self.is_stopping, self.changed_settings = state.is_stopping, dict(state.changed_settings)
+
+    def go_on(self) -> None:
+        """A new engine goes on with the session: an end that was asked for of the old one has come."""
+        self.is_stopping = False
+        self._strategy.start()
 
     def on_command(self, event: OperatorCommand) -> Sequence[AnyCommand]:
         """Do what is asked, or refuse; `answer` then says which."""

@@ -308,6 +308,7 @@ class Trader:
     # -- what befell the engine ------------------------------------------------------------------
 
     def _on_recovered(self, event: Recovered) -> Sequence[AnyCommand]:
+        self._operator.go_on()
         uncertain = self.orders.doubt_all(event.recv_ns)
         self._entry.forget()
         self.risk.hold(

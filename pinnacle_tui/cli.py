@@ -421,7 +421,6 @@ def replay(
 
 cli.add_command(journal)
 cli.add_command(record)
-cli.add_command(venue)
 cli.add_command(doctor)
 cli.add_command(venue)
 

@@ -34,6 +34,7 @@ from engine.runtime import status
 from engine.runtime.builder import Market, build_engine
 from engine.runtime.console_service import ConsoleService
 from engine.runtime.desk import Desk
+from engine.runtime.edges import Edges
 from engine.runtime.engine import EXIT_ERROR, Engine, Outcome, WakeUp
 from engine.runtime.kill_file import KillFileWatch
 from engine.runtime.latch_keeper import LatchKeeper
@@ -163,27 +164,26 @@ async def _served(
 ) -> Outcome:
     """Run to the end. Consoles are told how it ended and let go, whatever ends it."""
     outcome: Outcome | None = None
-    started: list[Edge] = []
+    edges = Edges(_edges(session, engine, service, observers), engine)
     try:
         session.attach(engine)
         await service.start(owner)
         session.resume(engine)
-        for edge in _edges(session, engine, service, observers):
-            started.append(edge)
-            await edge.start()
+        await edges.start()
         outcome = await engine.run()
     finally:
         if outcome is None:
             outcome = engine.unproven("stopped before it could prove its end")
         try:
             await session.market.bell.end(is_proven=outcome.is_proven)
-            for edge in reversed(started):
-                await edge.stop()
         finally:
             try:
-                outcome = await session.end(outcome)
+                await edges.stop()
             finally:
-                await service.close(outcome)
+                try:
+                    outcome = await session.end(outcome)
+                finally:
+                    await service.close(outcome)
     return outcome
 
 

@@ -335,6 +335,8 @@ class Engine:
 
         All orders are cancelled at the end, whatever the reason, and the venue's listing proves it.
         """
+        if self._ending is not None and not self._may_have_orders():
+            return Outcome(*self._ending)  # asked for before anything began: there is nothing to be proven
         if self._is_live:
             self.clock.advance_to(self._real.monotonic_ns())
         pacer = self._pacer = Pacer(self._real, self._speed, self.clock.monotonic_ns())
@@ -352,6 +354,10 @@ class Engine:
             told = f"{reason}; no proof that every order is gone" + (f": {doubt}" if doubt else "")
             return Outcome(told, EXIT_WITHOUT_PROOF, open_orders)
         return Outcome(reason, code)
+
+    def _may_have_orders(self) -> bool:
+        """True where by our record, that of a session that goes on too, an order may be open."""
+        return not all(desk.trader.is_quiet for desk in self.desks.values())
 
     async def _trade(self, pacer: Pacer) -> tuple[str, int]:
         for desk in self.desks.values():

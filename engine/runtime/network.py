@@ -231,6 +231,7 @@ class Network:
             ),
             self._bell.restrain,
             on_report=watchdog_fired,
+            may_have_orders=lambda: any(record.open_orders() for record in records),
         )
         for number, (symbol, state) in enumerate(self._products.items()):
             record = TraderRecord(begun.openings[symbol], partial(earned, records))

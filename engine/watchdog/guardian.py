@@ -67,15 +67,19 @@ class Guardian:
         clock: Clock | None = None,
         spawn: Spawn = WatchdogProcess,
         start_within_s: float = START_WITHIN_S,
+        may_have_orders: Callable[[], bool] = lambda: False,
     ) -> None:
         """`on_report` is called with the proof of a watchdog that has fired while this engine lives: what it
-        cancelled must be reconciled. `clock` must be the one that the watchdog reads, see `Uptime`."""
+        cancelled must be reconciled. `clock` must be the one that the watchdog reads, see `Uptime`.
+        `may_have_orders`: orders of before this engine may be open, so a watchdog that was started is not
+        dismissed because the engine was not."""
         self._hello = hello
         self._tell = tell
         self._on_report = on_report
         self._clock = Uptime() if clock is None else clock
         self._spawn = spawn
         self._start_within_s = start_within_s
+        self._may_have_orders = may_have_orders
         self.lease = Lease(self._clock)
         """Asked at the last gate before an order leaves."""
         self._line: Channel[ToWatchdog, ToEngine] | None = None
@@ -127,8 +131,9 @@ class Guardian:
             raise
 
     async def _give_up(self) -> None:
-        """Nothing was sent by this engine: there is nothing to be cancelled."""
-        self._part()
+        """Nothing was sent by this engine: there is nothing to be cancelled, unless it is of before."""
+        if not self._may_have_orders():
+            self._part()
         await self.stop()
 
     async def stop(self) -> None:

@@ -1,7 +1,8 @@
 """Sessions of the real program against the real local venue, with everything that goes wrong on a network.
 
 At the end the engine's ledger is the venue's account, to the atom. The default run is a short one; the long
-ones (`nightly`) take as many minutes as `LONG_SESSION_MINUTES` says, 30 by default.
+ones (`nightly`) take as many minutes as `LONG_SESSION_MINUTES` says, 30 by default, and write their figures to
+`LONG_SESSION_REPORT`-MODE.json where that is set.
 """
 
 from __future__ import annotations

@@ -10,10 +10,12 @@ from trader_bench import D, TraderBench, X, cancels, configured, one_side, submi
 from engine.core.events import (
     AnyCommand,
     BookSnapshot,
+    CancelOrder,
     FeedState,
     OperatorAction,
     OrderExpired,
     OrderFilled,
+    Recovered,
     Severity,
     SubmitOrder,
 )
@@ -253,6 +255,19 @@ def test_a_flatten_is_refused_while_the_engine_ends() -> None:
     assert not bench.operator(A.FLATTEN)
     assert not bench.trader.answer.is_taken
     assert codes(bench) == ["REFUSED"]
+
+
+def test_a_session_that_died_while_it_ended_trades_again_once_its_orders_are_accounted_for() -> None:
+    bench = TraderBench()
+    quotes = bench.quote()
+    bench.operator(A.SHUTDOWN)
+    bench.now += 1_000_000_000
+    bench.trader.on_event(Recovered(X.symbol, bench.now, bench.now, "killed while it ended"))
+    bench.step()
+    assert bench.trader.risk.effective is TradingState.PAUSED
+    bench.prove([CancelOrder(X.symbol, bench.now, quote.client_id) for quote in quotes])
+    assert submits(bench.step())
+    assert bench.trader.risk.effective is TradingState.ACTIVE
 
 
 def test_the_purpose_alone_opens_no_door() -> None:
