@@ -68,6 +68,11 @@ _SAME_ALERT_EVERY_NS: Final = 60_000_000_000
 STATE_VERSION: Final = 1
 """Of `TraderState`: another one cannot be gone on with."""
 _RECOVERED: Final = "RECOVERED"
+_SEVERITY_OF: Final = {
+    Restraint.AWAITED: Severity.INFO,
+    Restraint.PAUSED: Severity.WARNING,
+    Restraint.HALTED: Severity.ERROR,
+}
 _encode: Final = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
@@ -348,8 +353,7 @@ class Trader:
         is_new = not self.risk.has_hold(event.code)
         self.risk.hold(event.code, state, event.reason, event.release, now)
         if is_new:
-            severity = Severity.WARNING if restraint is Restraint.PAUSED else Severity.ERROR
-            self._alert(event, severity, event.code, event.reason)
+            self._alert(event, _SEVERITY_OF[restraint], event.code, event.reason)
         if restraint is Restraint.HALTED:
             return self.orders.cancel_all(now, event.code)
         return self._entry.pull(now)

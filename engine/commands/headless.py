@@ -327,6 +327,7 @@ class _Reporter:
         self.collect: Callable[[], object] = lambda: None
         self._desks = market.desks
         self._feed = market.feed_counters
+        self._watch = market.venue_watch
         self._start_wall_ns = market.start_wall_ns
         self._malformed = 0
         self._next_malformed_ns = 0
@@ -361,7 +362,7 @@ class _Reporter:
         """See `Observer`."""
         self._watch_feed(now_ns)
         for desk in self._desks:
-            self._write(status.status_report(desk, self._mode, now_ns) | self._shared())
+            self._write(status.status_report(desk, self._mode, now_ns) | self._shared() | self._venue(desk))
         if now_ns - self._collected_ns >= _COLLECT_EVERY_NS:
             self._collected_ns = now_ns
             self.collect()
@@ -373,6 +374,14 @@ class _Reporter:
         for desk in self._desks:
             report = status.summary_report(desk, self._mode, now_ns, reason, open_orders)
             self._write(report | self._shared())
+
+    def _venue(self, desk: Desk) -> Report:
+        """What is known of a venue on the network; nothing where there is none."""
+        watch = self._watch
+        if watch is None:
+            return {}
+        score, reason = watch.trust(desk.product)
+        return {"trust": score, "trust_reason": reason, "clock_offset_ns": watch.clock_offset_ns}
 
     def _shared(self) -> Report:
         """What is the same for every desk."""

@@ -132,6 +132,8 @@ class Restraint(enum.StrEnum):
 
     NONE = "none"
     """It is over: the hold of its code is released. A latch stays."""
+    AWAITED = "awaited"
+    """As PAUSED, and nothing is wrong: it is what every start waits for."""
     PAUSED = "paused"
     """No quotes; orders that only reduce the position may leave."""
     HALTED = "halted"

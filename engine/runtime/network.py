@@ -362,7 +362,7 @@ class _Watched:
     def trust(self, product: str) -> tuple[int, str]:
         """See `VenueWatch`."""
         trust = self._feed.trust(product)
-        return trust.score, trust.reason
+        return trust.score, trust.reason if trust.score < 100 else ""
 
 
 class _WatchdogsWord:

@@ -290,6 +290,7 @@ def _go_on(last: StoredSession, resolved: Resolved, real: Clock, making: MarketM
         opening.require_same_instruments(last, market)
         clock = ManualClock(0, last.info.start_wall_ns)
         read = read_in(last.name, directory, market, clock, real, resolved.config)
+        resolved = opening.in_force(resolved, market, changes)
         if read.ended is not None:  # it was killed after its last word and before it could say so here
             ended = end_of(market.desks, clock.wall_ns(), read.ended.reason, read.ended.exit_code)
             write(last.path, last.info, ended)

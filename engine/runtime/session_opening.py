@@ -28,8 +28,12 @@ from engine.runtime.session_store import (
     sessions,
     write,
 )
+from engine.runtime.settings_change import changed_config
 
 _OF_A_RUN: Final = frozenset({"engine.speed", "engine.duration_s", "engine.status_interval_s"})
+_OF_A_MARKET: Final = ("engine.input", "exchange.name")
+_OF_A_PLACE: Final = (*_OF_A_MARKET, "network.endpoint")
+"""Another place of the network is another market: its orders and its money are not those of this one."""
 _SECTIONS_OF_A_RUN: Final = frozenset({"console", "network", "persistence"})
 _OF_THE_ACCOUNT: Final = frozenset(
     {"engine.installation_tag", "engine.order_tag", "fees.maker_bps", "fees.taker_bps"}
@@ -40,12 +44,13 @@ _OF_THE_ACCOUNT: Final = frozenset(
 def unfinished(resolved: Resolved, data_dir: Path) -> StoredSession | None:
     """The newest session of this mode, market and products, if it did not end in order."""
     wanted = resolved.texts()
+    keys = _OF_A_PLACE if resolved.config.engine.mode in LIVE_MODES else _OF_A_MARKET
     for session in reversed(sessions(data_dir)):
         info = session.info
         if (
             info.mode == resolved.config.engine.mode
             and info.products == resolved.config.engine.symbols
-            and all(info.settings.get(key) == wanted.get(key) for key in ("engine.input", "exchange.name"))
+            and all(info.settings.get(key) == wanted.get(key) for key in keys)
         ):
             return session if info.ended is None else None
     return None
@@ -87,6 +92,12 @@ def continued(session: StoredSession, resolved: Resolved) -> tuple[Resolved, dic
         persistence=given.persistence,
     )
     return replace(resolved, config=config), changes
+
+
+def in_force(resolved: Resolved, market: Market, changes: Mapping[str, str]) -> Resolved:
+    """With what was changed while the session ran, and what this start changes. `UsageError` as for both."""
+    changed = dict(market.desks[0].trader.changed_settings) | dict(changes)
+    return replace(resolved, config=changed_config(resolved.config, changed)) if changed else resolved
 
 
 def _differences(was: Mapping[str, str], now: Mapping[str, str]) -> dict[str, tuple[str, str]]:

@@ -73,6 +73,7 @@ def feed_report(counters: FeedCounters | None) -> Report | None:
         "malformed": counters.malformed,
         "errors": counters.errors,
         "unknown": counters.unknown,
+        "reconnects": counters.reconnects,
     }
 
 

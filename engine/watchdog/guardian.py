@@ -114,7 +114,7 @@ class Guardian:
     async def start(self) -> None:
         """See `Edge`. Raises `WatchdogError` when none confirms in time: without one nothing is traded."""
         self._is_stopped = False
-        self._keep_back("the watchdog is being started")
+        self._keep_back("the watchdog is being started", Restraint.AWAITED)
         self._begin()
         self._beat()
         try:
@@ -277,11 +277,11 @@ class Guardian:
             del self._sent[each]
         return sent_ns
 
-    def _keep_back(self, reason: str) -> None:
+    def _keep_back(self, reason: str, restraint: Restraint = Restraint.HALTED) -> None:
         self._hold = reason
         self._confirmed.clear()
         if not self._is_stopped:
-            self._say(Restraint.HALTED, f"{reason}; no order leaves")
+            self._say(restraint, f"{reason}; no order leaves")
 
     def _say(self, restraint: Restraint, reason: str) -> None:
         if reason == self._told:

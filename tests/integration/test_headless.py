@@ -268,7 +268,7 @@ def test_malformed_frames_are_counted_and_told_once_a_minute(environment, tmp_pa
     recorded = sum(json.loads(line)["dir"] == "recv" for line in lines)
     feed = reports[-1]["feed"]
     assert (feed["frames"], feed["malformed"]) == (recorded, 5)
-    assert set(feed) == {"frames", "gaps", "duplicates", "malformed", "errors", "unknown"}
+    assert set(feed) == {"frames", "gaps", "duplicates", "malformed", "errors", "unknown", "reconnects"}
 
 
 def test_several_products_are_traded_side_by_side(environment):

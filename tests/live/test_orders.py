@@ -39,7 +39,7 @@ def test_an_order_lives_is_filled_and_ends() -> None:
 
 def test_trading_is_paused_until_the_first_comparison_and_the_user_channel() -> None:
     async def work(bench: EdgeBench) -> None:
-        assert bench.holds("RECONCILE") == [Restraint.PAUSED, Restraint.NONE]
+        assert bench.holds("RECONCILE") == [Restraint.AWAITED, Restraint.NONE]
         order = await bench.rest()
         bench.user.lose()
         bench.exchange.fill(order, D("0.3"))
@@ -134,7 +134,7 @@ def test_a_list_that_is_older_than_what_we_know_revives_nothing() -> None:
         await bench.after(3)
         assert not bench.warnings
         assert "cancel" not in [call for _, call, _ in bench.broker.calls]
-        assert bench.holds("RECONCILE") == [Restraint.PAUSED, Restraint.NONE]
+        assert bench.holds("RECONCILE") == [Restraint.AWAITED, Restraint.NONE]
         bench.check_open_sets()
 
     on_bench(work)
@@ -338,6 +338,6 @@ def test_what_we_kept_back_ourselves_says_nothing_of_the_venue() -> None:
         bench.broker.submit = kept  # type: ignore[method-assign]
         bench.send()
         await bench.after(0.1)
-        assert bench.holds("RECONCILE") == [Restraint.PAUSED, Restraint.NONE]
+        assert bench.holds("RECONCILE") == [Restraint.AWAITED, Restraint.NONE]
 
     on_bench(work)

@@ -13,6 +13,7 @@ from engine.core.events import (
     OrderRejected,
     OrderUncertain,
     Restraint,
+    Severity,
 )
 from engine.core.order import OrderState
 from engine.risk.state import TradingState
@@ -25,7 +26,11 @@ def edge(bench: TraderBench, restraint: Restraint, code: str = "RECONCILE") -> l
 
 @pytest.mark.parametrize(
     ("restraint", "state"),
-    [(Restraint.PAUSED, TradingState.PAUSED), (Restraint.HALTED, TradingState.HALTED)],
+    [
+        (Restraint.AWAITED, TradingState.PAUSED),
+        (Restraint.PAUSED, TradingState.PAUSED),
+        (Restraint.HALTED, TradingState.HALTED),
+    ],
 )
 def test_a_restraint_cancels_at_once_and_lasts_until_it_is_lifted(
     restraint: Restraint, state: TradingState
@@ -41,6 +46,14 @@ def test_a_restraint_cancels_at_once_and_lasts_until_it_is_lifted(
     edge(bench, Restraint.NONE)
     assert bench.trader.risk.effective is TradingState.ACTIVE
     assert submits(bench.step())
+
+
+def test_a_start_alarms_nobody_and_a_halt_does() -> None:
+    bench = TraderBench()
+    for code, restraint in (("A", Restraint.AWAITED), ("P", Restraint.PAUSED), ("H", Restraint.HALTED)):
+        edge(bench, restraint, code)
+    told = [(alert.code, alert.severity) for alert in bench.trader.drain_alerts()]
+    assert told == [("A", Severity.INFO), ("P", Severity.WARNING), ("H", Severity.ERROR)]
 
 
 def test_what_was_never_restrained_is_not_lifted() -> None:

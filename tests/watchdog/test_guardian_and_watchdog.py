@@ -397,7 +397,7 @@ def test_the_lease_is_held_from_the_start_to_the_farewell(scene):
         assert scene.venue.open_ids() == {ours(1)}
 
     scene.run(main)
-    assert scene.restraints == [Restraint.HALTED, Restraint.NONE]
+    assert scene.restraints == [Restraint.AWAITED, Restraint.NONE]
     assert {code for _, code, *_ in scene.told} == {"WATCHDOG"}
     assert scene.reports == []
 
@@ -441,7 +441,7 @@ def test_a_watchdog_that_is_killed_is_replaced_and_trading_waits_for_it(scene):
         await guardian.stop()
 
     scene.run(main)
-    assert scene.restraints == [Restraint.HALTED, Restraint.NONE] * 4
+    assert scene.restraints == [Restraint.AWAITED, Restraint.NONE] + [Restraint.HALTED, Restraint.NONE] * 3
 
 
 def test_one_that_cannot_be_started_is_tried_again_ever_less_often(scene):

@@ -98,11 +98,11 @@ class Reconciler:
         """Executions since then may be missing in the record."""
         self._fills_since_ns = wall_ns
 
-    def lock(self, reason: str) -> None:
+    def lock(self, reason: str, restraint: Restraint = Restraint.PAUSED) -> None:
         """Our record may not be the venue's: nothing is quoted until it has been compared."""
         self.is_locked = True
         self._outbox.restrain(
-            RECONCILE, Restraint.PAUSED, reason, "a comparison with the venue has left nothing open"
+            RECONCILE, restraint, reason, "a comparison with the venue has left nothing open"
         )
 
     def lose(self, reason: str) -> None:

@@ -176,7 +176,7 @@ class LiveVenue:
         self._is_running = True
         since_ns = self._fills_since_ns()
         self._reconciler.look_back_to((self._clock.wall_ns() if since_ns is None else since_ns) - _HOUR_NS)
-        self._reconciler.lock("our record has not been compared with the venue yet")
+        self._reconciler.lock("our record has not been compared with the venue yet", Restraint.AWAITED)
         self._upkeep.start(self._tasks)
 
     async def stop(self) -> None:
