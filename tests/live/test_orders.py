@@ -229,7 +229,7 @@ def test_refusals_in_a_row_halt_for_a_minute_and_then_for_good() -> None:
         for _ in range(2):
             for n in range(5):
                 bench.broker.answers.append(
-                    SubmitAnswer(Outcome.REFUSED, code="INSUFFICIENT_FUND", reason="no")
+                    SubmitAnswer(Outcome.REFUSED, code="INVALID_PRICE_PRECISION", reason="no")
                 )
                 bench.send(price=str(50 + n))
             await bench.after(61)
