@@ -2,7 +2,8 @@
 
     python docs/pictures.py            writes docs/*.svg
 
-The engine runs on the console's own loop, as with `--inline`, some hundred times faster than time.
+The engine runs on the console's own loop, as with `--inline`, some hundred times faster than time. Only the
+live session goes at the pace of its venue, which is a local one: it takes a minute.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 PICTURES = Path(__file__).resolve().parent
 MARKET_S = 240
 """Engine time of the picture."""
+LIVE_S = 50
+"""The same of the live session, which is real time."""
 
 
 async def picture(name: str, size: tuple[int, int], theme: str, keys: tuple[str, ...]) -> None:
@@ -49,6 +53,47 @@ async def picture(name: str, size: tuple[int, int], theme: str, keys: tuple[str,
         (PICTURES / f"{name}.svg").write_text(app.export_screenshot(simplify=True), encoding="utf-8")
         session.stop()
         await session.until_ended()
+    sys.stdout.write(f"docs/{name}.svg\n")
+
+
+async def live(name: str, size: tuple[int, int], theme: str) -> None:
+    """Real orders at a local venue, both on the network, with the fees of an account that trades much."""
+    from engine.commands import headless
+    from engine.config import load_config
+    from engine.exchange.simulator.settings import SimulatorSettings
+    from engine.local_venue.fee_tiers import single_tier
+    from engine.local_venue.keys import make_cdp_key, write_key
+    from engine.local_venue.server import LocalVenue
+    from engine.local_venue.settings import VenueSettings
+    from pinnacle_tui.launch import console_app, inline_session
+
+    key = make_cdp_key()
+    fees = single_tier(Decimal("0.0001"), Decimal("0.0005"))
+    settings = VenueSettings(simulator=SimulatorSettings(seed=7), fee_tiers=fees)
+    async with LocalVenue(settings, cdp_keys=(key,)) as venue:
+        resolved = load_config(
+            None,
+            {},
+            (f"console.theme={theme}", "engine.live=true", "strategy.base_spread_bps=6"),
+            {
+                "engine.mode": "live",
+                "network.endpoint": venue.url,
+                "network.key_file": str(write_key(Path(os.environ["XDG_STATE_HOME"]), key)),
+            },
+        )
+        session = inline_session(partial(headless.serve, resolved))
+        app = console_app(session, resolved, remembers=False)
+        async with app.run_test(size=size, notifications=True) as pilot:
+            is_late = asyncio.Event()
+            session.mirror.on_view = lambda: is_late.set() if _shows_all(session) else None
+            async with asyncio.timeout(3 * LIVE_S):
+                await is_late.wait()
+            app.clear_notifications()
+            app.draw_anew()
+            await pilot.pause()
+            (PICTURES / f"{name}.svg").write_text(app.export_screenshot(simplify=True), encoding="utf-8")
+            session.stop()
+            await session.until_ended()
     sys.stdout.write(f"docs/{name}.svg\n")
 
 
@@ -92,6 +137,16 @@ def _time_s(session: EngineSession) -> float:
     return view.time_ns / 1e9 if view is not None else 0.0
 
 
+def _shows_all(session: EngineSession) -> bool:
+    """Late enough, with quotes on both sides and a position."""
+    view = session.mirror.view
+    if view is None or _time_s(session) < LIVE_S:
+        return False
+    (book,) = view.products
+    working = {order.side for order in book.orders if order.state == "new"}
+    return working == {1, -1} and bool(book.pnl.position)
+
+
 async def main() -> None:
     """Every picture of the README."""
     await picture("console", (120, 40), "pinnacle", ())
@@ -99,6 +154,7 @@ async def main() -> None:
     await picture("light", (120, 40), "pinnacle-light", ("o",))
     await picture("small", (80, 24), "gruvbox", ())
     await past("past", (120, 40), "pinnacle")
+    await live("live", (120, 40), "pinnacle")
 
 
 if __name__ == "__main__":

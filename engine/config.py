@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, Self
 from engine import config_file
 from engine.config_schema import Key, Schema, Value, nearest, value_text
 from engine.core.errors import UsageError
+from engine.core.events import Severity
 from engine.core.settings import require_valid, setting
 from engine.exchange.coinbase.network import NetworkSettings
 from engine.exchange.fees import FeeSchedule
@@ -282,21 +283,22 @@ class Resolved:
             if (value := self.value(key.name)) is not None
         }
 
-    def notices(self) -> tuple[str, ...]:
-        """What whoever starts a run should be told about its fees, one sentence each."""
+    def fee_notices(self) -> tuple[tuple[Severity, str], ...]:
+        """What whoever starts a run should be told about its fees, one sentence each, and how grave it is."""
         fees, mode = self.config.fees, self.config.engine.mode
         break_even = fees.schedule().break_even_bps
-        said = [
+        told = (
             f"fees: maker {value_text(fees.maker_bps)} bps, taker {value_text(fees.taker_bps)} bps "
             f"({self._fee_origin(mode)}); break-even spread {value_text(break_even)} bps"
-        ]
+        )
         base = Decimal(str(self.config.strategy.base_spread_bps))
-        if base < break_even:
-            said.append(
-                f"strategy.base_spread_bps = {value_text(base)} is below the break-even spread of "
-                f"{value_text(break_even)} bps: a round trip of two maker fills loses money"
-            )
-        return tuple(said)
+        if base >= break_even:
+            return ((Severity.INFO, told),)
+        warning = (
+            f"strategy.base_spread_bps = {value_text(base)} is below the break-even spread of "
+            f"{value_text(break_even)} bps: a round trip of two maker fills loses money"
+        )
+        return (Severity.INFO, told), (Severity.WARNING, warning)
 
     def _fee_origin(self, mode: str) -> str:
         sources = {self.sources["fees.maker_bps"], self.sources["fees.taker_bps"]}

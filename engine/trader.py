@@ -16,6 +16,8 @@ import msgspec
 from engine.core.depth import DepthReader
 from engine.core.errors import IntegrityError, StateError
 from engine.core.events import (
+    NEVER_ARRIVED,
+    NOT_SENT,
     Alert,
     Answer,
     AnyCommand,
@@ -68,6 +70,7 @@ _SAME_ALERT_EVERY_NS: Final = 60_000_000_000
 STATE_VERSION: Final = 1
 """Of `TraderState`: another one cannot be gone on with."""
 _RECOVERED: Final = "RECOVERED"
+_NEVER_THERE: Final = {NOT_SENT: "an order was not sent", NEVER_ARRIVED: "an order has never arrived"}
 _SEVERITY_OF: Final = {
     Restraint.AWAITED: Severity.INFO,
     Restraint.PAUSED: Severity.WARNING,
@@ -83,6 +86,8 @@ class Explanations(msgspec.Struct, frozen=True):
     """By client id."""
     wanted: dict[str, Reasons] = {}
     """By slot."""
+    decision: str = ""
+    """Of the last decision."""
 
 
 class TraderState(msgspec.Struct, frozen=True):
@@ -262,7 +267,9 @@ class Trader:
 
     def save(self) -> TraderState:
         """The whole trading state, copied."""
-        return self._state(Explanations(self.orders.explanations(), self._entry.reasons()))
+        return self._state(
+            Explanations(self.orders.explanations(), self._entry.reasons(), self.decision.reason)
+        )
 
     def _state(self, explanations: Explanations) -> TraderState:
         return TraderState(
@@ -308,6 +315,7 @@ class Trader:
         self.guard.load(state.guard)
         self.gate.load(state.gate)
         self._entry.load(state.entry, state.explanations.wanted)
+        self.decision = Decision(reason=state.explanations.decision)
         self.strategy.load(state.strategy)
 
     # -- what befell the engine ------------------------------------------------------------------
@@ -411,7 +419,8 @@ class Trader:
         if update.alerts:
             self._alerts.extend(update.alerts)
         if isinstance(event, OrderRejected):
-            self._tell_once(event, event.code, f"the venue rejected an order: {event.reason}")
+            what = _NEVER_THERE.get(event.code, "the venue rejected an order")
+            self._tell_once(event, event.code, f"{what}: {event.reason}")
         if update.fill is not None:
             self._book_fill(update.fill)
         elif isinstance(event, OrderCancelled):

@@ -139,7 +139,7 @@ def _run(host: EngineHost, resolved: Resolved, role: Role, *, may_kill: bool = T
     # Nothing of what is being loaded will ever be garbage; the screen collects once it stands.
     gc.disable()
     session = _session(host, role, may_kill=may_kill)
-    notices = list(resolved.notices())
+    notices: list[str] = []
     crashes: list[float] = []
     while True:
         app = console_app(session, resolved, notices=notices)

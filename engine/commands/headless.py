@@ -15,7 +15,7 @@ import msgspec
 from engine.commands.line_writer import LineWriter
 from engine.config import LIVE_MODES, Resolved
 from engine.core.clock import Clock, SystemClock
-from engine.core.errors import UsageError
+from engine.core.errors import PinnacleError, UsageError
 from engine.core.events import (
     Alert,
     AnyEvent,
@@ -29,7 +29,8 @@ from engine.core.events import (
     SubmitOrder,
 )
 from engine.exchange.protocol import Edge
-from engine.persistence.latch_file import LatchFile
+from engine.persistence.errors import LockedError
+from engine.persistence.latch_file import NAME, ON_PAPER, LatchFile
 from engine.runtime import status
 from engine.runtime.builder import Market, build_engine
 from engine.runtime.console_service import ConsoleService
@@ -40,6 +41,7 @@ from engine.runtime.kill_file import KillFileWatch
 from engine.runtime.latch_keeper import LatchKeeper
 from engine.runtime.observers import Observers
 from engine.runtime.session import Session, open_session
+from engine.runtime.session_opening import left_open
 from engine.runtime.session_store import data_dir_of
 from engine.runtime.status import Report
 from engine.telemetry.histogram import Histogram
@@ -89,8 +91,16 @@ async def _run(
     stderr: TextIO,
     owner: socket.socket | None,
 ) -> Outcome:
-    session = await _opened(resolved, is_new=is_new)
-    for notice in (*session.resolved.notices(), *session.notices()):
+    try:
+        session = await _opened(resolved, is_new=is_new)
+    except LockedError:
+        raise  # its engine runs, and looks after them
+    except PinnacleError:
+        if warning := left_open(resolved, data_dir_of(resolved.config)):
+            stderr.write(warning + "\n")
+        raise
+    fees = session.resolved.fee_notices() if owner is None else ()
+    for notice in (*(text for _, text in fees), *session.notices()):
         stderr.write(notice + "\n")
     stderr.flush()
     return await _drive(session, form, stdout, stderr, owner)
@@ -149,7 +159,8 @@ def _edges(session: Session, engine: Engine, service: ConsoleService, observers:
     if kept:
         edges.append(KillFileWatch(data_dir_of(config), service.operator.kill))
     if kept and config.engine.mode in LIVE_MODES:
-        keeper = LatchKeeper(engine, LatchFile(data_dir_of(config)), kept)
+        name = NAME if config.engine.mode == "live" else ON_PAPER
+        keeper = LatchKeeper(engine, LatchFile(data_dir_of(config), name=name), kept)
         observers.add(keeper)
         edges.insert(0, keeper)
     return edges
@@ -168,6 +179,8 @@ async def _served(
     try:
         session.attach(engine)
         await service.start(owner)
+        for severity, notice in session.resolved.fee_notices() if owner is not None else ():
+            service.operator.tell(severity, "FEES", notice)
         session.resume(engine)
         await edges.start()
         outcome = await engine.run()

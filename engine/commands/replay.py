@@ -100,9 +100,15 @@ def verify_text(answer: Mapping[str, Any]) -> str:
 
 
 def folder_of(wanted: str, data_dir: Path) -> Path:
-    """The folder of a session that can be played. Raises as `open_recorded` does for one that cannot."""
+    """The folder of a session that can be played.
+
+    Raises as `open_recorded` does for one that cannot, and `DamageError` where its last file is damaged;
+    damage before that is met, and told, while it is played.
+    """
     session = find(wanted, data_dir)
-    open_recorded(session)
+    recorded = open_recorded(session)
+    for _ in recorded.batches(recorded.last_seq):
+        pass
     return session.path
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import enum
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
@@ -195,8 +196,17 @@ class OrderUncertain(Event, frozen=True, gc=False, tag=True):
     reason: str = ""
 
 
+NOT_SENT: Final = "NOT_SENT"
+"""The code of an order that never left: our own word, not a venue's."""
+NEVER_ARRIVED: Final = "NEVER_ARRIVED"
+"""The code of an order that the venue has proven not to have."""
+
+
 class OrderRejected(Event, frozen=True, gc=False, tag=True):
-    """The venue refused the order for good; `code` is a short upper-case word, `reason` a sentence."""
+    """The order does not exist and never will: the venue refused it for good, or it did not come there.
+
+    `code` is a short upper-case word, `reason` a sentence.
+    """
 
     client_id: str
     code: str

@@ -13,6 +13,8 @@ from engine.persistence.disk import DISK, Disk
 from engine.persistence.errors import JournalError
 
 NAME: Final = "LATCH.json"
+ON_PAPER: Final = "LATCH-paper.json"
+"""Who rearms a rehearsal has not looked at the account: it has a latch of its own."""
 _MOST_BYTES: Final = 65_536
 _MOST_REASON: Final = 2_000
 
@@ -33,8 +35,9 @@ class Latch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LatchFile:
     """The latch of a data folder. Calls block until the disk has it."""
 
-    def __init__(self, folder: Path, disk: Disk = DISK) -> None:
-        self.path = folder / NAME
+    def __init__(self, folder: Path, disk: Disk = DISK, *, name: str = NAME) -> None:
+        """`name` is that of another latch than the one of live trading."""
+        self.path = folder / name
         self._folder = os.fspath(folder)
         self._disk = disk
 
@@ -68,7 +71,7 @@ class LatchFile:
             return held
         latch = msgspec.structs.replace(latch, reason=latch.reason[:_MOST_REASON])
         try:
-            self._disk.write_whole(self._folder, NAME, msgspec.json.encode(latch) + b"\n")
+            self._disk.write_whole(self._folder, self.path.name, msgspec.json.encode(latch) + b"\n")
         except OSError as error:
             raise self._failed("written", error, "a restart would not know of the latch") from None
         return latch

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
 
 from engine.core.events import Restraint
 from engine.persistence.records import Reconciled
@@ -14,7 +15,7 @@ Restrain = Callable[[str, Restraint, str, str], None]
 class Bell:
     """Rung from the engine's own loop. Until an engine is connected nothing happens."""
 
-    __slots__ = ("_note", "_restrain", "_wake", "_warn", "known_until_ns", "on_end", "on_rearm")
+    __slots__ = ("_accept", "_note", "_restrain", "_wake", "_warn", "known_until_ns", "on_end", "on_rearm")
 
     def __init__(self) -> None:
         self._wake: Callable[[], None] = lambda: None
@@ -23,6 +24,7 @@ class Bell:
         self.on_end: list[Callable[[bool], Awaitable[None]]] = []
         """Told when the engine has ended, while every edge is still there: whether the end is proven."""
         self._note: Callable[[Reconciled], None] = lambda _: None
+        self._accept: Callable[[str, Mapping[str, Decimal]], None] = lambda *_: None
         self.on_rearm: list[Callable[[], None]] = []
         """Told when a person has taken a halt or a kill back."""
         self.known_until_ns: int | None = None
@@ -32,13 +34,19 @@ class Bell:
         """From now on it rings there."""
         self._wake, self._restrain, self._warn = wake, restrain, warn
 
-    def keep_notes(self, note: Callable[[Reconciled], None]) -> None:
-        """From now on comparisons with the venue are put on record there."""
-        self._note = note
+    def keep_notes(
+        self, note: Callable[[Reconciled], None], accept: Callable[[str, Mapping[str, Decimal]], None]
+    ) -> None:
+        """From now on comparisons with the venue are put on record there, and what people accepted."""
+        self._note, self._accept = note, accept
 
     def note(self, compared: Reconciled) -> None:
         """Put a comparison with the venue on record."""
         self._note(compared)
+
+    def accepted(self, product: str, baseline: Mapping[str, Decimal]) -> None:
+        """A person has accepted that the account holds so much beyond our record, by currency."""
+        self._accept(product, baseline)
 
     def rearmed(self) -> None:
         """A person has taken a halt or a kill back."""

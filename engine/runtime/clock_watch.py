@@ -52,12 +52,12 @@ class ClockWatch:
         """Take in a difference, the venue's time minus ours."""
         off = abs(offset_ns)
         which = "behind" if offset_ns > 0 else "ahead of"
-        told = f"this machine's clock is {off // 1_000_000} ms {which} the venue's"
+        told = f"this engine's clock is {off // 1_000_000} ms {which} the venue's"
         if off > HALT_NS:
             self._is_held = True
-            self._bell.restrain(
-                _CODE, Restraint.HALTED, f"{told}: set it (timedatectl set-ntp true)", "it is below 250 ms"
-            )
+            # The engine's time runs on from its start, whatever is done to the machine's clock meanwhile.
+            advice = "set the clock (timedatectl set-ntp true) and start the engine again"
+            self._bell.restrain(_CODE, Restraint.HALTED, f"{told}: {advice}", "it is below 250 ms")
         elif off < WARN_NS:
             self._is_warned = False
             if self._is_held:

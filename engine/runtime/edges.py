@@ -12,7 +12,7 @@ from engine.runtime.engine import Engine
 
 
 class Edges:
-    """The edges of one engine. One that cannot be started ends the engine, as does whoever asks for the end."""
+    """The edges of one engine, which ends when one of them cannot be started."""
 
     def __init__(self, edges: Sequence[Edge], engine: Engine) -> None:
         self._edges = edges

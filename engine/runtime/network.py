@@ -31,6 +31,7 @@ from engine.exchange.coinbase.network import ADVANCED
 from engine.exchange.coinbase.sessions import Api
 from engine.exchange.coinbase.signing import signer_for
 from engine.exchange.coinbase.user_stream import UserStream
+from engine.exchange.live.balances import AccountCheck
 from engine.exchange.live.reconcile import ReconcileReport
 from engine.exchange.live.sweeps import SweepEvidence
 from engine.exchange.live.venue import LiveVenue
@@ -244,6 +245,7 @@ class Network:
                 config.network,
                 self._bell.ring,
                 lease=guardian.lease.is_held,
+                account=AccountCheck(state.instrument, record, begun.baselines.get(symbol)),
                 opened_ns=begun.wall_ns,
                 fills_since_ns=self._known_until_ns,
                 on_report=self._reconciled,
@@ -264,7 +266,7 @@ class Network:
             warn=self._bell.warn,
         )
         self._bell.on_end.append(guardian.end)
-        self._bell.on_rearm.extend(partial(self._accept, venue) for venue in venues.values())
+        self._bell.on_rearm.extend(partial(self._accept, *each) for each in venues.items())
         return replace(
             market,
             desks=desks,
@@ -309,12 +311,12 @@ class Network:
         decided |= dict.fromkeys(evidence.filled_meanwhile, "filled meanwhile")
         self._bell.note(Reconciled(product, f"orders to be cancelled ({evidence.reason}): {report}", decided))
 
-    def _accept(self, venue: LiveVenue) -> None:
+    def _accept(self, product: str, venue: LiveVenue) -> None:
         """A person has looked and rearmed: what the account holds now is right."""
 
         async def accept() -> None:
             try:
-                await venue.accept_balances()
+                self._bell.accepted(product, await venue.accept_balances())
             except BrokerError as error:
                 self._bell.warn("BALANCES", f"the balances could not be had, they may differ still: {error}")
 
@@ -362,7 +364,7 @@ class _Watched:
     def trust(self, product: str) -> tuple[int, str]:
         """See `VenueWatch`."""
         trust = self._feed.trust(product)
-        return trust.score, trust.reason if trust.score < 100 else ""
+        return trust.score, trust.reason.partition(": ")[2]  # the score itself is told beside it
 
 
 class _WatchdogsWord:

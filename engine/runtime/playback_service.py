@@ -270,7 +270,8 @@ def _number(text: str) -> Decimal:
         number = Decimal(text)
     except InvalidOperation:
         number = Decimal("NaN")
-    if not number.is_finite() or abs(number) > _MOST:
+    # Copied, as arithmetic overflows where the exponent is large enough.
+    if not number.is_finite() or number.copy_abs() > _MOST:
         raise UsageError(f"{text!r} is no number that can be used here")
     return number
 

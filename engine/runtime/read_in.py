@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from engine.config import Config
 from engine.core.clock import Clock, ManualClock
 from engine.core.events import (
+    NOT_SENT,
     AnyCommand,
     AnyEvent,
     CancelOrder,
@@ -35,7 +36,7 @@ from engine.runtime.desk import Desk
 from engine.runtime.engine import WakeUp
 from engine.runtime.replayer import Parts, Replayer, take_apart
 from engine.runtime.session_state import StateKeeper, decode
-from engine.runtime.stages import CROSSED, NOT_SENT, MarketDataStage, in_order_of_arrival
+from engine.runtime.stages import CROSSED, MarketDataStage, in_order_of_arrival
 
 _ADVICE = (
     ". Nothing was changed and no order was sent; look at it with `pinnacle-tui replay SESSION --verify`, or "

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from decimal import Decimal
 from functools import partial
 from importlib.metadata import version
 from os import getpid
 from typing import Final, NamedTuple, Protocol
+
+import msgspec
 
 from engine.config import Config, Resolved
 from engine.core.clock import Clock, ManualClock
@@ -146,7 +149,7 @@ class KeptSession(Session):
                 self.journal, self._directory, self._recorder, settings, self._real, states, engine
             )
             engine.after_step = self._snapshots.after_step
-        self.market.bell.keep_notes(self._note)
+        self.market.bell.keep_notes(self._note, self._accept)
         self._watch = StorageWatch(self.journal, engine, self._real)
         self._watch.start(loop)
 
@@ -185,6 +188,21 @@ class KeptSession(Session):
         """Put a comparison with the venue on record; a journal that fails over it ends the engine itself."""
         with suppress(JournalError):
             self._recorder.note(compared)
+
+    def _accept(self, product: str, baseline: Mapping[str, Decimal]) -> None:
+        """What a person has accepted of the account holds for the next engine too."""
+        info = self.stored.info
+        try:
+            self.stored = write(
+                self.stored.path,
+                msgspec.structs.replace(info, baselines=info.baselines | {product: dict(baseline)}),
+            )
+        except JournalError:
+            assert self._engine is not None
+            text = (
+                "what was accepted of the account cannot be kept: after a restart it must be accepted again"
+            )
+            self._engine.warn("BALANCES", text)
 
     def _acked(self, seq: int) -> None:
         if self._engine is not None:
@@ -230,6 +248,8 @@ class Begun(NamedTuple):
 
     openings: Mapping[str, Opening]
     wall_ns: int
+    baselines: Mapping[str, Mapping[str, Decimal]] = {}
+    """See `SessionInfo`."""
 
 
 class MarketMaking(Protocol):
@@ -286,7 +306,9 @@ def _go_on(last: StoredSession, resolved: Resolved, real: Clock, making: MarketM
     directory = opening.lock(last, resolved.config.engine.mode)
     try:
         resolved, changes = opening.continued(last, resolved)
-        market = making.market(resolved.config, Begun(last.info.openings, last.info.start_wall_ns))
+        market = making.market(
+            resolved.config, Begun(last.info.openings, last.info.start_wall_ns, last.info.baselines)
+        )
         opening.require_same_instruments(last, market)
         clock = ManualClock(0, last.info.start_wall_ns)
         read = read_in(last.name, directory, market, clock, real, resolved.config)

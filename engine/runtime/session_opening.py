@@ -14,7 +14,7 @@ from typing import Final
 from engine.config import LIVE_MODES, Resolved, schema
 from engine.config_schema import NOT_SET
 from engine.core.clock import Clock
-from engine.core.errors import UsageError
+from engine.core.errors import PinnacleError, UsageError
 from engine.persistence.directory import JournalDirectory
 from engine.persistence.errors import LockedError
 from engine.runtime.builder import Market
@@ -54,6 +54,22 @@ def unfinished(resolved: Resolved, data_dir: Path) -> StoredSession | None:
         ):
             return session if info.ended is None else None
     return None
+
+
+def left_open(resolved: Resolved, data_dir: Path) -> str:
+    """What to say of orders with real money when a start comes to nothing; empty where none are known of."""
+    if resolved.config.engine.mode != "live":
+        return ""
+    try:
+        session = unfinished(resolved, data_dir)
+    except PinnacleError:
+        return f"the sessions in {data_dir} cannot be read: whether orders of before are open is not known"
+    if session is None:
+        return ""
+    return (
+        f"session {session.name} was not ended in order: orders of it may be open at {session.info.venue}. "
+        "Look there, or start again: they are then accounted for"
+    )
 
 
 def continued(session: StoredSession, resolved: Resolved) -> tuple[Resolved, dict[str, str]]:

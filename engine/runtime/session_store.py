@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -68,6 +69,8 @@ class SessionInfo(msgspec.Struct, frozen=True):
     """By product, what the account had at the start; without one the settings say it."""
     ended: End | None = None
     """None while it runs, and after a crash."""
+    baselines: dict[str, dict[str, Decimal]] = {}
+    """By product and currency, what the account holds beyond our record and a person has accepted."""
 
 
 @dataclass(frozen=True, slots=True)

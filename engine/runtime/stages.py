@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from engine.core.clock import Clock
 from engine.core.events import (
+    NOT_SENT,
     Alert,
     AnyCommand,
     AnyEvent,
@@ -31,8 +32,6 @@ from engine.runtime.desk import Desk
 from engine.runtime.recorder import Recorder
 from engine.runtime.supervisor import STAGE_FAILED
 
-NOT_SENT: Final = "NOT_SENT"
-"""The code of an order that was recorded and never left: our own word, not a venue's."""
 _DROPPED_KEPT: Final = 1_000
 CROSSED: Final = "the book is crossed or locked"
 _arrival = attrgetter("recv_ns")

@@ -143,7 +143,7 @@ class Duty:
     async def _hindrance(self) -> str | None:
         try:
             if not self._posts.take():
-                return "the watchdog of an engine before still cancels, or another engine trades this product"
+                return _taken(self._posts.holder)
             await self._open()
             await self._broker.live_orders()
         except BrokerError as error:
@@ -236,3 +236,12 @@ class Duty:
 async def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait([task])
+
+
+def _taken(holder: int | None) -> str:
+    """Why this watchdog cannot take its place, and what a person can do."""
+    which, end = (f" (process {holder})", f" before you end it (kill -9 {holder})") if holder else ("", "")
+    return (
+        f"the watchdog of an engine before{which} still cancels, or another engine trades this product; "
+        f"see at the venue that nothing of yours is open{end}"
+    )

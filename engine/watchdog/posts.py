@@ -21,6 +21,8 @@ class Posts:
     def __init__(self, folder: str, api: str, products: Sequence[str]) -> None:
         self._paths = [f"{folder}/.watchdog-{api}-{_UNFIT.sub('_', name)}.lock" for name in sorted(products)]
         self._held: list[int] = []
+        self.holder: int | None = None
+        """The process that had one when this one came; None where it is not known."""
 
     def take(self) -> bool:
         """Take all of them or none; False while another watchdog has one. Raises `OSError`."""
@@ -32,11 +34,15 @@ class Posts:
                 taken.append(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
                 fcntl.flock(taken[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            self.holder = _pid_in(taken[-1])
             _close(taken)
             return False
         except BaseException:
             _close(taken)
             raise
+        for descriptor in taken:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         self._held = taken
         return True
 
@@ -44,6 +50,11 @@ class Posts:
         """Let others have them."""
         _close(self._held)
         self._held = []
+
+
+def _pid_in(descriptor: int) -> int | None:
+    written = os.pread(descriptor, 20, 0)
+    return int(written) if written.isdigit() else None
 
 
 def _close(descriptors: list[int]) -> None:

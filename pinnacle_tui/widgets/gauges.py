@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from textwrap import wrap
 from typing import ClassVar, Final
 
 from rich.cells import cell_len
@@ -99,7 +100,7 @@ class RestrictionsPanel(Panel):
         return "ok" if scene.book.state == "ACTIVE" else state_style(scene.book.state)
 
     def rows(self, scene: Scene, width: int, height: int) -> list[Row]:
-        """Two lines for each restriction, then the denials."""
+        """Every restriction with its reason and its end, then the denials."""
         return [*restriction_rows(scene, width), (), denied_row(scene, width)][:height]
 
 
@@ -162,7 +163,7 @@ def gauge_rows(scene: Scene, width: int) -> list[Row]:
 
 
 def restriction_rows(scene: Scene, width: int) -> list[Row]:
-    """What restricts trading, two lines each."""
+    """What restricts trading, two lines each, or more where its reason is long."""
     if not scene.book.restrictions:
         return [((left("nothing restricts trading", width), "ok"),)]
     made: list[Row] = []
@@ -275,6 +276,12 @@ def _restriction(restriction: Restriction, now_ns: int, width: int) -> list[Row]
         ]
     return [
         first,
-        ((left(f"  {restriction.reason}", width), "text"),),
-        ((left(f"  until {restriction.release}", width), "muted"),),
+        *_indented(restriction.reason, width, "text"),
+        *_indented(f"until {restriction.release}", width, "muted"),
     ]
+
+
+def _indented(words: str, width: int, style: str) -> list[Row]:
+    """A sentence over as many lines as it takes: what keeps trading back is read to its end."""
+    cells = width - 2 if words.isascii() else (width - 2) // 2
+    return [((left(f"  {line}", width), style),) for line in wrap(words, max(1, cells))]

@@ -17,7 +17,7 @@ from pinnacle_tui.widgets.gauges import denied_row
 from pinnacle_tui.widgets.panel import Panel
 from pinnacle_tui.widgets.rows import Row, left, right
 from pinnacle_tui.widgets.scene import Scene
-from pinnacle_tui.widgets.words import because, last_known, working_per_side
+from pinnacle_tui.widgets.words import NO_QUOTES, because, last_known, working_per_side
 
 MOST_FOR_ONE_LINE: Final = 3
 """Rows below the heading up to which only the reasons are told, one line each."""
@@ -165,7 +165,8 @@ def _notes(scene: Scene, width: int) -> list[Row]:
     if all(quote.wanted_price is None and quote.working_price is None for quote in book.quotes):
         made.append(((left(no_quote(scene), width), "warning"),))
     elif book.note:
-        made.append(((left(f"quotes are missing: {book.note}", width), "warning"),))
+        reason = book.note.removeprefix(NO_QUOTES)
+        made.append(((left(f"quotes are missing: {reason}", width), "warning"),))
     if book.denied:
         made.append(denied_row(scene, width))
     return made

@@ -5,21 +5,27 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 from typing import ClassVar, Final
 
+from rich.cells import cell_len
+
 from engine.link.messages import Role
 from engine.link.mirror import LinkState
 from pinnacle_tui.numbers import NOTHING, age, clock, grouped, signed
 from pinnacle_tui.palette import Palette
 from pinnacle_tui.widgets.book_trust import GREY_AFTER_NS, STALE_AFTER_NS, book_age_ns
 from pinnacle_tui.widgets.panel import Panel
+from pinnacle_tui.widgets.plain_text import plain
 from pinnacle_tui.widgets.rows import Row, Span, left
 from pinnacle_tui.widgets.scene import Scene
 from pinnacle_tui.widgets.word_groups import Item, fitted, item
-from pinnacle_tui.widgets.words import profit_style, state_style, working_per_side
+from pinnacle_tui.widgets.words import NO_QUOTES, profit_style, state_style, working_per_side
 
 _SAME_CLOCK_NS: Final = 2_000_000_000
 _WHOLE_TRUST: Final = 100
 _LITTLE_TRUST: Final = 60
 _CLOCK_TOLD_NS: Final = 100_000_000
+_UNCERTAIN: Final = "uncertain"
+_SENTENCE_CELLS: Final = (60, 40, 28, 20, 12)
+"""To so many cells a sentence is cut before it is left out."""
 _MODES: Final = ("sim", "paper", "live", "replay")
 
 
@@ -192,8 +198,7 @@ def _venue(scene: Scene) -> list[Item]:
     made = []
     if book.trust is not None and book.trust < _WHOLE_TRUST:
         style = "danger bold" if book.trust < _LITTLE_TRUST else "warning"
-        why = ((f"trust {book.trust}", style), (f" {book.trust_note}", "muted")) if book.trust_note else ()
-        made.append(Item(7, False, (*((why,) if why else ()), ((f"trust {book.trust}", style),), ())))
+        made += [item(7, (f"trust {book.trust}", style)), *_sentence(11, book.trust_note, "muted")]
     offset = health.clock_offset_ns
     if offset is not None and abs(offset) >= _CLOCK_TOLD_NS:
         made.append(item(9, (f"clock {-offset // 1_000_000:+} ms", "warning")))
@@ -214,16 +219,39 @@ def _state(scene: Scene) -> Row:
 
 
 def _quoting(scene: Scene) -> list[Item]:
-    """What works on each side; where a side is empty, why."""
+    """What works on each side, and what only the venue knows of."""
     book = scene.book
-    bids, asks = working_per_side(book.quotes)
     if scene.is_stale:
+        bids, asks = working_per_side(book.quotes)
         return [item(8, (f"last quoting {bids}x{asks}", "stale"))]
-    if bids and asks:
-        return [item(8, (f"quoting {bids}x{asks}", "text"))]
-    made = [item(8, (f"quoting {bids}x{asks}" if bids or asks else "not quoting", "warning"))]
-    reason = book.note or next((one.reason for one in book.restrictions if one.reason), "")
-    return [*made, item(11, (reason, "warning"))] if reason else made
+    bids, asks = _known_per_side(scene)
+    words = f"quoting {bids}x{asks}" if bids or asks else "not quoting"
+    made = [item(8, (words, "text" if bids and asks else "warning"))]
+    uncertain = sum(order.state == _UNCERTAIN for order in book.orders)
+    if uncertain:
+        made.append(item(4, (f"{uncertain} UNCERTAIN", "danger bold")))
+    return made if bids and asks else [*made, *_why_not(scene)]
+
+
+def _known_per_side(scene: Scene) -> tuple[int, int]:
+    """Slots whose order is known to work: bids, asks."""
+    doubted = {order.slot for order in scene.book.orders if order.state == _UNCERTAIN}
+    return working_per_side(tuple(quote for quote in scene.book.quotes if quote.slot not in doubted))
+
+
+def _why_not(scene: Scene) -> list[Item]:
+    """Why a side has no quote, cut where it must be; the whole sentence stands in the risk screen."""
+    book = scene.book
+    note = book.note.removeprefix(NO_QUOTES).removeprefix(f"{book.state}, ")
+    reasons = (note if note != book.state else "", *(one.reason for one in book.restrictions))
+    return _sentence(9, next(filter(None, reasons), ""), "warning")
+
+
+def _sentence(rank: int, words: str, style: str) -> list[Item]:
+    """Words that are cut where they must be, before they are left out."""
+    whole = plain(words)
+    cuts = [left(whole, cells) for cells in _SENTENCE_CELLS if cells < cell_len(whole)]
+    return [Item(rank, False, (*(((cut, style),) for cut in (whole, *cuts)), ()))] if whole else []
 
 
 def _others(scene: Scene) -> list[Item]:

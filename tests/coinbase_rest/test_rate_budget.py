@@ -145,6 +145,7 @@ async def test_refusals_without_a_time_back_off_with_full_jitter_up_to_a_cap() -
     [
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "3"}, 3.0),
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1800000004"}, 4.0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1800000004000"}, 4.0),
         ({"x-ratelimit-remaining": "5", "x-ratelimit-reset": "3"}, None),
         ({"x-ratelimit-remaining": "0"}, None),
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "soon"}, None),

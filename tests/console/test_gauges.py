@@ -113,6 +113,13 @@ def test_restrictions_tell_since_when_why_and_until_when() -> None:
     ]
     assert [row[0][1] for row in rows[::2]] == ["danger bold", "warning bold"]
     assert len(restriction_rows(scene(restrictions=(halted,)), 40)) == 3
+    assert text(restriction_rows(scene(restrictions=(halted,)), 20)) == [
+        "HALTED  DRAWDOWN  s…",
+        "  5.2 % below the",
+        "  peak",
+        "  until a person",
+        "  rearms",
+    ]
     assert text(restriction_rows(scene(), 60)) == ["nothing restricts trading"]
 
 

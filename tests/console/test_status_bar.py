@@ -92,6 +92,8 @@ def test_a_book_that_is_not_wholly_trusted_says_so(
     else:
         assert style(made, said) == words
         assert note in row_text(made)
+        narrow = row_text(row(90, mirror=known(trust=score, trust_note=note * 9)))
+        assert f"{said}  quoting 2x2" in narrow, "a long reason leaves what is quoted in its place"
 
 
 def test_the_clock_and_the_connections_of_a_venue_are_told_where_they_are_not_well() -> None:
@@ -204,6 +206,18 @@ def test_what_is_not_quoted_has_its_reason() -> None:
     assert "not quoting  paused at the console" in line(120, mirror=known(quotes=(), restrictions=(held,)))
     one_sided = views.product_view().quotes[:2]
     assert "quoting 2x0  at the cap" in line(120, mirror=known(quotes=one_sided, note="at the cap"))
+    locked = known(
+        quotes=(), state="PAUSED", note="no quotes: PAUSED, the user channel is lost: fills are not told"
+    )
+    assert "not quoting  the user channel is…" in line(101, mirror=locked)
+
+
+def test_an_order_that_only_the_venue_knows_of_is_no_quote() -> None:
+    orders = views.product_view().orders
+    doubted = tuple(msgspec.structs.replace(order, state="uncertain") for order in orders)
+    made = row(120, mirror=known(orders=doubted))
+    assert "not quoting" in row_text(made)
+    assert style(made, f"{len(orders)} UNCERTAIN") == "danger bold"
 
 
 def test_profit_without_a_mark_is_no_zero() -> None:

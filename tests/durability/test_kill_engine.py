@@ -22,7 +22,7 @@ from engine.core.events import OrderFilled, SubmitOrder
 from engine.persistence.reader import CLEAN, JournalReader
 from engine.runtime.session_store import sessions
 
-KILLS = 25
+KILLS = 10
 PATIENCE_S = 60.0
 
 

@@ -33,7 +33,7 @@ def judged(counts: Counter[str], states: int) -> None:
 
 @pytest.mark.parametrize("part", range(4))
 def test_a_power_cut_leaves_a_prefix_that_has_all_that_was_promised(part: int) -> None:
-    counts = campaign(range(8 * part, 8 * part + 8), actions=60)
+    counts = campaign(range(6 * part, 6 * part + 6), actions=60)
     judged(counts, STATES // 4)
 
 

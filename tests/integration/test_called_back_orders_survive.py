@@ -10,14 +10,13 @@ import pytest
 
 from engine.commands import headless
 from engine.config import load_config
-from engine.core.events import OperatorAction, OrderRejected
+from engine.core.events import NOT_SENT, OperatorAction, OrderRejected
 from engine.persistence import archive
 from engine.persistence.errors import DamageError
 from engine.persistence.reader import JournalReader
 from engine.runtime.engine import Engine
 from engine.runtime.session_snapshots import SessionSnapshots
 from engine.runtime.session_store import sessions
-from engine.runtime.stages import NOT_SENT
 
 BEFORE = 30
 """So many wake-ups have waited for their record when a person asks for something."""

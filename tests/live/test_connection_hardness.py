@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from urllib.parse import urlsplit
 
 import pytest
 from coinbase_frames import INSTRUMENTS, heartbeat, l2, l2_snapshot
@@ -306,3 +307,35 @@ async def test_a_venue_that_takes_nothing_any_more_is_given_up(monkeypatch: pyte
             assert feed.figures()[0].last_ending == "a request could not be sent within 0.5 s"
         finally:
             await feed.stop()
+
+
+async def test_an_address_that_swallows_everything_does_not_keep_us_from_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A name with two addresses of which the first (IPv6 on many machines) leads nowhere."""
+    loop = asyncio.get_running_loop()
+    real_lookup, real_connect = loop.getaddrinfo, loop.sock_connect
+
+    async def lookup(host: str, port: int, **given: object) -> list[object]:
+        (found, *_) = await real_lookup("127.0.0.1", port, **given)  # type: ignore[arg-type]
+        return [(*found[:4], ("127.0.0.2", port)), found]
+
+    async def connect(sock: object, address: tuple[str, int]) -> None:
+        if address[0] == "127.0.0.2":
+            await asyncio.Event().wait()
+        await real_connect(sock, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop, "getaddrinfo", lookup)
+    monkeypatch.setattr(loop, "sock_connect", connect)
+    reader = FeedReader()
+    async with ScriptedVenue(small_book) as venue:
+
+        class There:
+            endpoints = NetworkSettings(
+                endpoint=f"http://localhost:{urlsplit(venue.endpoints.market).port}"
+            ).endpoints("coinbase")
+
+        feed = reader.make(There(), BTC, patience=replace(QUICK, open_s=2.0))  # type: ignore[arg-type]
+        await feed.start()
+        assert feed.figures()[0].connects == 1
+        await feed.stop()

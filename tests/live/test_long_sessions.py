@@ -1,7 +1,8 @@
 """Sessions of the real program against the real local venue, with everything that goes wrong on a network.
 
-At the end the engine's ledger is the venue's account, to the atom. The default run is a short one; the long
-ones (`nightly`) take as many minutes as `LONG_SESSION_MINUTES` says, 30 by default, and write their figures to
+At the end the engine's ledger is the venue's account, to the atom. The sessions of the default run end as
+soon as each disturbance has been caused once and the engine has traded and quotes again. The long ones
+(`nightly`) take as many minutes as `LONG_SESSION_MINUTES` says, 30 by default, and write their figures to
 `LONG_SESSION_REPORT`-MODE.json where that is set.
 """
 
@@ -10,9 +11,10 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +28,8 @@ from engine.runtime.replayer import take_apart
 from engine.runtime.session_store import load, sessions
 from engine.trader import Trader
 
+PATIENCE_S = 90.0
+"""For a short session to have seen enough, on a machine that has other things to do."""
 MINUTES = float(os.environ.get("LONG_SESSION_MINUTES", "30"))
 START = {"USD": Decimal(1_000_000), "BTC": Decimal(10)}
 DISTURBANCES = (
@@ -44,6 +48,9 @@ GRAVE = (
     "rest-status:503,times=3",
     "order-fill-first:0.5",
 )
+
+
+IsEnough = Callable[[Engine], bool]
 
 
 class Venue:
@@ -109,8 +116,12 @@ def run_disturbed(
     disturbances: tuple[str, ...],
     every_s: float,
     seed: int,
+    is_enough: IsEnough,
 ) -> Engine:
-    """Run an engine for so long, with one disturbance after the other; it must end well by itself."""
+    """Run an engine with one disturbance after the other, for so long or until it is enough, to a good end.
+
+    `is_enough` is asked after every status, once each disturbance has been caused.
+    """
     options = ["--mode", mode, "--endpoint", venue.url, "--duration", str(seconds)]
     options += ["--set", "network.balance_interval_s=7", "--set", "network.fills_interval_s=5"]
     options += ["--set", "strategy.base_spread_bps=5"]  # close enough to be filled often
@@ -125,34 +136,58 @@ def run_disturbed(
         ]
     process = here.start("--no-ui", "--json", *options)
     engine = Engine(process)
-    rng, stop = random.Random(seed), threading.Event()
+    rng, stop, is_interrupted = random.Random(seed), threading.Event(), False
+    all_caused = threading.Event()
 
     def disturb() -> None:
         number = 0
         while not stop.wait(every_s * rng.uniform(0.7, 1.3)):
             venue.ask("faults", {"faults": [disturbances[number % len(disturbances)]]})
             number += 1
+            if number == len(disturbances):
+                all_caused.set()
 
     worker = threading.Thread(target=disturb)
     worker.start()
     try:
         assert process.stdout is not None
         for line in process.stdout:
-            engine.reports.append(json.loads(line))
+            report = json.loads(line)
+            engine.reports.append(report)
+            if (
+                report["type"] == "status"
+                and all_caused.is_set()
+                and is_enough(engine)
+                and not is_interrupted
+            ):
+                is_interrupted = True
+                stop.set()
+                process.send_signal(signal.SIGINT)
     finally:
         stop.set()
         worker.join()
     _, err = process.communicate(timeout=30)
     assert "Traceback" not in err
-    assert process.returncode == 0, (err, [r for r in engine.reports if r["type"] == "alert"][-5:])
+    expected = 128 + signal.SIGINT if is_interrupted else 0
+    assert process.returncode == expected, (err, [r for r in engine.reports if r["type"] == "alert"][-5:])
     return engine
 
 
+def never(engine: Engine) -> bool:
+    """The session takes all of its time."""
+    return False
+
+
 def session_with(
-    mode: str, seconds: float, disturbances: tuple[str, ...], every_s: float, seed: int
+    mode: str,
+    seconds: float,
+    disturbances: tuple[str, ...],
+    every_s: float,
+    seed: int,
+    is_enough: IsEnough = never,
 ) -> dict[str, Any]:
     with at_venue("--seed", str(seed), "--fees", "2,4") as (here, venue):
-        engine = run_disturbed(here, venue, mode, seconds, disturbances, every_s, seed)
+        engine = run_disturbed(here, venue, mode, seconds, disturbances, every_s, seed, is_enough)
         trader, events = end_state(here.folder / "state" / "pinnacle-tui" / "sessions")
         strikes = venue.ask("state")["faults"]["strike_count"]
         if mode == "live":
@@ -177,13 +212,20 @@ def session_with(
 
 
 def test_a_disturbed_live_session_ends_with_the_venues_own_figures() -> None:
-    told = session_with("live", 24, GRAVE, 2.5, seed=3)
+    def is_enough(engine: Engine) -> bool:
+        return engine.of("status")[-1]["state"] == "ACTIVE" and bool(engine.of("fill"))
+
+    told = session_with("live", PATIENCE_S, GRAVE, 0.8, 3, is_enough)
     assert told["fills"] > 0
     assert told["strikes"] >= 4
 
 
 def test_a_disturbed_paper_session_sends_nothing_to_the_venue() -> None:
-    told = session_with("paper", 12, ("ws-reset", "ws-drop", "ws-silence"), 2.0, seed=4)
+    def is_enough(engine: Engine) -> bool:
+        last = engine.of("status")[-1]
+        return last["state"] == "ACTIVE" and last["quotes"] > 10
+
+    told = session_with("paper", PATIENCE_S, ("ws-reset", "ws-drop", "ws-silence"), 0.8, 4, is_enough)
     assert told["quotes"] > 10
     assert told["strikes"] >= 3
 

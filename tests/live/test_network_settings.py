@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from edge_bench import EdgeBench, on_bench
 from live.venue_kit import configured, running_venue
+from waiting import until
 
 from engine.config import load_config
 from engine.core.clock import SystemClock
@@ -65,9 +66,14 @@ async def test_how_often_the_book_is_audited(seconds: int, most: int, least: int
 
 
 async def test_how_long_an_answer_is_waited_for() -> None:
+    handling: set[asyncio.Task[None] | None] = set()
+
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handling.add(asyncio.current_task())
         await reader.read()
         writer.close()
+        await writer.wait_closed()
+        handling.discard(asyncio.current_task())
 
     async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
@@ -78,6 +84,7 @@ async def test_how_long_an_answer_is_waited_for() -> None:
             await connect(resolved, SystemClock())
         assert failed.value.code == "TIMEOUT"
         assert 0.1 < asyncio.get_running_loop().time() - began < 1.5
+        await until(lambda: not handling)
 
 
 def test_where_the_venue_is() -> None:

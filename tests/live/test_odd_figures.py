@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
 from edge_bench import EdgeBench, on_bench
+from trader_bench import X
 
 from engine.core.events import EdgeStatus, OrderFilled, Restraint
-from engine.core.order import Side
+from engine.core.order import OrderState, Side, TimeInForce
 from engine.exchange.coinbase.broker import VenueFill
+from engine.exchange.live.order_fills import missing
 
 D = Decimal
 ODD = D("0.0123456789012345")
@@ -23,10 +26,8 @@ def stopped(bench: EdgeBench) -> list[EdgeStatus]:
 
 
 def taken_back(bench: EdgeBench, order_id: str, size: str = "-0.1") -> VenueFill:
-    fill = VenueFill(
-        "e-back", order_id, "BTC-USD", Side.BUY, D(100), D(size), D(0), True, bench.clock.wall_ns()
-    )
-    return msgspec.structs.replace(fill, product=bench.exchange.instrument.symbol)
+    now = bench.clock.wall_ns()
+    return VenueFill("e-back", order_id, X.symbol, Side.BUY, D(100), D(size), D(0), True, now)
 
 
 def test_another_front_ends_odd_figures_are_none_of_our_business() -> None:
@@ -39,8 +40,11 @@ def test_another_front_ends_odd_figures_are_none_of_our_business() -> None:
         bench.exchange.end(order)
         await bench.after(45, 0.25)
         assert not bench.edge.strangers
-        assert not [status for status in stopped(bench) if "balances" not in status.reason.split(":")[0]
-                    and "account" not in status.reason]
+        assert not [
+            status
+            for status in stopped(bench)
+            if "balances" not in status.reason.split(":")[0] and "account" not in status.reason
+        ]
         await bench.rest()
 
     on_bench(work)
@@ -98,5 +102,71 @@ def test_an_order_of_ours_with_impossible_figures_halts_and_a_kill_still_works()
         assert evidence.report.is_proven  # the venue holds nothing of ours
         assert not evidence.is_proven  # what was filled of this one nobody can say
         assert evidence.unproven == (order.client_id,)
+
+    on_bench(work)
+
+
+def test_a_part_of_a_rounded_fee_can_be_booked() -> None:
+    """Two thirds of a fee have no end as a decimal."""
+    fill = VenueFill("e-1", "v-1", X.symbol, Side.BUY, D(100), X.lot * 3, D("0.0001"), True, 0)
+    (rest,) = missing(X, [fill], 1)
+    assert rest.size == 2
+    atoms, dust = X.atoms_rounded(rest.fee)
+    assert abs(Decimal(atoms).scaleb(-X.money_places) + dust - D("0.0001") * 2 / 3) < D("1e-25")
+
+
+@pytest.mark.parametrize("late", [0, 1, 2])
+@pytest.mark.parametrize("sizes", [("0.4", "0.3", "0.3"), ("0.2", "0.5", "0.3"), ("0.2", "0.3", "0.5")])
+def test_an_execution_that_the_list_shows_later_than_its_successor_is_booked_as_it_was(
+    late: int, sizes: tuple[str, ...]
+) -> None:
+    async def work(bench: EdgeBench) -> None:
+        command = bench.intend(size="1")
+        bench.edge.submit(msgspec.structs.replace(command, post_only=False, time_in_force=TimeInForce.IOC))
+        bench.user.is_mute = True
+        await bench.after(0.1)
+        order = bench.at_venue(command.client_id)
+        prices = ("100", "99.9", "99.83")
+        fills = [
+            bench.exchange.fill(order, D(size), D(price)) for size, price in zip(sizes, prices, strict=True)
+        ]
+        listed = bench.broker.fills
+
+        async def without_one(*args: Any, **given: Any) -> list[VenueFill]:
+            return [fill for fill in await listed(*args, **given) if fill is not fills[late]]
+
+        bench.broker.fills = without_one  # type: ignore[method-assign]
+        bench.edge.on_user(order.report())
+        await bench.after(1)
+        bench.broker.fills = listed  # type: ignore[method-assign]
+        await bench.after(60, 0.25)
+        assert not stopped(bench)
+        assert bench.own(command.client_id).state is OrderState.FILLED
+        bench.check_accounts()
+
+    on_bench(work)
+
+
+def test_executions_that_cannot_be_told_apart_afterwards_are_seen_by_the_drop_copy() -> None:
+    async def work(bench: EdgeBench) -> None:
+        command = bench.intend(size="1")
+        bench.edge.submit(msgspec.structs.replace(command, post_only=False, time_in_force=TimeInForce.IOC))
+        bench.user.is_mute = True
+        await bench.after(0.1)
+        order = bench.at_venue(command.client_id)
+        for size, price in (("0.21", "100"), ("0.33", "99.9"), ("0.46", "99.83")):
+            bench.exchange.fill(order, D(size), D(price))
+        listed = bench.broker.fills
+
+        async def the_last(*args: Any, **given: Any) -> list[VenueFill]:
+            return [fill for fill in await listed(*args, **given) if fill.price == D("99.83")]
+
+        bench.broker.fills = the_last  # type: ignore[method-assign]
+        bench.edge.on_user(order.report())
+        await bench.after(1)
+        bench.broker.fills = listed  # type: ignore[method-assign]
+        await bench.after(60, 0.25)
+        assert sum(fill.size for fill in bench.of(OrderFilled)) == 1_000
+        assert Restraint.LATCHED in bench.holds("DROPCOPY")
 
     on_bench(work)

@@ -259,6 +259,8 @@ async def test_an_unauthorised_channel_is_said_and_never_ready() -> None:
         assert watch.listener.told == []
         await asyncio.sleep(0.3)
         assert len(venue.peers) == 1
+        await watch.stream.on_frame('{"type":"error","message":"authentication failure"}')
+        assert len(watch.warnings) == 1, "the same refusal is told once"
 
 
 async def test_other_products_are_left_alone() -> None:

@@ -12,6 +12,7 @@ from engine.core.clock import Clock
 from engine.local_venue.keys import CdpKey, make_cdp_key, write_key
 from engine.local_venue.server import LocalVenue
 from engine.local_venue.settings import Limits, VenueSettings
+from engine.local_venue.wire import Interference
 
 PLENTY = Limits(Decimal(10_000), 10_000)
 
@@ -23,11 +24,12 @@ async def running_venue(
     *,
     key: CdpKey | None = None,
     clock: Clock | None = None,
+    interference: Interference | None = None,
 ) -> AsyncIterator[tuple[LocalVenue, Path]]:
     """A venue, and the file with the key of its account."""
     known = key or make_cdp_key()
     settings = settings or VenueSettings(public_rest=PLENTY, private_rest=PLENTY)
-    async with LocalVenue(settings, cdp_keys=(known,), clock=clock) as venue:
+    async with LocalVenue(settings, cdp_keys=(known,), clock=clock, interference=interference) as venue:
         yield venue, write_key(folder / "keys", known)
 
 

@@ -13,6 +13,7 @@ from engine import config_file
 from engine.commands import config as about
 from engine.config import FLAGS, MODES, Config, FeeSettings, Resolved, load_config, schema, variable_name
 from engine.core.errors import UsageError
+from engine.core.events import Severity
 
 Write = Callable[[str], Path]
 
@@ -407,13 +408,15 @@ def test_fees_that_somebody_set_hold_in_every_mode(write: Write) -> None:
 
 
 def test_notices_tell_fees_their_origin_and_a_spread_below_break_even(empty: Path) -> None:
-    sim = load_config(empty).notices()
-    assert sim == ("fees: maker 2 bps, taker 6 bps (the built-in exchange); break-even spread 4 bps",)
-    fees, warning = load_config(empty, flags={"engine.mode": "replay"}).notices()
-    assert "maker 60 bps, taker 120 bps (Coinbase Advanced entry tier as of 2026-09" in fees
+    (sim,) = load_config(empty).fee_notices()
+    told = "fees: maker 2 bps, taker 6 bps (the built-in exchange); break-even spread 4 bps"
+    assert sim == (Severity.INFO, told)
+    fees, warning = load_config(empty, flags={"engine.mode": "replay"}).fee_notices()
+    assert "maker 60 bps, taker 120 bps (Coinbase Advanced entry tier as of 2026-09" in fees[1]
     assert warning == (
+        Severity.WARNING,
         "strategy.base_spread_bps = 10 is below the break-even spread of 120 bps: "
-        "a round trip of two maker fills loses money"
+        "a round trip of two maker fills loses money",
     )
 
 

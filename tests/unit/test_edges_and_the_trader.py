@@ -102,6 +102,7 @@ def test_an_uncertain_order_blocks_its_slot_and_counts_in_full() -> None:
     # Five complete answers without it: it never arrived, and its slot is free.
     bench.tell(OrderRejected("X-USD", bench.now, bench.now, bid.client_id, "NEVER_ARRIVED", "not there"))
     assert order.state is OrderState.REJECTED
+    assert bench.trader.drain_alerts()[-1].text == "an order has never arrived: not there"
     assert any(one.side == bid.side for _ in range(3) for one in submits(bench.step()))
 
 

@@ -46,13 +46,14 @@ class Scene:
         self.reports: list[Report] = []
         self.lines: list[Channel[ToWatchdog, ToEngine]] = []
 
-    def guardian(self, **changes: object) -> Guardian:
+    def guardian(self, *, may_have_orders: Callable[[], bool] = lambda: False, **changes: object) -> Guardian:
         return Guardian(
             hello(self.folder, **changes),
             lambda *said: self.told.append((self.clock.monotonic_ns(), *said)),
             on_report=self.reports.append,
             clock=self.clock,
             spawn=self.place,
+            may_have_orders=may_have_orders,
         )
 
     def run(self, main: Callable[[], Awaitable[None]]) -> None:
@@ -361,7 +362,9 @@ def test_an_engine_that_begins_while_the_last_watchdog_cancels_must_wait_for_it(
         await asyncio.sleep(5)
         assert not guardian.lease.is_held()
         assert guardian.hold == (
-            "the watchdog of an engine before still cancels, or another engine trades this product"
+            f"the watchdog of an engine before (process {os.getpid()}) still cancels, or another engine "
+            "trades this product; see at the venue that nothing of yours is open before you end it "
+            f"(kill -9 {os.getpid()})"
         )
         scene.venue.fault = None
         await starting
@@ -570,6 +573,24 @@ def test_without_a_watchdog_nothing_begins(scene):
 
     scene.run(main)
     assert not scene.log("fired")
+
+
+def test_a_watchdog_goes_on_without_the_engine_where_orders_of_before_may_be_open(scene):
+    async def main() -> None:
+        scene.venue.rest(ours(1))
+        scene.venue.fault = "refused"
+        guardian = scene.guardian(may_have_orders=lambda: True)
+        with pytest.raises(WatchdogError, match="after 20 s"):
+            await guardian.start()
+        await asyncio.sleep(5)
+        assert scene.venue.orders, "the venue is not reached yet"
+        scene.venue.fault = None
+        await asyncio.wait_for(scene.place.started[0].ended.wait(), 60)
+        assert not scene.venue.orders
+
+    scene.run(main)
+    assert scene.log("fired")
+    assert scene.log("proof")
 
 
 def test_a_key_that_cannot_be_used_is_told(scene):

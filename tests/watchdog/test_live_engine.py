@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from served_engine import short_folder
 from waiting import until
-from watchdog_kit import TAG
 
 from engine.core.clock import SystemClock
 from engine.exchange.coinbase.brokers import broker_for
@@ -24,6 +23,7 @@ from engine.exchange.coinbase.network import ADVANCED, EXCHANGE, NetworkSettings
 from engine.local_venue.keys import write_key
 from engine.local_venue.server import LocalVenue
 from engine.local_venue.settings import VenueSettings
+from engine.persistence.installation import FILE
 from engine.watchdog.log import Line, read_log
 
 PATIENCE_S = 30.0
@@ -88,7 +88,8 @@ async def test_no_order_outlives_a_live_engine(api, number):
                 async with _live(venue, api, key_file, folder) as engine:
                     engine.send_signal(number)
                     struck = time.monotonic()
-                    assert any(order.client_order_id.startswith(TAG) for order in await broker.live_orders())
+                    ours = (folder / "data" / FILE).read_text().strip()
+                    assert any(order.client_order_id.startswith(ours) for order in await broker.live_orders())
                     await until(lambda: _log(folder, "proof"), within_s=8)
                     took = time.monotonic() - struck
                     assert took < (3 if number == signal.SIGKILL else 6)

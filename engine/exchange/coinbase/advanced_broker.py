@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, localcontext
 from typing import Final
 
@@ -174,8 +174,10 @@ class AdvancedBroker(RestBroker):
             )
 
         listed = {entry.fill.fill_id: entry for entry in await all_pages(page)}
+        in_quote = {entry.fill.product for entry in listed.values() if entry.is_in_quote}
+        states = await self.products(sorted(in_quote)) if in_quote else {}
         # The newest comes first; what happened at the same time keeps the venue's order.
-        fills = [await self._in_base(entry) for entry in reversed(listed.values())]
+        fills = [_in_base(entry, states) for entry in reversed(listed.values())]
         return sorted(fills, key=lambda fill: fill.time_ns)
 
     async def book_top(self, product: str, depth: int) -> BookTop:
@@ -209,23 +211,24 @@ class AdvancedBroker(RestBroker):
 
         return await all_pages(page)
 
-    async def _in_base(self, entry: rest.PlainFill) -> VenueFill:
-        """A fill in base units. What the venue tells in quote money it has rounded: to the nearest lot."""
-        fill = entry.fill
-        if not entry.is_in_quote:
-            return fill
-        state = (await self.products([fill.product])).get(fill.product)
-        if state is None or fill.price <= 0:
-            raise BrokerError(
-                "UNREADABLE",
-                f"fill {printable(fill.fill_id)} is told in quote money, and its product {fill.product!r} "
-                "is not listed or its price is none: its size is not known",
-            )
-        lot = state.instrument.lot
-        with localcontext() as exact:
-            exact.prec = 60
-            lots = (fill.size / fill.price / lot).to_integral_value()
-            return msgspec.structs.replace(fill, size=lots * lot)
+
+def _in_base(entry: rest.PlainFill, states: Mapping[str, ProductState]) -> VenueFill:
+    """A fill in base units. What the venue tells in quote money it has rounded: to the nearest lot."""
+    fill = entry.fill
+    if not entry.is_in_quote:
+        return fill
+    state = states.get(fill.product)
+    if state is None or fill.price <= 0:
+        raise BrokerError(
+            "UNREADABLE",
+            f"fill {printable(fill.fill_id)} is told in quote money, and its product {fill.product!r} "
+            "is not listed or its price is none: its size is not known",
+        )
+    lot = state.instrument.lot
+    with localcontext() as exact:
+        exact.prec = 60
+        lots = (fill.size / fill.price / lot).to_integral_value()
+        return msgspec.structs.replace(fill, size=lots * lot)
 
 
 def _paged(query: Sequence[tuple[str, str]], cursor: str) -> list[tuple[str, str]]:

@@ -24,14 +24,14 @@ _UNREADABLE: Final = "UNREADABLE"
 
 
 class _Created(msgspec.Struct):
-    order_id: str = ""
-    client_order_id: str = ""
+    order_id: str | None = ""
+    client_order_id: str | None = ""
 
 
 class _CreateAnswer(msgspec.Struct):
     success: bool
-    order_id: str = ""
-    failure_reason: str = ""
+    order_id: str | None = ""
+    failure_reason: str | None = ""
     success_response: _Created | None = None
     error_response: ErrorResponse | None = None
 
@@ -45,7 +45,7 @@ class _EditAnswer(msgspec.Struct):
 class _CancelResult(msgspec.Struct):
     success: bool
     order_id: str
-    failure_reason: str = ""
+    failure_reason: str | None = ""
 
 
 class _CancelAnswers(msgspec.Struct):
@@ -93,14 +93,14 @@ def created(body: bytes, client_id: str) -> SubmitAnswer:
     if not answer.success:
         if answer.error_response is None and not answer.failure_reason:
             return _unreadable()
-        reason = order_reason(answer.error_response, answer.failure_reason)
+        reason = order_reason(answer.error_response, answer.failure_reason or "")
         is_known = reason.code == DUPLICATE
         return SubmitAnswer(
             Outcome.UNKNOWN if is_known else Outcome.REFUSED, code=reason.code, reason=reason.sentence
         )
     told = answer.success_response or _Created()
     order_id = told.order_id or answer.order_id
-    if not order_id or told.client_order_id not in ("", client_id):
+    if not order_id or told.client_order_id not in ("", None, client_id):
         return _unreadable()
     return SubmitAnswer(Outcome.ACCEPTED, order_id=order_id)
 

@@ -27,7 +27,7 @@ _BPS: Final = 10_000
 
 
 class _Time(msgspec.Struct):
-    epochMillis: str  # noqa: N815 - the venue's name
+    epochMillis: int  # noqa: N815 - the venue's name
 
 
 class _Terms(msgspec.Struct):
@@ -44,9 +44,9 @@ class _Order(msgspec.Struct):
     product_id: str
     side: str
     status: str
-    client_order_id: str = ""
-    order_type: str = ""
-    time_in_force: str = ""
+    client_order_id: str | None = ""
+    order_type: str | None = ""
+    time_in_force: str | None = ""
     order_configuration: dict[str, _Terms | None] | None = None
     filled_size: msgspec.Raw = _NONE
     average_filled_price: msgspec.Raw = _NONE
@@ -76,10 +76,10 @@ class _Fill(msgspec.Struct):
     price: msgspec.Raw
     size: msgspec.Raw
     commission: msgspec.Raw = _NONE
-    trade_time: str = ""
-    trade_type: str = "FILL"
-    liquidity_indicator: str = ""
-    size_in_quote: bool = False
+    trade_time: str | None = ""
+    trade_type: str | None = "FILL"
+    liquidity_indicator: str | None = ""
+    size_in_quote: bool | None = False
 
 
 class _Fills(msgspec.Struct):
@@ -145,7 +145,7 @@ class PlainFill(msgspec.Struct, frozen=True):
 
 def server_ns(body: bytes) -> int:
     """The venue's time, as nanoseconds since 1970."""
-    return int(msgspec.json.decode(body, type=_Time).epochMillis) * 1_000_000
+    return msgspec.json.decode(body, type=_Time, strict=False).epochMillis * 1_000_000
 
 
 def one_order(body: bytes) -> OrderReport:
@@ -168,12 +168,12 @@ def _report(order: _Order) -> OrderReport:
     reject = order.reject_reason or ""
     return OrderReport(
         order_id=order.order_id,
-        client_order_id=order.client_order_id,
+        client_order_id=order.client_order_id or "",
         product=order.product_id,
         side=own_side(order.side),
         status=status,
-        order_type=order.order_type.upper().replace(" ", "_"),
-        time_in_force=order.time_in_force.upper(),
+        order_type=(order.order_type or "").upper().replace(" ", "_"),
+        time_in_force=(order.time_in_force or "").upper(),
         post_only=bool(terms.post_only),
         limit_price=figure(terms.limit_price, "limit_price") or None,
         stop_price=figure(terms.stop_price, "stop_price") or None,
@@ -197,7 +197,7 @@ def fills_page(body: bytes) -> tuple[list[PlainFill], str | None]:
 
 def _fill(entry: _Fill, times: TimeParser) -> PlainFill:
     size = required(entry.size, "size")
-    liquidity = entry.liquidity_indicator.upper()
+    liquidity = (entry.liquidity_indicator or "").upper()
     return PlainFill(
         VenueFill(
             fill_id=entry.entry_id,
@@ -205,12 +205,12 @@ def _fill(entry: _Fill, times: TimeParser) -> PlainFill:
             product=entry.product_id,
             side=own_side(entry.side),
             price=required(entry.price, "price"),
-            size=size if entry.trade_type.upper() in ("", "FILL") else -abs(size),
+            size=size if (entry.trade_type or "").upper() in ("", "FILL") else -abs(size),
             fee=amount(entry.commission, "commission"),
             is_maker=True if liquidity == "MAKER" else False if liquidity == "TAKER" else None,
-            time_ns=times.ns(entry.trade_time),
+            time_ns=times.ns(entry.trade_time or ""),
         ),
-        entry.size_in_quote,
+        bool(entry.size_in_quote),
     )
 
 

@@ -23,6 +23,9 @@ from engine.exchange.coinbase.refusals import ConnectionRefusedForGood, Ending, 
 MAX_FRAME_BYTES: Final = 32 << 20
 """The first book of BTC-USD is one frame of 5 MB."""
 _MOST_FRAMES_WAITING: Final = 64
+_NEXT_ADDRESS_S: Final = 0.25
+"""An address of the venue (IPv6 mostly) that has not answered by then is not waited for: the next one is
+tried beside it."""
 _USER_AGENT: Final = "pinnacle-tui"
 _QUIET: Final = logging.Logger("quiet", logging.CRITICAL + 1)
 """What the library has to say is said by us, in the place for it: never on a screen that is in use."""
@@ -263,6 +266,7 @@ class Connection:
             proxy=None,
             logger=_QUIET,
             create_connection=_Watched,
+            happy_eyeballs_delay=_NEXT_ADDRESS_S,
         )
         return cast(_Watched, socket)
 

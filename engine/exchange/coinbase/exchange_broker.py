@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Final, TypeVar
 
+from engine.core.clock import Clock
 from engine.exchange.coinbase import exchange_rest as rest
 from engine.exchange.coinbase.broker import (
     Balance,
@@ -22,6 +23,7 @@ from engine.exchange.coinbase.broker import (
     SubmitAnswer,
     VenueFill,
 )
+from engine.exchange.coinbase.keys import ApiKey
 from engine.exchange.coinbase.network import EXCHANGE
 from engine.exchange.coinbase.product_states import exchange_list, exchange_state
 from engine.exchange.coinbase.rate_budget import Purpose
@@ -36,6 +38,7 @@ _PAGE: Final = ("limit", "1000")
 _FEW: Final = 5
 """So many products are asked for one by one; for more, the list of all is the shorter way."""
 _CANCELS_AT_ONCE: Final = 8
+_MOMENT_NS: Final = 2_000_000_000
 _NO_SUCH: Final = frozenset({"NOT_FOUND", "ORDER_ALREADY_DONE"})
 
 
@@ -44,6 +47,16 @@ class ExchangeBroker(RestBroker):
 
     name = EXCHANGE
     can_find_by_client_id = True
+
+    def __init__(
+        self, base: str, key: ApiKey | None, *, clock: Clock, ca_file: str | None, answer_timeout_s: float
+    ) -> None:
+        super().__init__(base, key, clock=clock, ca_file=ca_file, answer_timeout_s=answer_timeout_s)
+        self._clock = clock
+        self._waiting: dict[str, object] = {}
+        """By path, cancels whose turn has not come."""
+        self._taken_up_ns: dict[str, int] = {}
+        """By path, when the venue took a cancel up, for those of the last moment."""
 
     async def products(self, symbols: Sequence[str] = ()) -> dict[str, ProductState]:
         """See `Broker`."""
@@ -92,26 +105,50 @@ class ExchangeBroker(RestBroker):
         )
 
     async def cancel(self, refs: Sequence[OrderRef]) -> list[CancelAnswer]:
-        """See `Broker`. The API takes one at a time: several are under way at once."""
+        """See `Broker`. The API takes one at a time: several are under way at once.
+
+        Who cancels many orders asks again before the last one's turn has come. One that still waits for its
+        turn is not sent twice for that (NOT_SENT), nor, while others wait, one that was taken up a moment ago
+        (ACCEPTED).
+        """
         turns = asyncio.Semaphore(_CANCELS_AT_ONCE)
+        moment_ago_ns = self._clock.monotonic_ns() - _MOMENT_NS
+        self._taken_up_ns = {path: ns for path, ns in self._taken_up_ns.items() if ns > moment_ago_ns}
 
         async def one(ref: OrderRef) -> CancelAnswer:
-            async with turns:
-                return await self._cancel(ref)
+            if not (ref.order_id or ref.client_id):
+                return _not_sent(ref, "NO_ORDER_ID", "the order has no id")
+            path, mark = _path(ref), object()
+            if path in self._waiting:
+                return _not_sent(ref, "WAITING", "the same cancel waits for its turn already")
+            if self._waiting and path in self._taken_up_ns:
+                return CancelAnswer(ref, Outcome.ACCEPTED)
+            self._waiting[path] = mark
+
+            def left() -> None:
+                if self._waiting.get(path) is mark:
+                    del self._waiting[path]
+
+            try:
+                async with turns:
+                    return await self._cancel(ref, left)
+            finally:
+                left()
 
         return await asyncio.gather(*map(one, refs))
 
-    async def _cancel(self, ref: OrderRef) -> CancelAnswer:
-        if not (ref.order_id or ref.client_id):
-            return CancelAnswer(ref, Outcome.NOT_SENT, "NO_ORDER_ID", "the order has no id; nothing was sent")
+    async def _cancel(self, ref: OrderRef, on_leave: Callable[[], None]) -> CancelAnswer:
         query = (("product_id", ref.product),) if ref.product else ()
-        answer = await self._client.command(Purpose.CANCEL, "DELETE", _path(ref), query=query)
+        answer = await self._client.command(
+            Purpose.CANCEL, "DELETE", _path(ref), query=query, on_leave=on_leave
+        )
         if isinstance(answer, Doubt):
             # That it knows no such live order is the venue's own word, and an answer.
             is_told = answer.outcome is Outcome.UNKNOWN and answer.code in _NO_SUCH
             outcome = Outcome.REFUSED if is_told else answer.outcome
             return CancelAnswer(ref, outcome, answer.code, answer.reason)
         if rest.cancelled(answer.body):
+            self._taken_up_ns[_path(ref)] = self._clock.monotonic_ns()
             return CancelAnswer(ref, Outcome.ACCEPTED)
         return CancelAnswer(
             ref, Outcome.UNKNOWN, "UNREADABLE", "the venue's answer does not say what became of this cancel"
@@ -200,3 +237,7 @@ class ExchangeBroker(RestBroker):
 def _path(ref: OrderRef) -> str:
     """Where an order is found: by the venue's id where it is known."""
     return f"/orders/{segment(ref.order_id)}" if ref.order_id else f"/orders/client:{segment(ref.client_id)}"
+
+
+def _not_sent(ref: OrderRef, code: str, why: str) -> CancelAnswer:
+    return CancelAnswer(ref, Outcome.NOT_SENT, code, f"{why}; nothing was sent")

@@ -217,7 +217,7 @@ def _status(order: _Order, filled: Decimal, size: Decimal | None) -> str:
 def fills(body: bytes) -> list[VenueFill]:
     """The executions of one page, as listed."""
     times = TimeParser()
-    return [_fill(entry, times) for entry in msgspec.json.decode(body, type=list[_Fill])]
+    return [_fill(entry, times) for entry in msgspec.json.decode(body, type=list[_Fill], strict=False)]
 
 
 def _fill(entry: _Fill, times: TimeParser) -> VenueFill:

@@ -10,6 +10,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Mapping
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Final
 
@@ -24,7 +25,10 @@ from engine.exchange.coinbase.tls import tls_context
 MAX_BODY_BYTES: Final = 8 << 20
 """The largest answer that is read; the list of all products has about 1 MB."""
 _USER_AGENT: Final = "pinnacle-tui"
-_MOST_CONNECTIONS: Final = 16
+_MOST_AT_ONCE: Final = 32
+"""Requests under way that are not urgent. Urgent ones (orders, cancels) are bounded by whoever sends them
+and by the rate budget: what a silent venue does not answer must keep no cancel here, and no order that would
+leave later."""
 _KEEPALIVE_S: Final = 30.0
 
 
@@ -57,6 +61,7 @@ class HttpTransport:
         # Without TLS this machine alone is spoken to.
         self._tls = tls_context(ca_file) if base.startswith("https:") or ca_file is not None else True
         self._session: aiohttp.ClientSession | None = None
+        self._turns = asyncio.Semaphore(_MOST_AT_ONCE)
 
     async def open(self) -> None:
         """Make the pool; connections are made when they are needed."""
@@ -68,7 +73,7 @@ class HttpTransport:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 ssl=self._tls,
-                limit=_MOST_CONNECTIONS,
+                limit=0,
                 keepalive_timeout=_KEEPALIVE_S,
                 resolver=aiohttp.ThreadedResolver(),
             ),
@@ -95,8 +100,10 @@ class HttpTransport:
         headers: Mapping[str, str],
         body: bytes = b"",
         timeout_s: float,
+        is_urgent: bool = False,
     ) -> HttpAnswer:
-        """One request and its answer. `target` is path and query, sent as they are.
+        """One request and its answer. `target` is path and query, sent as they are. One that `is_urgent`
+        does not wait for others to be answered.
 
         Raises `TransportError`. (On a kept connection that the venue closes unanswered, the library asks
         anew for what is idempotent - GET, DELETE - and never for a POST.)
@@ -110,6 +117,7 @@ class HttpTransport:
         try:
             async with (
                 asyncio.timeout(timeout_s),
+                nullcontext() if is_urgent else self._turns,
                 session.request(
                     method,
                     URL(self._base + target, encoded=True),

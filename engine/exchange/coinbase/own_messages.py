@@ -2,12 +2,13 @@
 
 The messages carry no cumulative figures, so they are added up here, exactly. An order whose beginning was
 not seen on this connection cannot be added up: its executions are told one by one, and when it ends that
-is told as missing news, for which the venue's own list has to be asked.
+is told as missing news, for which the venue's own list has to be asked. So is one whose end does not fit what
+was added up, and an execution that does not say what it costs.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import deque
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, localcontext
 from typing import Final
@@ -29,8 +30,8 @@ from engine.exchange.coinbase.session import REFUSED, FeedCounters
 from engine.exchange.coinbase.user import OrderReport, UserMatch, exact, own_side
 
 _EXACT: Final = Context(prec=200)
-_MOST_ORDERS: Final = 5_000
-"""Orders remembered; those that ended first are forgotten first."""
+_MOST_ENDED: Final = 5_000
+"""Ended orders remembered; those that ended first are forgotten first."""
 _ORDER_TYPES: Final = frozenset({"received", "open", "done", "change", "match"})
 
 
@@ -49,6 +50,7 @@ class OwnDone(OrderMessage, tag="done", gc=False):
 
     reason: str = ""
     cancel_reason: str | None = None
+    remaining_size: str | None = None
 
 
 _Message = OwnReceived | Open | OwnDone | Change | Match | ExchangeHeartbeat | Subscriptions | Error
@@ -135,13 +137,15 @@ class OwnMessages:
         """True once the venue has said, on this connection, that it tells us of our orders."""
         self._decoder: msgspec.json.Decoder[_Message] = msgspec.json.Decoder(_Message, strict=False)
         self._head: msgspec.json.Decoder[TypeHead] = msgspec.json.Decoder(TypeHead)
-        self._orders: OrderedDict[str, _Order] = OrderedDict()
+        self._orders: dict[str, _Order] = {}
+        self._ended: deque[str] = deque()
         self._news: list[OrderReport | UserMatch] = []
 
     def on_connect(self) -> None:
         """A new connection: what happened meanwhile is not known, so no sum of before goes on."""
         self.is_subscribed = False
         self._orders.clear()
+        self._ended.clear()
         self._news.clear()
 
     def take(self) -> list[OrderReport | UserMatch]:
@@ -188,6 +192,9 @@ class OwnMessages:
             return True
         if isinstance(message, Match):
             match = own_match(message)
+            if not (message.maker_fee_rate or message.taker_fee_rate):
+                self._orders.pop(match.order_id, None)
+                return False
             order = self._orders.get(match.order_id)
             if order is not None and not order.add(match):
                 self.counters.duplicates += 1
@@ -197,9 +204,15 @@ class OwnMessages:
             order = self._orders.get(message.order_id)
             if order is not None:
                 _change(order, message)
+                if isinstance(message, OwnDone):
+                    self._ended.append(message.order_id)
+                    if not _adds_up(order, message):
+                        order = None
         if order is None:
             return isinstance(message, Match | Open)
         self._news.append(order.report())
+        while len(self._ended) > _MOST_ENDED:
+            self._orders.pop(self._ended.popleft(), None)
         return True
 
     def _begin(self, message: OwnReceived) -> None:
@@ -215,8 +228,6 @@ class OwnMessages:
             price=exact(message.price) if message.price else None,
             size=exact(message.size) if message.size else None,
         )
-        while len(self._orders) > _MOST_ORDERS:
-            self._orders.popitem(last=False)
         self._news.append(order.report())
 
 
@@ -232,3 +243,16 @@ def _change(order: _Order, message: Open | OwnDone | Change) -> None:
             order.price = exact(message.new_price)
         if message.new_size is not None:
             order.size = order.filled + exact(message.new_size)
+
+
+def _adds_up(order: _Order, done: OwnDone) -> bool:
+    """True where what the venue says is left of an ended order is what the executions have left of it."""
+    if order.size is None:
+        return True
+    if done.remaining_size:
+        left = exact(done.remaining_size)
+    elif order.status == "FILLED" and order.price is not None:
+        left = Decimal(0)
+    else:
+        return True  # it is not said; a market order may also end because its funds are spent
+    return order.size - order.filled == left

@@ -25,6 +25,8 @@ _CANCEL_PAUSE_S: Final = 1.0
 """A limiter that refuses us holds up cancels for no longer: one try a second hammers nobody."""
 _EPOCH_S: Final = 10**8
 """A reset time above this is a moment, one below it a number of seconds."""
+_EPOCH_MS: Final = 10**11
+"""A moment above this is told in milliseconds."""
 
 
 class Purpose(enum.Enum):
@@ -178,7 +180,8 @@ class RateBudget:
         if told is None:
             told = _seconds(headers.get("x-ratelimit-reset", ""))
             if told is not None and told > _EPOCH_S:
-                told = max(0.0, told - self._clock.wall_ns() / _NS)
+                moment_s = told / 1_000 if told > _EPOCH_MS else told
+                told = max(0.0, moment_s - self._clock.wall_ns() / _NS)
         return None if told is None else min(told, _LONGEST_PAUSE_S)
 
 

@@ -141,11 +141,11 @@ _EXCHANGE: Final = (
 class ErrorResponse(msgspec.Struct):
     """Where Advanced Trade says no to an order."""
 
-    error: str = ""
-    message: str = ""
-    error_details: str = ""
-    preview_failure_reason: str = ""
-    new_order_failure_reason: str = ""
+    error: str | None = ""
+    message: str | None = ""
+    error_details: str | None = ""
+    preview_failure_reason: str | None = ""
+    new_order_failure_reason: str | None = ""
 
 
 class EditError(msgspec.Struct):
@@ -177,7 +177,7 @@ def word_reason(word: str, told: str = "") -> Reason:
 def order_reason(refused: ErrorResponse | None, failure_reason: str = "") -> Reason:
     """Why Advanced Trade does not create an order: the first useful word of its answer."""
     refused = refused or ErrorResponse()
-    told = refused.message or refused.error_details
+    told = refused.message or refused.error_details or ""
     for word in (
         refused.preview_failure_reason,
         refused.new_order_failure_reason,

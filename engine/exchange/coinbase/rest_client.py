@@ -34,6 +34,9 @@ _MOST_PATIENCE_S: Final = 10.0
 """How long a question waits for its turn in the rate budget."""
 _ORDER_PATIENCE_S: Final = 0.25
 """An order that would leave later was decided on a market that is gone."""
+_OVERSLEPT_NS: Final = 500_000_000
+"""An order that took so long to get its turn was let pass by a gate that may have been shut since."""
+_URGENT: Final = frozenset({Purpose.ORDER, Purpose.CANCEL})
 _REFUSING: Final = frozenset({400, 401, 403})
 _CANCEL_PAUSES_S: Final = (0.1, 0.3)
 _PASSING: Final = frozenset({"EOF", "RESET"})
@@ -69,6 +72,7 @@ class RestClient:
         answer_timeout_s: float,
     ) -> None:
         self._transport = transport
+        self._clock = clock
         self._timeout_s = answer_timeout_s
         self.server_clock = ServerClock(clock)
         self._signer: RequestSigner | None = (
@@ -145,28 +149,38 @@ class RestClient:
         path: str,
         body: bytes = b"",
         query: Query = (),
+        on_leave: Callable[[], None] = lambda: None,
     ) -> HttpAnswer | Doubt:
         """Send something that changes something: an answer with status 200, or what is known without one.
+
+        `on_leave` is called when its turn has come, just before it is sent.
 
         A cancel, which does no harm twice, is repeated where the venue's edge failed or the signature was
         not taken; nothing else is ever repeated. Raises nothing for what network or venue do;
         `AuthenticationError` without a key.
         """
         self.require_key()
-        answer = await self._command(purpose, method, path, body, query)
+        answer = await self._command(purpose, method, path, body, query, on_leave)
         if purpose is Purpose.CANCEL:
             for pause_s in _CANCEL_PAUSES_S:
                 if not (isinstance(answer, Doubt) and answer.is_passing):
                     break
                 await asyncio.sleep(self._random.uniform(pause_s / 2, pause_s))
-                answer = await self._command(purpose, method, path, body, query)
+                answer = await self._command(purpose, method, path, body, query, on_leave)
         return answer
 
     async def _command(
-        self, purpose: Purpose, method: str, path: str, body: bytes, query: Query
+        self,
+        purpose: Purpose,
+        method: str,
+        path: str,
+        body: bytes,
+        query: Query,
+        on_leave: Callable[[], None],
     ) -> HttpAnswer | Doubt:
-        patience_s = _ORDER_PATIENCE_S if purpose is Purpose.ORDER else _MOST_PATIENCE_S
-        wait_s = await self._budget.try_take(purpose, patience_s)
+        is_order = purpose is Purpose.ORDER
+        began_ns = self._clock.monotonic_ns()
+        wait_s = await self._budget.try_take(purpose, _ORDER_PATIENCE_S if is_order else _MOST_PATIENCE_S)
         if wait_s is not None:
             return Doubt(
                 Outcome.NOT_SENT,
@@ -174,6 +188,15 @@ class RestClient:
                 f"our share of the venue's rate limit is used up for {wait_s:.1f} s; nothing was sent",
                 wait_s,
             )
+        waited_ns = self._clock.monotonic_ns() - began_ns
+        if is_order and waited_ns > _OVERSLEPT_NS:
+            return Doubt(
+                Outcome.NOT_SENT,
+                "OVERSLEPT",
+                f"this process stood still for {waited_ns / 1e9:.1f} s before the order's turn came; "
+                "nothing was sent",
+            )
+        on_leave()
         try:
             answer = await self._send(purpose, method, _target(path, query), body, self._timeout_s)
         except TransportError as error:
@@ -202,7 +225,14 @@ class RestClient:
             headers["Cache-Control"] = "no-cache"
         elif self._signer is not None:
             headers.update(self._signer.rest_headers(method, target, body))
-        answer = await self._transport.send(method, target, headers=headers, body=body, timeout_s=timeout_s)
+        answer = await self._transport.send(
+            method,
+            target,
+            headers=headers,
+            body=body,
+            timeout_s=timeout_s,
+            is_urgent=purpose in _URGENT,
+        )
         retry_after_s = self._budget.answered(purpose, answer.status, answer.headers)
         return msgspec.structs.replace(answer, retry_after_s=retry_after_s)
 
@@ -237,9 +267,11 @@ class RestClient:
         if status == 401 or (reason is not None and reason.code == "CLOCK"):
             code = "CLOCK" if reason is not None and reason.code == "CLOCK" else "UNAUTHORISED"
             warning = self.server_clock.warning
+            is_said = reason is not None and reason.code == "UNAUTHORIZED"
             return AuthenticationError(
                 code,
-                f"the venue does not take the key. {said}"
+                ("" if is_said else "the venue does not take the key. ")
+                + said
                 + (_ED25519_ADVICE if self._is_ed25519 else "")
                 + (f". {warning}" if warning else ""),
             )

@@ -13,32 +13,38 @@ from typing import Final
 import msgspec
 
 from engine.core.order import Side
+from engine.exchange.coinbase.texts import figure
 
+_NONE: Final = msgspec.Raw(b"null")
 _DECIMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,23})(?:\.[0-9]{1,40})?", re.ASCII)
 
 
 class WireUserOrder(msgspec.Struct, gc=False):
-    """An order as the Advanced `user` channel tells it. All figures are text; "" stands for none."""
+    """An order as the Advanced `user` channel tells it. Figures are text; "" stands for none.
+
+    Every order of the account is told here, so an unusual one of another front end (a figure as a JSON
+    number, a null) must not make the whole channel unreadable.
+    """
 
     order_id: str
     product_id: str
     order_side: str
     status: str
-    client_order_id: str = ""
-    order_type: str = ""
-    time_in_force: str = ""
-    post_only: bool = False
-    limit_price: str = ""
-    stop_price: str = ""
-    cumulative_quantity: str = "0"
-    leaves_quantity: str = "0"
-    avg_price: str = "0"
-    filled_value: str = ""
-    total_fees: str = "0"
-    number_of_fills: str = "0"
-    cancel_reason: str = ""
-    reject_reason: str = ""
-    reject_Reason: str = ""  # noqa: N815 - an older spelling of the venue
+    client_order_id: str | None = ""
+    order_type: str | None = ""
+    time_in_force: str | None = ""
+    post_only: bool | None = False
+    limit_price: msgspec.Raw = _NONE
+    stop_price: msgspec.Raw = _NONE
+    cumulative_quantity: msgspec.Raw = _NONE
+    leaves_quantity: msgspec.Raw = _NONE
+    avg_price: msgspec.Raw = _NONE
+    filled_value: msgspec.Raw = _NONE
+    total_fees: msgspec.Raw = _NONE
+    number_of_fills: msgspec.Raw = _NONE
+    cancel_reason: str | None = ""
+    reject_reason: str | None = ""
+    reject_Reason: str | None = ""  # noqa: N815 - an older spelling of the venue
 
 
 class OrderReport(msgspec.Struct, frozen=True, gc=False):
@@ -97,23 +103,23 @@ def order_report(order: WireUserOrder) -> OrderReport:
     """Check and convert one order. Raises `ValueError` for a side or a figure that is none."""
     return OrderReport(
         order_id=order.order_id,
-        client_order_id=order.client_order_id,
+        client_order_id=order.client_order_id or "",
         product=order.product_id,
         side=own_side(order.order_side),
         status=order.status.upper(),
-        order_type=_order_type(order.order_type),
-        time_in_force=order.time_in_force.upper(),
-        post_only=order.post_only,
-        limit_price=_price(order.limit_price),
-        stop_price=_price(order.stop_price),
-        filled=exact(order.cumulative_quantity or "0"),
-        remaining=exact(order.leaves_quantity or "0"),
-        average_price=exact(order.avg_price or "0"),
-        filled_value=exact(order.filled_value) if order.filled_value else None,
-        fees=exact(order.total_fees or "0"),
-        number_of_fills=int(exact(order.number_of_fills or "0")),
-        cancel_reason=order.cancel_reason,
-        reject_reason=order.reject_reason or order.reject_Reason,
+        order_type=_order_type(order.order_type or ""),
+        time_in_force=(order.time_in_force or "").upper(),
+        post_only=bool(order.post_only),
+        limit_price=_figure(order.limit_price, "limit_price") or None,
+        stop_price=_figure(order.stop_price, "stop_price") or None,
+        filled=_amount(order.cumulative_quantity, "cumulative_quantity"),
+        remaining=_amount(order.leaves_quantity, "leaves_quantity"),
+        average_price=_amount(order.avg_price, "avg_price"),
+        filled_value=_figure(order.filled_value, "filled_value"),
+        fees=_amount(order.total_fees, "total_fees"),
+        number_of_fills=int(_amount(order.number_of_fills, "number_of_fills")),
+        cancel_reason=order.cancel_reason or "",
+        reject_reason=order.reject_reason or order.reject_Reason or "",
     )
 
 
@@ -132,6 +138,11 @@ def _order_type(word: str) -> str:
     return re.sub(r"[ _]+", "_", spaced).upper()
 
 
-def _price(text: str) -> Decimal | None:
-    value = exact(text) if text else Decimal(0)
-    return value or None
+def _figure(raw: msgspec.Raw, what: str) -> Decimal | None:
+    """A figure; where it is text it has to be a plain one. None for null and for no text."""
+    text = bytes(raw).decode("ascii", "replace")
+    return exact(text[1:-1]) if text.startswith('"') and text != '""' else figure(raw, what)
+
+
+def _amount(raw: msgspec.Raw, what: str) -> Decimal:
+    return _figure(raw, what) or Decimal(0)

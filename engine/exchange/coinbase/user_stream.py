@@ -214,11 +214,13 @@ class UserStream:
             self._beat_ns = self._frame_ns
         if counters.errors > errors:
             words = printable(counters.last_error)
-            self._warn(
-                "USER_CHANNEL",
-                f"the venue refuses the channel of our orders: {words}. No order is sent before it is open; "
-                "does the key belong to this API, and may it view?",
-            )
+            if words != self._warned:  # it is asked again and again: once is enough
+                self._warned = words
+                self._warn(
+                    "USER_CHANNEL",
+                    f"the venue refuses the channel of our orders: {words}. No order is sent before it is "
+                    "open; does the key belong to this API, and may it view?",
+                )
             self._give_up(f"refused: {words}", is_busy=True)
         elif counters.malformed > malformed:
             self._give_up("a message about our orders could not be read")
@@ -228,7 +230,7 @@ class UserStream:
             for news in reader.take():
                 self._tell(news)
             if not is_whole:
-                self._lost("an order from before this connection has changed: the venue's list must be asked")
+                self._lost("what became of an order is not told whole: the venue's list must be asked")
             if reader.is_listed:
                 self._ready()
 

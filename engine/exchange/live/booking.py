@@ -12,11 +12,12 @@ from engine.exchange.coinbase.user import OrderReport, UserMatch
 from engine.exchange.live.order_fills import (
     Figures,
     NewFill,
+    booked_to,
     boundaries,
     derive,
     fill_id,
-    missing,
     totals,
+    unbooked,
 )
 from engine.exchange.live.outbox import Outbox
 from engine.exchange.live.tracking import TrackedOrder
@@ -68,10 +69,11 @@ class Booking:
             order.booked = known
         if known.lots <= order.booked.lots:
             return
-        for fill in missing(self._instrument, executions, order.booked.lots):
+        fills = unbooked(self._instrument, executions, order.booked)
+        for fill in fills:
             is_maker = order.is_maker() if fill.is_maker is None else fill.is_maker
             self._tell(order, fill, is_maker=bool(is_maker))
-        order.booked = known
+        order.booked = booked_to(self._instrument, order.booked, fills, known)
         order.target = max(order.target, known.lots)
 
     def book_match(self, order: TrackedOrder, match: UserMatch) -> bool:

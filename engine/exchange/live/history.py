@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from engine.core.clock import Clock
+from engine.core.errors import InstrumentError
 from engine.core.instrument import Instrument
 from engine.exchange.coinbase.broker import Broker, OrderRef, VenueFill
 from engine.exchange.live.order_fills import boundaries, fill_id
@@ -71,21 +72,32 @@ class History:
         return Looked(by_order, external)
 
     def import_missing(self, looked: Looked) -> list[TrackedOrder]:
-        """See to it that executions beyond what is booked are booked; the orders that have some."""
+        """See to it that executions beyond what is booked are booked; the orders that have some.
+
+        One that cannot be an execution is looked at with all of its order, which halts.
+        """
         behind = []
         for order, executions in looked.by_order.items():
-            lots = boundaries(self._instrument, executions)[-1]
-            if lots > order.booked.lots:
-                order.target = max(order.target, lots)
+            lots = self._lots(executions)
+            if lots is None or lots > order.booked.lots:
+                order.target = max(order.target, lots or 0)
                 self._orders.executions.fetch(order)
                 behind.append(order)
         return behind
 
     def _is_settled(self, venue_id: str, executions: list[VenueFill]) -> bool:
         """Known as a stranger's, or booked to the last execution by a fill id that is never forgotten."""
-        return venue_id in self._settled or self._record.knows_fill(
-            fill_id(venue_id, boundaries(self._instrument, executions)[-1])
-        )
+        if venue_id in self._settled:
+            return True
+        lots = self._lots(executions)
+        return lots is not None and self._record.knows_fill(fill_id(venue_id, lots))
+
+    def _lots(self, executions: list[VenueFill]) -> int | None:
+        """How far they fill their order; None where one takes another back, or is no whole number of lots."""
+        try:
+            return boundaries(self._instrument, executions)[-1]
+        except InstrumentError:
+            return None
 
     async def _whose(self, venue_id: str) -> TrackedOrder | None:
         asked_ns = self._clock.monotonic_ns()

@@ -18,6 +18,7 @@ from engine.core.instrument import Instrument
 from engine.exchange.coinbase.broker import VenueFill
 
 _EXACT: Final = Context(prec=200)
+_FEE_STEP: Final = Decimal(1).scaleb(-40)
 
 
 class CorrectionError(PinnacleError):
@@ -88,7 +89,7 @@ def totals(instrument: Instrument, executions: Sequence[VenueFill]) -> Figures:
 def missing(instrument: Instrument, executions: Sequence[VenueFill], booked: int) -> list[NewFill]:
     """The executions of one order, oldest first, beyond its first `booked` lots.
 
-    One that is booked in part is cut, its fee in proportion.
+    One that is booked in part is cut, its fee in proportion, to as many digits as can be booked.
     """
     fills: list[NewFill] = []
     lots = 0
@@ -98,7 +99,9 @@ def missing(instrument: Instrument, executions: Sequence[VenueFill], booked: int
             lots += size
             left = min(size, lots - booked)
             if left > 0:
-                fee = execution.fee if left == size else execution.fee * left / size
+                fee = execution.fee
+                if left != size:
+                    fee = (fee * left / size).quantize(_FEE_STEP).normalize()
                 fills.append(
                     NewFill(
                         lots,
@@ -110,6 +113,45 @@ def missing(instrument: Instrument, executions: Sequence[VenueFill], booked: int
                     )
                 )
     return fills
+
+
+def unbooked(instrument: Instrument, executions: Sequence[VenueFill], booked: Figures) -> list[NewFill]:
+    """The fills that lead from what is booked to the list of an order's executions, oldest first.
+
+    Where what is booked is not the beginning of the list (an execution was listed later than its successor),
+    the figures tell the one that is missing; several that they do not tell are cut from the end of the list.
+    """
+    if not _is_beginning(instrument, executions, booked):
+        fill = derive(instrument, booked, totals(instrument, executions))
+        if fill is not None:
+            sides = {execution.is_maker for execution in executions}
+            is_maker = sides.pop() if len(sides) == 1 else None
+            return [msgspec.structs.replace(fill, is_maker=is_maker, time_ns=executions[-1].time_ns)]
+    return missing(instrument, executions, booked.lots)
+
+
+def booked_to(instrument: Instrument, before: Figures, fills: Sequence[NewFill], listed: Figures) -> Figures:
+    """How far an order is booked after these fills: as listed, unless their value is another one."""
+    if before.value is None or before.fees is None:
+        return listed
+    with localcontext(_EXACT):
+        steps = sum(fill.price * fill.size for fill in fills)
+        value = before.value + steps * instrument.tick * instrument.lot
+        if value == listed.value:
+            return listed
+        return Figures(listed.lots, value, before.fees + sum(fill.fee for fill in fills))
+
+
+def _is_beginning(instrument: Instrument, executions: Sequence[VenueFill], booked: Figures) -> bool:
+    """True where the first executions are what is booked, as far as that is known."""
+    lots, value = 0, Decimal(0)
+    with localcontext(_EXACT):
+        for execution in executions:
+            if lots >= booked.lots:
+                break
+            lots += instrument.lots(execution.size)
+            value += execution.price * execution.size
+    return lots == booked.lots and booked.value in (None, value)
 
 
 def boundaries(instrument: Instrument, executions: Sequence[VenueFill]) -> list[int]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from engine.core.clock import Clock
 from engine.core.errors import InstrumentError
-from engine.core.events import SubmitOrder
+from engine.core.events import NEVER_ARRIVED, NOT_SENT, SubmitOrder
 from engine.core.instrument import Instrument
 from engine.core.own_orders import OwnOrder
 from engine.exchange.coinbase.broker import Broker, CancelAnswer, Outcome, SubmitAnswer
@@ -20,7 +20,7 @@ from engine.exchange.live.halts import Halts
 from engine.exchange.live.matrix import Decision, Judgement, Local, decide
 from engine.exchange.live.order_fills import Figures
 from engine.exchange.live.outbox import Outbox
-from engine.exchange.live.outcomes import NEVER_ARRIVED, NOT_SENT, Judged, Verdict, judge
+from engine.exchange.live.outcomes import Judged, Verdict, judge
 from engine.exchange.live.rejects import RejectStorms
 from engine.exchange.live.standing import LIVE, Remote, standing
 from engine.exchange.live.tasks import Tasks
@@ -202,7 +202,7 @@ class LiveOrders:
         if not order.is_live:
             return
         if order.was_accepted or order.booked.lots:
-            order.end = End(Remote.ENDED, "CANCELLED", order.booked.lots, reason)
+            order.end = End(Remote.NOT_FOUND, "CANCELLED", order.booked.lots, reason)
             self._telling.finished(order)
         else:
             self._telling.rejected(order, Judged(Verdict.REJECTED, NEVER_ARRIVED, reason))
@@ -215,8 +215,9 @@ class LiveOrders:
         lots = self._instrument.lots(report.filled)
         decision = decide(local, where, shows_less=lots < order.booked.lots)
         may_be_old = where in LIVE and (asked_ns is None or asked_ns <= order.touched_ns)
-        if may_be_old and (order.end is not None or decision is Decision.RECHECK):
-            return  # overtaken by the end, or by a fill
+        has_ended = order.end is not None and order.end.remote is not Remote.NOT_FOUND
+        if may_be_old and (has_ended or decision is Decision.RECHECK):
+            return  # overtaken by the end, by the venue's own word, or by a fill
         order.touched_ns = self._clock.monotonic_ns()
         order.shown = lots
         if asked_ns is not None:

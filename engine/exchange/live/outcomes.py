@@ -7,11 +7,10 @@ from typing import Final
 
 import msgspec
 
+from engine.core.events import NOT_SENT
 from engine.exchange.coinbase.broker import Outcome, SubmitAnswer
 
-NOT_SENT: Final = "NOT_SENT"
 RATE_LIMIT: Final = "RATE_LIMIT"
-NEVER_ARRIVED: Final = "NEVER_ARRIVED"
 _DUPLICATE: Final = "DUPLICATE_CLIENT_ORDER_ID"
 
 

@@ -32,13 +32,16 @@ _ENDED: Final = _CANCELLED | FAILED | {EXPIRED}
 
 
 def standing(report: OrderReport, size: int, instrument: Instrument) -> Remote:
-    """The column of a report on an order of `size` lots. A word that nobody knows counts as live."""
-    lots = instrument.lots(report.filled)
+    """The column of a report on an order of `size` lots. A word that nobody knows counts as live.
+
+    Whether what is filled is a whole number of lots is not judged here: of other front ends it need not be.
+    """
+    lots = instrument.lots_floor(report.filled)
     status = report.status
     if status == "FILLED" or (status == "DONE" and not report.remaining and report.filled):
         return Remote.FILLED
     if status in _ENDED or status == "DONE":
         return Remote.FILLED if size and lots >= size else Remote.ENDED
-    if lots:
+    if report.filled:
         return Remote.PART_FILLED
     return Remote.PENDING if status in _WAITING else Remote.OPEN

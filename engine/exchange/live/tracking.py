@@ -38,6 +38,7 @@ class End(msgspec.Struct, frozen=True):
     """The venue's word that an order has ended."""
 
     remote: Remote
+    """NOT_FOUND where its word is that it knows the order no longer."""
     status: str
     lots: int
     reason: str

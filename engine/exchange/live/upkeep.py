@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Final, Protocol
 
@@ -14,8 +14,9 @@ from engine.exchange.live.drop_copy import DropCopy
 from engine.exchange.live.halts import Halts
 from engine.exchange.live.reconcile import Reconciler
 from engine.exchange.live.tasks import Tasks
-from engine.exchange.live.tracking import Tracker
 
+_SOON_S: Final = 1.0
+"""After the start balances are compared as soon as orders agree and the record has all that was told."""
 _LOCKED_S: Final = 2.0
 """Between two comparisons while the record does not agree with the venue."""
 _CENT: Final = Decimal("0.01")
@@ -45,17 +46,18 @@ class Upkeep:
         account: AccountCheck,
         reconciler: Reconciler,
         drop_copy: DropCopy,
-        tracker: Tracker,
         halts: Halts,
         last_price: Callable[[], Decimal],
+        has_untold: Callable[[], bool],
     ) -> None:
+        """`has_untold`: something was learned that the record has not been told yet."""
+        self._has_untold = has_untold
         self._instrument = instrument
         self._broker = broker
         self._settings = settings
         self._account = account
         self._reconciler = reconciler
         self._drop_copy = drop_copy
-        self._tracker = tracker
         self._halts = halts
         self._last_price = last_price
         self._asked = asyncio.Event()
@@ -70,9 +72,12 @@ class Upkeep:
         """Compare orders at once."""
         self._asked.set()
 
-    async def accept_balances(self) -> None:
-        """A person has looked: what the account holds now is right. Raises `BrokerError`."""
+    async def accept_balances(self) -> Mapping[str, Decimal]:
+        """A person has looked: what the account holds now is right. By currency, what that is beyond our
+        record. Raises `BrokerError`.
+        """
         self._account.accept(await self._broker.balances())
+        return dict(self._account.baseline)
 
     async def _orders(self) -> None:
         cause = "start"
@@ -98,23 +103,26 @@ class Upkeep:
                 continue  # nothing is known by it; the comparison of orders holds trading back
 
     async def _balances(self) -> None:
+        wait_s = _SOON_S
         while True:
-            await asyncio.sleep(float(self._settings.balance_interval_s))
-            if self._reconciler.is_locked:
+            await asyncio.sleep(wait_s)
+            if self._reconciler.is_locked or self._has_untold():
                 continue
             try:
                 await self._compare_balances()
             except BrokerError:
                 continue
+            wait_s = float(self._settings.balance_interval_s)
 
     async def _compare_balances(self) -> None:
-        """The position identity, looked at twice: a fill may be on its way to either side."""
+        """The position identity, looked at twice: a fill may be on its way to either side, one of another
+        product that shares a currency with ours too."""
         if not self._account.differences(await self._broker.balances(), self._tolerance()):
             return
-        booked = self._booked()
+        recorded = self._account.recorded()
         await asyncio.sleep(_LOCKED_S)
         differences = self._account.differences(await self._broker.balances(), self._tolerance())
-        if differences and booked == self._booked():
+        if differences and recorded == self._account.recorded():
             self._halts.halt(
                 "balances",
                 f"{'; '.join(map(str, differences))}: a fill is missing on one side, or somebody else has "
@@ -128,6 +136,3 @@ class Upkeep:
             instrument.base: instrument.lot,
             instrument.quote: max(_CENT, self._last_price() * instrument.lot),
         }
-
-    def _booked(self) -> int:
-        return sum(order.booked.lots for order in self._tracker)

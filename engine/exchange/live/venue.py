@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Final
 
 from engine.core.clock import Clock
@@ -160,9 +161,9 @@ class LiveVenue:
             account or AccountCheck(instrument, record),
             self._reconciler,
             DropCopy(instrument, broker, clock, self._outbox, self._orders, history),
-            self._orders.tracker,
             self._halts,
             lambda: self._sending.last_price,
+            lambda: self._outbox.next_due_ns() is not None,
         )
         self._last_command_ns = clock.monotonic_ns()
         self._connections = 0
@@ -188,9 +189,9 @@ class LiveVenue:
         await self._tasks.finish(0)
         await self._calls.finish(self._settings.answer_timeout_ms / 1_000)
 
-    async def accept_balances(self) -> None:
-        """A person has looked: what the account holds now is right. Raises `BrokerError`."""
-        await self._upkeep.accept_balances()
+    async def accept_balances(self) -> Mapping[str, Decimal]:
+        """A person has looked: what the account holds now is right. See `Upkeep.accept_balances`."""
+        return await self._upkeep.accept_balances()
 
     def reconcile_now(self) -> None:
         """Compare at once."""
