@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PICTURES = Path(__file__).resolve().parent
 MARKET_S = 240
 """Engine time of the picture."""
-LIVE_S = 50
+LIVE_S = 30
 """The same of the live session, which is real time."""
 
 
@@ -74,7 +74,7 @@ async def live(name: str, size: tuple[int, int], theme: str) -> None:
         resolved = load_config(
             None,
             {},
-            (f"console.theme={theme}", "engine.live=true", "strategy.base_spread_bps=6"),
+            (f"console.theme={theme}", "engine.live=true"),
             {
                 "engine.mode": "live",
                 "network.endpoint": venue.url,
@@ -86,7 +86,7 @@ async def live(name: str, size: tuple[int, int], theme: str) -> None:
         async with app.run_test(size=size, notifications=True) as pilot:
             is_late = asyncio.Event()
             session.mirror.on_view = lambda: is_late.set() if _shows_all(session) else None
-            async with asyncio.timeout(3 * LIVE_S):
+            async with asyncio.timeout(10 * LIVE_S):
                 await is_late.wait()
             app.clear_notifications()
             app.draw_anew()
@@ -138,13 +138,13 @@ def _time_s(session: EngineSession) -> float:
 
 
 def _shows_all(session: EngineSession) -> bool:
-    """Late enough, with quotes on both sides and a position."""
+    """Late enough, with all quotes working, a position, and a profit to look at."""
     view = session.mirror.view
     if view is None or _time_s(session) < LIVE_S:
         return False
     (book,) = view.products
-    working = {order.side for order in book.orders if order.state == "new"}
-    return working == {1, -1} and bool(book.pnl.position)
+    is_quoting = book.quotes and all(quote.working_price is not None for quote in book.quotes)
+    return bool(is_quoting and book.pnl.position and (book.pnl.total or 0) > 0)
 
 
 async def main() -> None:

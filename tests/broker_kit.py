@@ -16,6 +16,7 @@ from engine.exchange.coinbase.broker import (
     BrokerError,
     CancelAnswer,
     FeeRates,
+    Gate,
     NewOrder,
     OrderRef,
     Outcome,
@@ -23,6 +24,7 @@ from engine.exchange.coinbase.broker import (
     ProductState,
     SubmitAnswer,
     VenueFill,
+    open_gate,
 )
 from engine.exchange.coinbase.user import OrderReport
 
@@ -242,7 +244,7 @@ class FakeBroker:
         await self._answer("balances")
         return balances
 
-    async def submit(self, order: NewOrder) -> SubmitAnswer:
+    async def submit(self, order: NewOrder, gate: Gate = open_gate) -> SubmitAnswer:
         if self.answers:
             self.calls.append((self.venue.clock.monotonic_ns(), "submit", order))
             await asyncio.sleep(0.01)

@@ -12,7 +12,7 @@ from typing import Final, TextIO, TypedDict
 
 from engine.commands.recording_file import RecordingFile
 from engine.core.clock import Clock, LiveClock, SystemClock
-from engine.core.errors import UsageError
+from engine.core.errors import PinnacleError, UsageError
 from engine.exchange.coinbase.connection import Connection, Patience
 from engine.exchange.coinbase.network import NetworkSettings
 from engine.exchange.coinbase.refusals import ConnectionRefusedForGood, Ending, printable
@@ -26,6 +26,12 @@ _SILENT_NS: Final = 10 * 10**9
 _LOOK_S: Final = 0.5
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _ERROR: Final = '{"type":"error"'
+
+
+class NothingRecordedError(PinnacleError):
+    """The venue was not reached, or said nothing."""
+
+    exit_code = 5
 
 
 class Recorded(TypedDict):
@@ -69,7 +75,8 @@ def run(
 
     `exchange` is as the settings name it, None for Advanced Trade. Without `channels`: books and trades.
     Raises `UsageError` before anything is sent, `ConnectionRefusedForGood` for a venue that refuses,
-    and `RecordingWriteError` (exit code 74) for a disk that is full: what came before is whole.
+    `NothingRecordedError` where no frame came, and `RecordingWriteError` (exit code 74) for a disk that is
+    full: what came before is whole.
     """
     api = Api(exchange or Api.ADVANCED)
     channels = channels or PUBLIC_CHANNELS[api][:2]
@@ -114,6 +121,11 @@ async def _run(
         await file.close()
     if recorder.refused is not None:
         raise ConnectionRefusedForGood(recorder.refused.code, recorder.refused.words)
+    if not connection.figures.frames:
+        raise NothingRecordedError(
+            f"nothing came from {address}, and {path} holds no frame: look at the network, or ask the doctor "
+            "(pinnacle-tui doctor)"
+        )
     return Recorded(
         v=1,
         path=str(path),

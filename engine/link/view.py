@@ -191,7 +191,7 @@ class ProductView(msgspec.Struct, frozen=True):
     """Prints since the start."""
     pnl: Pnl
     max_position: int
-    """The strategy's own cap, lots."""
+    """The strategy's own cap or the risk limit, whichever is less, lots."""
     gauges: tuple[Gauge, ...]
     restrictions: tuple[Restriction, ...]
     stages: tuple[Stage, ...]

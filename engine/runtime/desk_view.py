@@ -87,7 +87,7 @@ class DeskViewer:
             ),
             trade_count=watcher.trade_count,
             pnl=self._pnl(sums[_ADVERSE]),
-            max_position=trader.gate.limits.max_quoted_position,
+            max_position=min(trader.gate.limits.max_quoted_position, trader.gate.limits.max_position),
             gauges=gauges_of(trader, wall_ns),
             restrictions=tuple(
                 Restriction(each.code, each.state.name, each.since_ns, each.reason, each.release)

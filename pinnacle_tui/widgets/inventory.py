@@ -20,9 +20,9 @@ class InventoryPanel(Panel):
 
     TITLE: ClassVar[str] = "INVENTORY"
     HELP: ClassVar[str] = (
-        "The position between the strategy's caps (max_position): short to the left, long to the right of\n"
-        "the middle. Its value is at the mark, the mid of the book; the average cost is that of the open\n"
-        "position. The last line is the risk limit of which most is used."
+        "The position between its caps (max_position, or the risk limit where that is less): short to the\n"
+        "left, long to the right of the middle. Its value is at the mark, the mid of the book; the average\n"
+        "cost is that of the open position. The last line is the risk limit of which most is used."
     )
 
     def remark(self, scene: Scene) -> str:

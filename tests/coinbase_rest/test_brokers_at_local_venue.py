@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
 from local_venue.certificates import bad_context
 from rest_kit import APIS
@@ -114,6 +115,15 @@ async def test_account(desk: Desk) -> None:
     assert order.price is not None
     assert after.hold >= order.price * order.size
     assert after.total == before["USD"].total
+
+
+async def test_an_order_is_asked_for_once_more_whether_it_may_leave(desk: Desk) -> None:
+    resting, _ = await _rest(desk)
+    order = msgspec.structs.replace(resting, client_id=str(uuid.uuid4()))
+    kept = await desk.broker.submit(order, lambda: "the engine was killed")
+    assert (kept.outcome, kept.code, kept.reason) == (Outcome.NOT_SENT, "BARRED", "the engine was killed")
+    assert len(desk.venue.core.orders()) == 1
+    assert (await desk.broker.submit(order, lambda: "")).outcome is Outcome.ACCEPTED
 
 
 async def test_the_life_of_an_order(desk: Desk) -> None:

@@ -17,7 +17,7 @@ from engine.core.events import (
     Restraint,
 )
 from engine.core.order import OrderState
-from engine.exchange.coinbase.broker import BrokerError, NewOrder, Outcome, SubmitAnswer
+from engine.exchange.coinbase.broker import BrokerError, Gate, NewOrder, Outcome, SubmitAnswer
 from engine.exchange.coinbase.user import OrderReport
 
 D = Decimal
@@ -304,7 +304,7 @@ def test_a_venue_that_is_not_reached_stops_everything_at_once_and_must_be_well_f
     async def work(bench: EdgeBench) -> None:
         reached, listed = bench.broker.submit, bench.broker.live_orders
 
-        async def refused(order: NewOrder) -> SubmitAnswer:
+        async def refused(order: NewOrder, gate: object = None) -> SubmitAnswer:
             return SubmitAnswer(Outcome.NOT_SENT, code="CONNECT", reason="connection refused")
 
         async def unlisted(product: str | None = None) -> list[OrderReport]:
@@ -332,12 +332,34 @@ def test_a_venue_that_is_not_reached_stops_everything_at_once_and_must_be_well_f
 
 def test_what_we_kept_back_ourselves_says_nothing_of_the_venue() -> None:
     async def work(bench: EdgeBench) -> None:
-        async def kept(order: NewOrder) -> SubmitAnswer:
+        async def kept(order: NewOrder, gate: object = None) -> SubmitAnswer:
             return SubmitAnswer(Outcome.NOT_SENT, code="RATE_BUDGET", reason="the rate budget is used up")
 
         bench.broker.submit = kept  # type: ignore[method-assign]
         bench.send()
         await bench.after(0.1)
         assert bench.holds("RECONCILE") == [Restraint.AWAITED, Restraint.NONE]
+
+    on_bench(work)
+
+
+def test_an_order_that_waits_for_its_turn_does_not_leave_after_a_kill() -> None:
+    async def work(bench: EdgeBench) -> None:
+        reached = bench.broker.submit
+
+        async def late(order: NewOrder, gate: Gate) -> SubmitAnswer:
+            await asyncio.sleep(0.2)  # for its share of the rate limit
+            if reason := gate():
+                return SubmitAnswer(Outcome.NOT_SENT, code="BARRED", reason=reason)
+            return await reached(order, gate)
+
+        bench.broker.submit = late  # type: ignore[method-assign]
+        bench.send()
+        await bench.after(0.05)
+        bench.edge.sweep("kill")
+        await bench.after(3)
+        assert not bench.exchange.orders
+        assert bench.of(OrderRejected)[-1].code == "NOT_SENT"
+        assert bench.holds("RECONCILE")[1:] == [Restraint.NONE]
 
     on_bench(work)

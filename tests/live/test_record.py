@@ -25,6 +25,7 @@ from ws_kit import QUICK, Peer, Script, ScriptedVenue, http_answer, playing, rea
 
 from engine.commands import record, recording_file
 from engine.commands.inspect import inspect
+from engine.commands.record import NothingRecordedError
 from engine.commands.recording_file import RecordingFile, RecordingWriteError
 from engine.core.errors import UsageError
 from engine.core.events import FeedState
@@ -134,6 +135,7 @@ def test_a_real_capture_comes_back_byte_for_byte(tmp_path: Path, shared_data: Pa
 def test_exchange_is_asked_in_its_own_words(tmp_path: Path) -> None:
     async def script(peer: Peer) -> None:
         await peer.asked("subscribe", "ticker")
+        await peer.send('{"type":"heartbeat"}')
 
     path = tmp_path / "one.jsonl"
     with venue_in_a_thread(script) as venue:
@@ -159,6 +161,18 @@ def test_what_cannot_be_recorded_is_refused_before_anything_is_made(tmp_path: Pa
     with pytest.raises(UsageError, match="cannot be made"):
         attempt(tmp_path / "no" / "a.jsonl", ["BTC-USD"], [])
     assert list(tmp_path.iterdir()) == [there]
+
+
+def test_a_recording_without_a_frame_is_a_failure(tmp_path: Path) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.gone()
+
+    with (
+        venue_in_a_thread(script) as venue,
+        pytest.raises(NothingRecordedError, match="holds no frame") as told,
+    ):
+        record_now(venue, tmp_path / "a.jsonl")
+    assert told.value.exit_code == 5
 
 
 def test_a_venue_that_refuses_ends_it(tmp_path: Path) -> None:

@@ -16,10 +16,12 @@ from virtual_time import run_virtual
 from engine.core.order import OrderState, Side
 from engine.exchange.coinbase.broker import (
     CancelAnswer,
+    Gate,
     NewOrder,
     OrderRef,
     Outcome,
     SubmitAnswer,
+    open_gate,
 )
 from engine.exchange.coinbase.user import UserMatch
 
@@ -63,7 +65,7 @@ class StormyBroker(FakeBroker):
         super().__init__(venue, weather, can_find=can_find, timeout_s=0.5)
         self.weather = weather
 
-    async def submit(self, order: NewOrder) -> SubmitAnswer:
+    async def submit(self, order: NewOrder, gate: Gate = open_gate) -> SubmitAnswer:
         if self.weather.is_bad and self.weather.rng.random() < 0.03:
             outcome = self.weather.rng.choice((Outcome.REFUSED, Outcome.NOT_SENT))
             return SubmitAnswer(outcome, code="SAID_THE_TEST", reason="no")

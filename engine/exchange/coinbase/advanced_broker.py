@@ -16,6 +16,7 @@ from engine.exchange.coinbase.broker import (
     BrokerError,
     CancelAnswer,
     FeeRates,
+    Gate,
     NewOrder,
     OrderRef,
     Outcome,
@@ -23,6 +24,7 @@ from engine.exchange.coinbase.broker import (
     ProductState,
     SubmitAnswer,
     VenueFill,
+    open_gate,
 )
 from engine.exchange.coinbase.network import ADVANCED
 from engine.exchange.coinbase.product_states import advanced_page
@@ -86,12 +88,12 @@ class AdvancedBroker(RestBroker):
 
         return by_currency(await all_pages(page))
 
-    async def submit(self, order: NewOrder) -> SubmitAnswer:
+    async def submit(self, order: NewOrder, gate: Gate = open_gate) -> SubmitAnswer:
         """See `Broker`."""
         body = commands.order_body(order)
         if body is None:
             return impossible("Advanced Trade has no order of this kind")
-        answer = await self._client.command(Purpose.ORDER, "POST", _ORDERS, body)
+        answer = await self._client.command(Purpose.ORDER, "POST", _ORDERS, body, gate=gate)
         if isinstance(answer, Doubt):
             return doubtful(answer)
         return commands.created(answer.body, order.client_id)

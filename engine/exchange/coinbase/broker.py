@@ -8,7 +8,7 @@ it could not be answered completely: a list that could not be had is unknown, no
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -168,6 +168,15 @@ class BookTop(msgspec.Struct, frozen=True):
     asks: tuple[tuple[Decimal, Decimal], ...]
 
 
+Gate = Callable[[], str]
+"""Why an order may not leave now; empty where it may."""
+
+
+def open_gate() -> str:
+    """Lets everything pass."""
+    return ""
+
+
 class Broker(Protocol):
     """An account at one of the two APIs. All calls share one rate budget with a reserve for cancels."""
 
@@ -209,8 +218,12 @@ class Broker(Protocol):
         """Every currency of the account, paged to the end."""
         ...
 
-    async def submit(self, order: NewOrder) -> SubmitAnswer:
-        """Create an order, once: nothing is retried and no redirect followed."""
+    async def submit(self, order: NewOrder, gate: Gate = open_gate) -> SubmitAnswer:
+        """Create an order, once: nothing is retried and no redirect followed.
+
+        `gate` is asked when its turn has come, directly before it leaves: NOT_SENT, code BARRED, where it
+        gives a reason.
+        """
         ...
 
     async def edit(self, ref: OrderRef, price: Decimal, size: Decimal) -> SubmitAnswer:

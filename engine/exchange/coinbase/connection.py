@@ -8,6 +8,7 @@ import logging
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from random import Random
 from typing import Final, Protocol, cast
 from urllib.parse import urlsplit
@@ -266,7 +267,7 @@ class Connection:
             proxy=None,
             logger=_QUIET,
             create_connection=_Watched,
-            happy_eyeballs_delay=_NEXT_ADDRESS_S,
+            happy_eyeballs_delay=_next_address_s(self._address),
         )
         return cast(_Watched, socket)
 
@@ -295,3 +296,12 @@ class Connection:
             pass
         finally:
             socket.transport.abort()
+
+
+def _next_address_s(address: str) -> float | None:
+    """How long to wait for one address of a name; None where there is but one."""
+    try:
+        ip_address(urlsplit(address).hostname or "")
+    except ValueError:
+        return _NEXT_ADDRESS_S
+    return None

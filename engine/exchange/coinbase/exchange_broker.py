@@ -15,6 +15,7 @@ from engine.exchange.coinbase.broker import (
     BrokerError,
     CancelAnswer,
     FeeRates,
+    Gate,
     NewOrder,
     OrderRef,
     Outcome,
@@ -22,6 +23,7 @@ from engine.exchange.coinbase.broker import (
     ProductState,
     SubmitAnswer,
     VenueFill,
+    open_gate,
 )
 from engine.exchange.coinbase.keys import ApiKey
 from engine.exchange.coinbase.network import EXCHANGE
@@ -82,14 +84,14 @@ class ExchangeBroker(RestBroker):
         wallets, _ = await self._client.ask(Purpose.PRIVATE, "/accounts", (), rest.accounts)
         return by_currency(wallets)
 
-    async def submit(self, order: NewOrder) -> SubmitAnswer:
+    async def submit(self, order: NewOrder, gate: Gate = open_gate) -> SubmitAnswer:
         """See `Broker`."""
         if not rest.is_uuid(order.client_id):
             return impossible("Coinbase Exchange takes a UUID as our id of an order and nothing else")
         body = rest.order_body(order)
         if body is None:
             return impossible("Coinbase Exchange has no order of this kind")
-        answer = await self._client.command(Purpose.ORDER, "POST", "/orders", body)
+        answer = await self._client.command(Purpose.ORDER, "POST", "/orders", body, gate=gate)
         if isinstance(answer, Doubt):
             return doubtful(answer)
         return rest.created(answer.body, order.client_id)

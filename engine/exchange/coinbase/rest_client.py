@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from engine.core.clock import Clock
-from engine.exchange.coinbase.broker import AuthenticationError, BrokerError, Outcome
+from engine.exchange.coinbase.broker import AuthenticationError, BrokerError, Gate, Outcome, open_gate
 from engine.exchange.coinbase.http import HttpAnswer, HttpTransport, TransportError
 from engine.exchange.coinbase.keys import AdvancedKey, ApiKey
 from engine.exchange.coinbase.rate_budget import Limits, Purpose, RateBudget
@@ -150,23 +150,25 @@ class RestClient:
         body: bytes = b"",
         query: Query = (),
         on_leave: Callable[[], None] = lambda: None,
+        gate: Gate = open_gate,
     ) -> HttpAnswer | Doubt:
         """Send something that changes something: an answer with status 200, or what is known without one.
 
-        `on_leave` is called when its turn has come, just before it is sent.
+        When its turn has come, just before it is sent, `gate` is asked whether it may leave, then `on_leave`
+        is called.
 
         A cancel, which does no harm twice, is repeated where the venue's edge failed or the signature was
         not taken; nothing else is ever repeated. Raises nothing for what network or venue do;
         `AuthenticationError` without a key.
         """
         self.require_key()
-        answer = await self._command(purpose, method, path, body, query, on_leave)
+        answer = await self._command(purpose, method, path, body, query, on_leave, gate)
         if purpose is Purpose.CANCEL:
             for pause_s in _CANCEL_PAUSES_S:
                 if not (isinstance(answer, Doubt) and answer.is_passing):
                     break
                 await asyncio.sleep(self._random.uniform(pause_s / 2, pause_s))
-                answer = await self._command(purpose, method, path, body, query, on_leave)
+                answer = await self._command(purpose, method, path, body, query, on_leave, gate)
         return answer
 
     async def _command(
@@ -177,6 +179,7 @@ class RestClient:
         body: bytes,
         query: Query,
         on_leave: Callable[[], None],
+        gate: Gate,
     ) -> HttpAnswer | Doubt:
         is_order = purpose is Purpose.ORDER
         began_ns = self._clock.monotonic_ns()
@@ -196,6 +199,8 @@ class RestClient:
                 f"this process stood still for {waited_ns / 1e9:.1f} s before the order's turn came; "
                 "nothing was sent",
             )
+        if reason := gate():
+            return Doubt(Outcome.NOT_SENT, "BARRED", reason)
         on_leave()
         try:
             answer = await self._send(purpose, method, _target(path, query), body, self._timeout_s)

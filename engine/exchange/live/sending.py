@@ -20,7 +20,7 @@ from engine.exchange.live.tracking import Phase, TrackedOrder
 
 MOST_IN_FLIGHT: Final = 16
 """Submits that wait for an answer at once; further ones wait their turn."""
-_OUR_OWN: Final = frozenset({"RATE_BUDGET", "UNSUPPORTED"})
+_OUR_OWN: Final = frozenset({"BARRED", "OVERSLEPT", "RATE_BUDGET", "UNSUPPORTED"})
 """Codes of what was kept back here, which says nothing of the venue."""
 _LIMIT_S: Final = 1.0
 """How long nothing is sent after a 429 that does not say how long."""
@@ -100,7 +100,7 @@ class Sending:
                 return  # cancelled, or barred, before a byte of it left
             order.phase = Phase.SENT
             self._on_leave()
-            answer = await self._broker.submit(self._new_order(command))
+            answer = await self._broker.submit(self._new_order(command), self._barred)
         finally:
             self.in_flight -= 1
             if not order.is_told or order.phase is Phase.SENT:
