@@ -18,8 +18,9 @@ from engine.commands import headless
 from engine.config import load_config
 
 SECONDS = 20
-# Quotes close to the touch, so that a short run trades.
+# Quotes close to the touch, so that a short run trades; and no disk under it, as a slow one pulls quotes.
 BASE = {
+    "persistence.journal": "false",
     "engine.speed": "max",
     "engine.duration_s": str(SECONDS),
     "simulator.seed": "7",

@@ -234,5 +234,7 @@ def test_a_disturbed_paper_session_sends_nothing_to_the_venue() -> None:
 @pytest.mark.parametrize("mode", ["live", "paper"])
 def test_a_long_session(mode: str) -> None:
     told = session_with(mode, 60 * MINUTES, DISTURBANCES, 15.0, seed=11)
+    if report := os.environ.get("LONG_SESSION_REPORT"):
+        Path(f"{report}-{mode}.json").write_text(json.dumps(told))
     assert told["fills"] > 0
     assert told["strikes"] > 2 * MINUTES
