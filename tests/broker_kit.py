@@ -26,7 +26,7 @@ from engine.exchange.coinbase.broker import (
     VenueFill,
     open_gate,
 )
-from engine.exchange.coinbase.user import OrderReport
+from engine.exchange.coinbase.wire.user import OrderReport
 
 FEE = Decimal("0.0004")
 LIVE = ("PENDING", "OPEN", "QUEUED", "CANCEL_QUEUED")

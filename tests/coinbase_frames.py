@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from engine.core.events import MarketEvent
 from engine.core.instrument import Instrument
 from engine.core.price_levels import PriceLevels
-from engine.exchange.coinbase.session import FeedSession
+from engine.exchange.coinbase.wire.session import FeedSession
 
 INSTRUMENTS = {
     "BTC-USD": Instrument.create("BTC-USD", tick="0.01", lot="0.00000001"),

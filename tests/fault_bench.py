@@ -28,9 +28,9 @@ from engine.core.clock import ManualClock
 from engine.core.events import Alert, FeedState, OperatorAction, SubmitOrder
 from engine.core.order import Side
 from engine.exchange.coinbase.broker import Broker
-from engine.exchange.coinbase.live_feed import LiveFeed
+from engine.exchange.coinbase.feed.live_feed import LiveFeed
+from engine.exchange.coinbase.feed.user_stream import UserStream
 from engine.exchange.coinbase.network import Endpoints, NetworkSettings
-from engine.exchange.coinbase.user_stream import UserStream
 from engine.exchange.live.venue import LiveVenue
 from engine.exchange.protocol import Edge
 from engine.exchange.simulator.settings import SimulatorSettings

@@ -13,7 +13,7 @@ from engine.core.clock import Clock
 from engine.core.order import Side
 from engine.exchange.coinbase.broker import BrokerError, CancelAnswer, OrderRef, Outcome
 from engine.exchange.coinbase.network import Endpoints
-from engine.exchange.coinbase.user import OrderReport
+from engine.exchange.coinbase.wire.user import OrderReport
 from engine.watchdog.messages import Hello
 from engine.watchdog.process import watch_over
 

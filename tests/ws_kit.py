@@ -21,10 +21,10 @@ from engine.core.clock import Clock, SystemClock
 from engine.core.events import BookSnapshot, BookUpdate, FeedState, FeedStatus, MarketEvent
 from engine.core.instrument import Instrument
 from engine.core.price_levels import PriceLevels
-from engine.exchange.coinbase.connection import Patience
-from engine.exchange.coinbase.live_feed import LiveFeed
+from engine.exchange.coinbase.feed.connection import Patience
+from engine.exchange.coinbase.feed.live_feed import LiveFeed
 from engine.exchange.coinbase.network import Endpoints, NetworkSettings
-from engine.exchange.coinbase.sessions import Api
+from engine.exchange.coinbase.wire.sessions import Api
 
 QUICK = Patience(
     open_s=2.0,

@@ -20,9 +20,9 @@ from engine.core.events import BookSnapshot, BookUpdate, Level
 from engine.core.instrument import Instrument
 from engine.core.order import Side
 from engine.core.price_levels import PriceLevels
-from engine.exchange.coinbase.advanced import AdvancedSession
-from engine.exchange.coinbase.advanced_messages import L2Frame
 from engine.exchange.coinbase.products import catalogue
+from engine.exchange.coinbase.wire.advanced import AdvancedSession
+from engine.exchange.coinbase.wire.advanced_messages import L2Frame
 from engine.exchange.recording import observe, read_recording
 
 _MIDDLE = 6_508_366

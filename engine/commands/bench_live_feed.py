@@ -27,12 +27,12 @@ from engine.commands.bench_timing import BenchResult
 from engine.commands.bench_trader import Answers, bench_config
 from engine.core.clock import SystemClock
 from engine.core.events import BookUpdate, Timer
-from engine.exchange.coinbase.live_feed import LiveFeed
+from engine.exchange.coinbase.feed.live_feed import LiveFeed
 from engine.exchange.coinbase.network import Endpoints, NetworkSettings
 from engine.exchange.coinbase.products import catalogue
-from engine.exchange.coinbase.sessions import Api
-from engine.exchange.coinbase.timestamps import TimeParser
 from engine.exchange.coinbase.tls import tls_context
+from engine.exchange.coinbase.wire.sessions import Api
+from engine.exchange.coinbase.wire.timestamps import TimeParser
 from engine.runtime.builder import build_trader
 
 _TIME: Final = re.compile(r'"event_time":"([^"]+)"')

@@ -28,9 +28,9 @@ from engine.core.instrument import Instrument
 from engine.core.order import Side
 from engine.core.order_manager import OrderManager, RefreshPolicy
 from engine.core.price_levels import PriceLevels
-from engine.exchange.coinbase.advanced import AdvancedSession
 from engine.exchange.coinbase.network import NetworkSettings
 from engine.exchange.coinbase.products import catalogue
+from engine.exchange.coinbase.wire.advanced import AdvancedSession
 from engine.exchange.simulator.settings import SimulatorSettings
 from engine.link.settings import ConsoleSettings
 from engine.persistence.settings import PersistenceSettings

@@ -14,8 +14,8 @@ from websockets.asyncio.client import connect
 
 from engine.commands.doctor_check import EXIT_NETWORK, Check, Verdict
 from engine.core.clock import Clock
+from engine.exchange.coinbase.feed.refusals import Ending, ending_of
 from engine.exchange.coinbase.network import Endpoints
-from engine.exchange.coinbase.refusals import Ending, ending_of
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """The addresses of a host, as texts. Raises `socket.gaierror`."""

@@ -14,9 +14,9 @@ from engine.core.events import BookSnapshot, BookUpdate, FeedState, Level, Marke
 from engine.core.instrument import Instrument
 from engine.core.order import Side
 from engine.core.price_levels import PriceLevels
-from engine.exchange.coinbase.observed import ObservedInstruments
 from engine.exchange.coinbase.products import parse_products
-from engine.exchange.coinbase.session import FeedSession
+from engine.exchange.coinbase.wire.observed import ObservedInstruments
+from engine.exchange.coinbase.wire.session import FeedSession
 from engine.exchange.recording import RecordingFeed, observe
 
 

@@ -13,12 +13,12 @@ from typing import Final, TextIO, TypedDict
 from engine.commands.recording_file import RecordingFile
 from engine.core.clock import Clock, LiveClock, SystemClock
 from engine.core.errors import PinnacleError, UsageError
-from engine.exchange.coinbase.connection import Connection, Patience
+from engine.exchange.coinbase.feed.connection import Connection, Patience
+from engine.exchange.coinbase.feed.refusals import ConnectionRefusedForGood, Ending, printable
+from engine.exchange.coinbase.feed.subscriptions import PUBLIC_CHANNELS, channel_requests
 from engine.exchange.coinbase.network import NetworkSettings
-from engine.exchange.coinbase.refusals import ConnectionRefusedForGood, Ending, printable
-from engine.exchange.coinbase.sessions import Api
-from engine.exchange.coinbase.subscriptions import PUBLIC_CHANNELS, channel_requests
 from engine.exchange.coinbase.tls import tls_context
+from engine.exchange.coinbase.wire.sessions import Api
 
 MOST_PRODUCTS: Final = 16
 """A recording is of one connection, and one connection takes no more books."""

@@ -22,9 +22,9 @@ import msgspec
 from engine.core.errors import RecordingError, UsageError
 from engine.core.events import MarketEvent
 from engine.core.instrument import Instrument
-from engine.exchange.coinbase.observed import ObservedInstruments
-from engine.exchange.coinbase.session import FeedSession
-from engine.exchange.coinbase.sessions import Api, detect_api, open_session
+from engine.exchange.coinbase.wire.observed import ObservedInstruments
+from engine.exchange.coinbase.wire.session import FeedSession
+from engine.exchange.coinbase.wire.sessions import Api, detect_api, open_session
 
 DIRECTIONS: Final = frozenset({"connect", "send", "recv"})
 _GZIP_MAGIC: Final = b"\x1f\x8b"

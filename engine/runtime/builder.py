@@ -15,7 +15,7 @@ from engine.core.ledger import Ledger
 from engine.core.order_manager import OrderManager
 from engine.exchange.account import Account, Opening
 from engine.exchange.coinbase.products import catalogue, reference_prices
-from engine.exchange.coinbase.session import FeedCounters
+from engine.exchange.coinbase.wire.session import FeedCounters
 from engine.exchange.paper import PaperVenue
 from engine.exchange.protocol import Edge, Feed, Venue
 from engine.exchange.recording import RecordingFeed, recorded_api

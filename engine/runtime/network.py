@@ -15,7 +15,6 @@ from engine.config import Config, Resolved
 from engine.core.clock import Clock, LiveClock
 from engine.core.errors import UsageError
 from engine.exchange.account import Opening
-from engine.exchange.coinbase.book_audit import BookAudit
 from engine.exchange.coinbase.broker import (
     AuthenticationError,
     Balance,
@@ -24,13 +23,14 @@ from engine.exchange.coinbase.broker import (
     Permissions,
     ProductState,
 )
-from engine.exchange.coinbase.brokers import broker_for
+from engine.exchange.coinbase.feed.book_audit import BookAudit
+from engine.exchange.coinbase.feed.live_feed import LiveFeed
+from engine.exchange.coinbase.feed.user_stream import UserStream
 from engine.exchange.coinbase.keys import ApiKey, read_key_file
-from engine.exchange.coinbase.live_feed import LiveFeed
 from engine.exchange.coinbase.network import ADVANCED
-from engine.exchange.coinbase.sessions import Api
+from engine.exchange.coinbase.rest.brokers import broker_for
 from engine.exchange.coinbase.signing import signer_for
-from engine.exchange.coinbase.user_stream import UserStream
+from engine.exchange.coinbase.wire.sessions import Api
 from engine.exchange.live.balances import AccountCheck
 from engine.exchange.live.reconcile import ReconcileReport
 from engine.exchange.live.sweeps import SweepEvidence

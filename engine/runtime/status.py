@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from engine.core.events import Alert, CancelOrder, Event, FillEvidence, OrderFilled, SubmitOrder, Term
 from engine.core.instrument import Instrument, scaled_text
-from engine.exchange.coinbase.session import FeedCounters
+from engine.exchange.coinbase.wire.session import FeedCounters
 from engine.runtime.desk import Desk
 from engine.telemetry.process import resident_bytes
 

@@ -11,7 +11,7 @@ from engine.config import Config, schema
 from engine.config_schema import value_text
 from engine.core.clock import Clock
 from engine.core.instrument import Instrument
-from engine.exchange.coinbase.session import FeedCounters
+from engine.exchange.coinbase.wire.session import FeedCounters
 from engine.link.messages import Point
 from engine.link.view import Feed, Health, Journal, Product, ProductView, Queue, View
 from engine.runtime.desk import Desk

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from engine.core.clock import Clock
 from engine.exchange.coinbase.broker import Broker
-from engine.exchange.coinbase.brokers import broker_for
 from engine.exchange.coinbase.keys import parse_key_document
+from engine.exchange.coinbase.rest.brokers import broker_for
 from engine.watchdog.messages import Hello
 
 

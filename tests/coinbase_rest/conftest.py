@@ -14,9 +14,9 @@ from rest_kit import KEYS, MakeBroker
 
 from engine.core.clock import SystemClock
 from engine.exchange.coinbase.broker import Broker
-from engine.exchange.coinbase.brokers import broker_for
 from engine.exchange.coinbase.network import ADVANCED, Endpoints
-from engine.exchange.coinbase.server_clock import ServerClock
+from engine.exchange.coinbase.rest.brokers import broker_for
+from engine.exchange.coinbase.rest.server_clock import ServerClock
 
 
 @pytest.fixture

@@ -26,9 +26,9 @@ from engine.exchange.coinbase.broker import (
     SubmitAnswer,
     VenueFill,
 )
-from engine.exchange.coinbase.brokers import broker_for
 from engine.exchange.coinbase.keys import parse_key_document, read_key_file
 from engine.exchange.coinbase.network import ADVANCED, EXCHANGE, NetworkSettings
+from engine.exchange.coinbase.rest.brokers import broker_for
 from engine.local_venue.keys import Algorithm, Rights, make_cdp_key, make_exchange_key, write_key
 from engine.local_venue.server import LocalVenue
 from engine.local_venue.settings import FAILURE, VenueSettings

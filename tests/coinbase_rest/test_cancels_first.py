@@ -17,12 +17,12 @@ from waiting import until
 from engine.core.clock import ManualClock
 from engine.core.order import Side
 from engine.exchange.coinbase.broker import Broker, NewOrder, OrderRef, Outcome
-from engine.exchange.coinbase.brokers import broker_for
-from engine.exchange.coinbase.http import HttpAnswer, HttpTransport
 from engine.exchange.coinbase.network import ADVANCED, EXCHANGE, Endpoints
-from engine.exchange.coinbase.rate_budget import LIMITS, Purpose, RateBudget
-from engine.exchange.coinbase.rest_broker import RestBroker
-from engine.exchange.coinbase.rest_client import Doubt, RestClient
+from engine.exchange.coinbase.rest.brokers import broker_for
+from engine.exchange.coinbase.rest.http import HttpAnswer, HttpTransport
+from engine.exchange.coinbase.rest.rate_budget import LIMITS, Purpose, RateBudget
+from engine.exchange.coinbase.rest.rest_broker import RestBroker
+from engine.exchange.coinbase.rest.rest_client import Doubt, RestClient
 from engine.exchange.live.sweeping import sweep
 
 ORDER = NewOrder(

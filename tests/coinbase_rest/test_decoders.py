@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.exchange.coinbase import advanced_commands, advanced_rest, exchange_rest
 from engine.exchange.coinbase.broker import OrderRef, Outcome, SubmitAnswer
-from engine.exchange.coinbase.product_states import advanced_page, exchange_list
-from engine.exchange.coinbase.texts import figure, plain, rfc3339
+from engine.exchange.coinbase.rest import advanced_commands, advanced_rest, exchange_rest
+from engine.exchange.coinbase.rest.product_states import advanced_page, exchange_list
+from engine.exchange.coinbase.rest.texts import figure, plain, rfc3339
 
 QUESTIONS: list[tuple[Callable[[bytes], Any], Any]] = [
     (advanced_rest.server_ns, {"epochMillis": "1"}),

@@ -12,11 +12,11 @@ from http_kit import Answer, HttpServer, Request, Step, script
 from rest_kit import MakeBroker
 
 from engine.core.order import Side
-from engine.exchange.coinbase import advanced_rest, exchange_rest
-from engine.exchange.coinbase.advanced_commands import created
-from engine.exchange.coinbase.advanced_messages import WireUserEvent
 from engine.exchange.coinbase.broker import Outcome
-from engine.exchange.coinbase.user import order_report
+from engine.exchange.coinbase.rest import advanced_rest, exchange_rest
+from engine.exchange.coinbase.rest.advanced_commands import created
+from engine.exchange.coinbase.wire.advanced_messages import WireUserEvent
+from engine.exchange.coinbase.wire.user import order_report
 
 D = Decimal
 FILL = {

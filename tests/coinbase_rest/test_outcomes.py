@@ -11,11 +11,11 @@ from rest_kit import APIS, KEYS, MakeBroker
 
 from engine.core.clock import SystemClock
 from engine.core.order import Side, TimeInForce
-from engine.exchange.coinbase import rate_budget
 from engine.exchange.coinbase.broker import BrokerError, NewOrder, OrderRef, Outcome
-from engine.exchange.coinbase.brokers import broker_for
-from engine.exchange.coinbase.http import MAX_BODY_BYTES
 from engine.exchange.coinbase.network import ADVANCED, EXCHANGE, Endpoints
+from engine.exchange.coinbase.rest import rate_budget
+from engine.exchange.coinbase.rest.brokers import broker_for
+from engine.exchange.coinbase.rest.http import MAX_BODY_BYTES
 
 CLIENT_ID = "d50ec974-76a2-454b-66f1-35b1ea8c0000"
 ORDER = NewOrder(CLIENT_ID, "BTC-USD", Side.BUY, Decimal("0.001"), Decimal("60000.1"), post_only=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.core.clock import ManualClock
 from engine.exchange.coinbase.network import ADVANCED, EXCHANGE
-from engine.exchange.coinbase.rate_budget import LIMITS, Bucket, Limit, Limits, Purpose, RateBudget
+from engine.exchange.coinbase.rest.rate_budget import LIMITS, Bucket, Limit, Limits, Purpose, RateBudget
 
 S = 10**9
 SMALL = Limits(Limit(2, 2), Limit(4, 5), Limit(1, 2), Limit(1, 1))

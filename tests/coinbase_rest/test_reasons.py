@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.exchange.coinbase.reasons import (
+from engine.exchange.coinbase.rest.reasons import (
     ErrorResponse,
     body_reason,
     is_meaningless,

@@ -6,7 +6,7 @@ import pytest
 
 from engine.core.clock import ManualClock
 from engine.exchange.coinbase.broker import BrokerError
-from engine.exchange.coinbase.server_clock import WARN_NS, ServerClock
+from engine.exchange.coinbase.rest.server_clock import WARN_NS, ServerClock
 
 MS = 1_000_000
 

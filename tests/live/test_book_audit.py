@@ -10,9 +10,9 @@ from coinbase_frames import INSTRUMENTS, advanced, heartbeat, l2, l2_snapshot
 from ws_kit import FeedReader, Peer, ScriptedVenue
 
 from engine.core.events import FeedState
-from engine.exchange.coinbase.book_audit import BookAudit
 from engine.exchange.coinbase.broker import BookTop, BrokerError
-from engine.exchange.coinbase.trust import Difference
+from engine.exchange.coinbase.feed.book_audit import BookAudit
+from engine.exchange.coinbase.feed.trust import Difference
 
 BTC = {"BTC-USD": INSTRUMENTS["BTC-USD"]}
 

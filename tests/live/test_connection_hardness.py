@@ -17,9 +17,9 @@ from ws_kit import QUICK, FeedReader, Peer, ScriptedVenue
 
 from engine.core.clock import SystemClock
 from engine.core.events import FeedState
-from engine.exchange.coinbase.connection import MAX_FRAME_BYTES
+from engine.exchange.coinbase.feed.connection import MAX_FRAME_BYTES
+from engine.exchange.coinbase.feed.refusals import ConnectionRefusedForGood
 from engine.exchange.coinbase.network import NetworkSettings
-from engine.exchange.coinbase.refusals import ConnectionRefusedForGood
 from engine.local_venue.tls import server_context, tls_files
 
 BTC = {"BTC-USD": INSTRUMENTS["BTC-USD"]}
@@ -284,7 +284,7 @@ async def test_unanswered_pings_end_a_connection() -> None:
 
 async def test_a_venue_that_takes_nothing_any_more_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Our request finds the buffers full."""
-    monkeypatch.setattr("engine.exchange.coinbase.feed_shard.book_request", lambda *_: "x" * (20 << 20))
+    monkeypatch.setattr("engine.exchange.coinbase.feed.feed_shard.book_request", lambda *_: "x" * (20 << 20))
 
     async def script(peer: Peer) -> None:
         await small_book(peer)

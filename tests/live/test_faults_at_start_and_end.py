@@ -21,8 +21,8 @@ from engine.config import load_config
 from engine.core.clock import ManualClock, SystemClock
 from engine.core.events import FeedState
 from engine.exchange.coinbase.broker import BrokerError
+from engine.exchange.coinbase.feed.refusals import ConnectionRefusedForGood
 from engine.exchange.coinbase.network import ADVANCED, Endpoints, NetworkSettings
-from engine.exchange.coinbase.refusals import ConnectionRefusedForGood
 from engine.local_venue.tls import server_context, tls_files
 from engine.runtime.network import connect
 

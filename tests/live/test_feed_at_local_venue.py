@@ -17,14 +17,14 @@ from ws_kit import QUICK, FeedReader, book_sha256
 from engine.core.clock import SystemClock
 from engine.core.order import Side
 from engine.core.price_levels import PriceLevels
+from engine.exchange.coinbase.feed.live_feed import LiveFeed
+from engine.exchange.coinbase.feed.user_stream import UserStream
 from engine.exchange.coinbase.keys import parse_key_document
-from engine.exchange.coinbase.live_feed import LiveFeed
 from engine.exchange.coinbase.network import NetworkSettings
 from engine.exchange.coinbase.products import catalogue
-from engine.exchange.coinbase.sessions import Api
 from engine.exchange.coinbase.signing import signer_for
-from engine.exchange.coinbase.user import OrderReport, UserMatch
-from engine.exchange.coinbase.user_stream import UserStream
+from engine.exchange.coinbase.wire.sessions import Api
+from engine.exchange.coinbase.wire.user import OrderReport, UserMatch
 from engine.exchange.recording import observe
 from engine.local_venue.server import LocalVenue
 

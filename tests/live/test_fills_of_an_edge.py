@@ -11,7 +11,7 @@ from engine.core.client_ids import ClientIds
 from engine.core.events import OrderCancelled, OrderFilled, Restraint
 from engine.core.order import OrderState, Side
 from engine.exchange.coinbase.broker import VenueFill
-from engine.exchange.coinbase.user import UserMatch
+from engine.exchange.coinbase.wire.user import UserMatch
 
 D = Decimal
 S = 1_000_000_000

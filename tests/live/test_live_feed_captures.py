@@ -12,7 +12,7 @@ from ws_kit import FeedReader, Peer, ScriptedVenue, book_sha256, playing, read_c
 
 from engine.core.events import FeedState, FeedStatus
 from engine.exchange.coinbase.network import NetworkSettings
-from engine.exchange.coinbase.sessions import Api
+from engine.exchange.coinbase.wire.sessions import Api
 from engine.exchange.recording import observe
 
 ADVANCED = "advanced_ws_btc_eth_20260809_first10s.jsonl.gz"

@@ -16,9 +16,9 @@ from ws_kit import QUICK, FeedReader, Peer, Script, ScriptedVenue, http_answer
 from engine.core.clock import ManualClock
 from engine.core.events import FeedState, TradePrint
 from engine.core.instrument import Instrument
+from engine.exchange.coinbase.feed.refusals import ConnectionRefusedForGood
 from engine.exchange.coinbase.network import Endpoints, NetworkSettings
-from engine.exchange.coinbase.refusals import ConnectionRefusedForGood
-from engine.exchange.coinbase.sessions import Api
+from engine.exchange.coinbase.wire.sessions import Api
 
 BTC = {"BTC-USD": INSTRUMENTS["BTC-USD"]}
 BOTH = {name: INSTRUMENTS[name] for name in ("BTC-USD", "ETH-USD")}
@@ -161,7 +161,7 @@ async def test_what_is_no_loss_leaves_the_book_live(variant: str) -> None:
 async def test_silence_is_stale_and_then_a_new_connection_and_fresh_before_live(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("engine.exchange.coinbase.product_guard.FRESH_NS", 200_000_000)
+    monkeypatch.setattr("engine.exchange.coinbase.feed.product_guard.FRESH_NS", 200_000_000)
     fell_silent = 0.0
 
     async def script(peer: Peer) -> None:
@@ -203,7 +203,7 @@ async def test_half_open_is_stale_within_two_and_a_half_seconds() -> None:
 async def test_a_quiet_product_is_asked_for_anew_when_it_speaks_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("engine.exchange.coinbase.product_guard.FRESH_NS", 200_000_000)
+    monkeypatch.setattr("engine.exchange.coinbase.feed.product_guard.FRESH_NS", 200_000_000)
 
     async def script(peer: Peer) -> None:
         numbers = Numbers()
@@ -235,7 +235,7 @@ async def test_a_quiet_product_is_asked_for_anew_when_it_speaks_again(
 
 
 async def test_missing_heartbeats_make_the_connection_suspect(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.exchange.coinbase.feed_shard._HEARTBEAT_NS", 200_000_000)
+    monkeypatch.setattr("engine.exchange.coinbase.feed.feed_shard._HEARTBEAT_NS", 200_000_000)
 
     async def script(peer: Peer) -> None:
         numbers = Numbers()
@@ -313,7 +313,7 @@ async def test_a_refused_upgrade_is_final_and_tried_once(status: HTTPStatus) -> 
 
 
 async def test_retry_after_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.exchange.coinbase.backoff._BUSY_STEPS", 0)
+    monkeypatch.setattr("engine.exchange.coinbase.feed.backoff._BUSY_STEPS", 0)
 
     async def script(peer: Peer) -> None:
         await peer.asked("subscribe", "level2")

@@ -11,8 +11,8 @@ from rest_kit import APIS, KEYS
 from ws_kit import FeedReader, Peer, ScriptedVenue
 
 from engine.core.clock import SystemClock
-from engine.exchange.coinbase.brokers import broker_for
 from engine.exchange.coinbase.network import Endpoints
+from engine.exchange.coinbase.rest.brokers import broker_for
 
 BTC = {"BTC-USD": INSTRUMENTS["BTC-USD"]}
 

@@ -18,7 +18,7 @@ from engine.core.events import (
 )
 from engine.core.order import OrderState
 from engine.exchange.coinbase.broker import BrokerError, Gate, NewOrder, Outcome, SubmitAnswer
-from engine.exchange.coinbase.user import OrderReport
+from engine.exchange.coinbase.wire.user import OrderReport
 
 D = Decimal
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
-from engine.exchange.coinbase.own_messages import OwnMessages
-from engine.exchange.coinbase.user import OrderReport
+from engine.exchange.coinbase.wire.own_messages import OwnMessages
+from engine.exchange.coinbase.wire.user import OrderReport
 
 D = Decimal
 

@@ -29,8 +29,8 @@ from engine.commands.record import NothingRecordedError
 from engine.commands.recording_file import RecordingFile, RecordingWriteError
 from engine.core.errors import UsageError
 from engine.core.events import FeedState
+from engine.exchange.coinbase.feed.refusals import ConnectionRefusedForGood
 from engine.exchange.coinbase.network import NetworkSettings
-from engine.exchange.coinbase.refusals import ConnectionRefusedForGood
 from engine.exchange.recording import RecordingFeed, read_recording
 from pinnacle_tui.cli_record import record as command
 

@@ -6,7 +6,7 @@ from edge_bench import EdgeBench, on_bench
 
 from engine.core.order import OrderState
 from engine.exchange.coinbase.broker import OrderRef
-from engine.exchange.coinbase.user import OrderReport
+from engine.exchange.coinbase.wire.user import OrderReport
 
 
 def test_an_order_taken_for_gone_that_the_user_channel_shows_live_is_cancelled_at_once() -> None:

@@ -23,7 +23,7 @@ from engine.exchange.coinbase.broker import (
     SubmitAnswer,
     open_gate,
 )
-from engine.exchange.coinbase.user import UserMatch
+from engine.exchange.coinbase.wire.user import UserMatch
 
 TIMEOUT_S = 2.0
 

@@ -12,11 +12,11 @@ import pytest
 from coinbase_frames import INSTRUMENTS, advanced, l2_event, l2_snapshot
 from ws_kit import read_capture
 
-from engine.exchange.coinbase import sliced
-from engine.exchange.coinbase.advanced import AdvancedSession
-from engine.exchange.coinbase.exchange import ExchangeSession
-from engine.exchange.coinbase.session import FeedSession
-from engine.exchange.coinbase.sliced import take_frame
+from engine.exchange.coinbase.feed import sliced
+from engine.exchange.coinbase.feed.sliced import take_frame
+from engine.exchange.coinbase.wire.advanced import AdvancedSession
+from engine.exchange.coinbase.wire.exchange import ExchangeSession
+from engine.exchange.coinbase.wire.session import FeedSession
 from engine.exchange.recording import observe
 
 STAMPS = (5, 7)

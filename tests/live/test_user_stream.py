@@ -15,11 +15,11 @@ from coinbase_frames import advanced, heartbeat
 from ws_kit import QUICK, Peer, Script, ScriptedVenue
 
 from engine.core.clock import SystemClock
+from engine.exchange.coinbase.feed.refusals import ConnectionRefusedForGood
+from engine.exchange.coinbase.feed.user_stream import UserStream
 from engine.exchange.coinbase.network import NetworkSettings
-from engine.exchange.coinbase.refusals import ConnectionRefusedForGood
-from engine.exchange.coinbase.sessions import Api
-from engine.exchange.coinbase.user import OrderReport, UserMatch
-from engine.exchange.coinbase.user_stream import UserStream
+from engine.exchange.coinbase.wire.sessions import Api
+from engine.exchange.coinbase.wire.user import OrderReport, UserMatch
 
 SHORT = NetworkSettings(stale_soft_ms=300, stale_hard_ms=600)
 

@@ -22,8 +22,8 @@ from coinbase_frames import (
 
 from engine.core.events import BookSnapshot, BookUpdate, FeedState, FeedStatus, TradePrint
 from engine.core.order import Side
-from engine.exchange.coinbase.advanced import AdvancedSession
-from engine.exchange.coinbase.user import UserEvent
+from engine.exchange.coinbase.wire.advanced import AdvancedSession
+from engine.exchange.coinbase.wire.user import UserEvent
 
 EVENT_NS = 1786309548100000000
 """The time of the changes that `l2_event` composes."""

@@ -11,8 +11,8 @@ from coinbase_frames import INSTRUMENTS, Holder
 
 from engine.core.events import BookSnapshot, BookUpdate, FeedState, FeedStatus, TradePrint
 from engine.core.order import Side
-from engine.exchange.coinbase.exchange import ExchangeSession
-from engine.exchange.coinbase.user import UserMatch
+from engine.exchange.coinbase.wire.exchange import ExchangeSession
+from engine.exchange.coinbase.wire.user import UserMatch
 
 TIME = "2021-04-17T16:43:37.075687Z"
 TIME_NS = 1618677817075687000

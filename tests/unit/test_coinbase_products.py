@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from engine.core.errors import UsageError
 from engine.core.events import FeedState
 from engine.core.instrument import Instrument
-from engine.exchange.coinbase.advanced import AdvancedSession
-from engine.exchange.coinbase.exchange import ExchangeSession
-from engine.exchange.coinbase.observed import ObservedInstruments
-from engine.exchange.coinbase.product_feed import ProductFeed
 from engine.exchange.coinbase.products import CATALOGUE_DATE, catalogue, parse_products, reference_prices
-from engine.exchange.coinbase.timestamps import TimeParser
-from engine.exchange.coinbase.trade_ids import TradeIds
+from engine.exchange.coinbase.wire.advanced import AdvancedSession
+from engine.exchange.coinbase.wire.exchange import ExchangeSession
+from engine.exchange.coinbase.wire.observed import ObservedInstruments
+from engine.exchange.coinbase.wire.product_feed import ProductFeed
+from engine.exchange.coinbase.wire.timestamps import TimeParser
+from engine.exchange.coinbase.wire.trade_ids import TradeIds
 
 ADVANCED_PRODUCT = {
     "product_id": "BTC-USD",

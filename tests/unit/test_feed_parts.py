@@ -20,14 +20,14 @@ from engine.core.errors import UsageError
 from engine.core.events import FeedState
 from engine.core.instrument import Instrument
 from engine.core.order import BUY, SELL
-from engine.exchange.coinbase.backoff import ATTEMPTS_A_MINUTE, BASE_S, CAP_S, Backoff
 from engine.exchange.coinbase.broker import BookTop
-from engine.exchange.coinbase.lateness import Lateness
-from engine.exchange.coinbase.product_guard import FRESH_NS, ProductGuard
-from engine.exchange.coinbase.refusals import ending_of
-from engine.exchange.coinbase.resync import ANSWER_NS, LEAVE_NS, Resync, Step
+from engine.exchange.coinbase.feed.backoff import ATTEMPTS_A_MINUTE, BASE_S, CAP_S, Backoff
+from engine.exchange.coinbase.feed.lateness import Lateness
+from engine.exchange.coinbase.feed.product_guard import FRESH_NS, ProductGuard
+from engine.exchange.coinbase.feed.refusals import ending_of
+from engine.exchange.coinbase.feed.resync import ANSWER_NS, LEAVE_NS, Resync, Step
+from engine.exchange.coinbase.feed.trust import TRUSTED, BookTrust, Difference, compare
 from engine.exchange.coinbase.tls import tls_context
-from engine.exchange.coinbase.trust import TRUSTED, BookTrust, Difference, compare
 
 S = 10**9
 LIVE, STALE, SUBSCRIBED, IDLE = FeedState.LIVE, FeedState.STALE, FeedState.SUBSCRIBED, FeedState.IDLE

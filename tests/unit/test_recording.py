@@ -11,7 +11,7 @@ import pytest
 from engine.core.errors import RecordingError, UsageError
 from engine.core.events import BookSnapshot, FeedState, FeedStatus
 from engine.core.instrument import Instrument
-from engine.exchange.coinbase.sessions import Api, detect_api
+from engine.exchange.coinbase.wire.sessions import Api, detect_api
 from engine.exchange.recording import RecordingFeed, parse_time_ns, read_recording, recorded_api
 
 

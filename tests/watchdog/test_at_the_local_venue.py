@@ -19,9 +19,9 @@ from engine.core.clock import SystemClock
 from engine.core.events import Restraint
 from engine.core.order import Side
 from engine.exchange.coinbase.broker import Broker, NewOrder, Outcome
-from engine.exchange.coinbase.brokers import broker_for
 from engine.exchange.coinbase.keys import ApiKey, read_key_file
 from engine.exchange.coinbase.network import ADVANCED, NetworkSettings
+from engine.exchange.coinbase.rest.brokers import broker_for
 from engine.local_venue.keys import write_key
 from engine.local_venue.server import LocalVenue
 from engine.local_venue.settings import VenueSettings

@@ -17,9 +17,9 @@ from served_engine import short_folder
 from waiting import until
 
 from engine.core.clock import SystemClock
-from engine.exchange.coinbase.brokers import broker_for
 from engine.exchange.coinbase.keys import read_key_file
 from engine.exchange.coinbase.network import ADVANCED, EXCHANGE, NetworkSettings
+from engine.exchange.coinbase.rest.brokers import broker_for
 from engine.local_venue.keys import write_key
 from engine.local_venue.server import LocalVenue
 from engine.local_venue.settings import VenueSettings

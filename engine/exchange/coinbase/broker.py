@@ -17,7 +17,7 @@ import msgspec
 from engine.core.errors import PinnacleError
 from engine.core.instrument import Instrument
 from engine.core.order import Side, TimeInForce
-from engine.exchange.coinbase.user import OrderReport
+from engine.exchange.coinbase.wire.user import OrderReport
 
 
 class BrokerError(PinnacleError):

@@ -8,7 +8,7 @@ from typing import Final
 
 from engine.core.instrument import Instrument
 from engine.exchange.coinbase.broker import VenueFill
-from engine.exchange.coinbase.user import OrderReport, UserMatch
+from engine.exchange.coinbase.wire.user import OrderReport, UserMatch
 from engine.exchange.live.order_fills import (
     Figures,
     NewFill,

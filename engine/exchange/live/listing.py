@@ -10,7 +10,7 @@ import msgspec
 
 from engine.core.clock import Clock
 from engine.exchange.coinbase.broker import Broker, BrokerError
-from engine.exchange.coinbase.user import OrderReport
+from engine.exchange.coinbase.wire.user import OrderReport
 from engine.exchange.live.tasks import Tasks
 from engine.exchange.protocol import ListingPending
 

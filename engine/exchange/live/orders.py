@@ -12,7 +12,7 @@ from engine.core.events import NEVER_ARRIVED, NOT_SENT, SubmitOrder
 from engine.core.instrument import Instrument
 from engine.core.own_orders import OwnOrder
 from engine.exchange.coinbase.broker import Broker, CancelAnswer, Outcome, SubmitAnswer
-from engine.exchange.coinbase.user import OrderReport, UserMatch
+from engine.exchange.coinbase.wire.user import OrderReport, UserMatch
 from engine.exchange.live.booking import Booking
 from engine.exchange.live.cancels import Cancels
 from engine.exchange.live.executions import Executions

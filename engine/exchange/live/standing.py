@@ -6,7 +6,7 @@ import enum
 from typing import Final
 
 from engine.core.instrument import Instrument
-from engine.exchange.coinbase.user import OrderReport
+from engine.exchange.coinbase.wire.user import OrderReport
 
 
 class Remote(enum.StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from engine.exchange.coinbase.broker import BrokerError, CancelAnswer
-from engine.exchange.coinbase.user import OrderReport
+from engine.exchange.coinbase.wire.user import OrderReport
 
 
 class SweepReport(msgspec.Struct, frozen=True):

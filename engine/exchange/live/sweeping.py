@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from engine.core.clock import Clock
 from engine.exchange.coinbase.broker import Broker, BrokerError, CancelAnswer, OrderRef, Outcome
-from engine.exchange.coinbase.user import OrderReport
+from engine.exchange.coinbase.wire.user import OrderReport
 from engine.exchange.live.sweep_report import SweepReport as SweepReport
 from engine.exchange.live.sweep_report import SweepRound as SweepRound
 

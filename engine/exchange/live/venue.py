@@ -18,7 +18,7 @@ from engine.core.events import (
 )
 from engine.core.instrument import Instrument
 from engine.exchange.coinbase.broker import Broker
-from engine.exchange.coinbase.user import OrderReport, UserMatch
+from engine.exchange.coinbase.wire.user import OrderReport, UserMatch
 from engine.exchange.live.balances import AccountCheck
 from engine.exchange.live.drop_copy import DropCopy
 from engine.exchange.live.halts import Halts

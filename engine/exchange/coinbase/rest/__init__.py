@@ -1,0 +1,1 @@
+"""Requests to both Coinbase APIs: one account behind one interface."""

@@ -1,0 +1,1 @@
+"""Frames of both Coinbase APIs: decoded, counted, and made into events."""
