@@ -10,13 +10,9 @@ from pathlib import Path
 
 import pytest
 from console.terminal import Home, Terminal, has_tmux
+from skip_reasons import ALLOWED_SKIPS, NO_RECORDINGS, NO_TMUX
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
-NO_RECORDINGS = "the real recordings are not on this machine (they are not part of the project)"
-NO_TMUX = "tmux is not on this machine"
-NO_PEER = "the official client cannot be installed on this machine"
-ALLOWED_SKIPS = {NO_RECORDINGS: 140, NO_TMUX: 39, NO_PEER: 10}
-"""How many tests may skip for which reason; anything else fails the run."""
 
 _skips: Counter[str] = Counter()
 

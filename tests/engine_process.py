@@ -83,6 +83,18 @@ class Machine:
                 process.send_signal(signal.SIGCONT)
                 process.kill()
             process.communicate(timeout=PATIENCE_S)
+        self._end_watchdogs()
+
+    def _end_watchdogs(self) -> None:
+        """A watchdog goes on for as long as it has no proof, and its venue may have been ended here."""
+        for log in self.folder.glob("state/pinnacle-tui/**/watchdog.jsonl"):
+            for pid in {json.loads(line)["pid"] for line in log.read_text().splitlines()}:
+                try:
+                    words = Path(f"/proc/{pid}/cmdline").read_bytes()
+                    if b"engine.watchdog" in words:
+                        os.kill(pid, signal.SIGKILL)
+                except OSError:
+                    continue  # it has ended
 
 
 class Engine:

@@ -235,7 +235,7 @@ def test_no_spelling_of_an_exchange_key_as_text_shows_it() -> None:
         assert not any(secret in text for secret in ("the-key", SECRET, "open sesame", str(key.secret)))
 
 
-@pytest.mark.parametrize("text", [SEC1, ED_PEM, PAIR])
+@pytest.mark.parametrize("text", [SEC1, ED_PEM, PAIR], ids=["sec1", "ed25519 pem", "pair"])
 def test_an_advanced_key_survives_its_document(text: str) -> None:
     key = AdvancedKey.create("n", text)
     again = parse_key_document(secret_document(key), ADVANCED)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_process import Engine, Machine, machine
+from engine_process import Machine, machine
+from local_venue_process import VenueProcess, live_engine
 
 from engine.persistence.installation import FILE
 from engine.persistence.latch_file import LatchFile
@@ -22,14 +22,8 @@ class World:
 
     def __init__(self, here: Machine) -> None:
         self.here = here
-        venue = here.start("venue", "--control", "--json", "--folder", str(here.folder / "venue"))
-        assert venue.stdout is not None
-        self.told: dict[str, Any] = json.loads(venue.stdout.readline())
-        process = here.start(
-            *("--no-ui", "--json", "--mode", "live", "--set", "engine.live=true", "--arm", "BTC-USD"),
-            *("--endpoint", self.told["url"], "--key-file", self.told["key_files"]["advanced"]),
-        )
-        self.engine = Engine(process)
+        self.venue = VenueProcess(here)
+        self.engine = live_engine(here, self.venue)
         self.engine.read_until(lambda report: report.get("event") == "accepted")
         self.reader = threading.Thread(target=self._read)
         self.reader.start()
@@ -43,18 +37,8 @@ class World:
     def folder(self) -> Path:
         return self.here.folder / "state" / "pinnacle-tui" / "sessions"
 
-    def ask(self, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> dict[str, Any]:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.told['url']}/_control/{path}", data, method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            found: dict[str, Any] = json.loads(answer.read())
-            return found
-
-    def open_orders(self) -> list[dict[str, Any]]:
-        return [order for order in self.ask("state")["orders"] if order["status"] in ("OPEN", "PENDING")]
-
     def place_unknown(self, client_id: str) -> dict[str, Any]:
-        return self.ask(
+        return self.venue.ask(
             "orders",
             {
                 "product_id": "BTC-USD",
@@ -91,10 +75,10 @@ def world() -> Iterator[World]:
 def test_lost_cancel_answers_and_an_unknown_order_end_with_proof(world: World) -> None:
     world.place_unknown(world.ours(1))
     stranger = world.place_unknown("somebody-elses")
-    world.ask("faults", {"faults": ["rest-drop-answer:path=*/batch_cancel,times=3"]})
+    world.venue.arm("rest-drop-answer:path=*/batch_cancel,times=3")
     answer = world.kill()
     assert answer["exit_code"] == 0, answer
-    assert [order["order_id"] for order in world.open_orders()] == [stranger["order_id"]]
+    assert [order["order_id"] for order in world.venue.open_orders()] == [stranger["order_id"]]
     held = LatchFile(world.folder).read()
     assert held is not None
     assert held.state == "KILLED"
@@ -110,12 +94,12 @@ def test_lost_cancel_answers_and_an_unknown_order_end_with_proof(world: World) -
 
 @pytest.mark.nightly
 def test_while_rest_fails_it_stays_red_and_is_proven_when_it_is_back(world: World) -> None:
-    world.ask("faults", {"faults": ["rest-status:503,path=/api/*,times=0"]})
+    world.venue.arm("rest-status:503,path=/api/*,times=0")
     answer = world.kill()
     assert answer["exit_code"] == 75, answer
     assert answer["possibly_open"]
-    assert world.open_orders()
-    world.ask("faults", method="DELETE")
+    assert world.venue.open_orders()
+    world.venue.ask("faults", method="DELETE")
     proven = threading.Event()
 
     def look() -> None:
@@ -128,5 +112,5 @@ def test_while_rest_fails_it_stays_red_and_is_proven_when_it_is_back(world: Worl
     watcher = threading.Thread(target=look, daemon=True)
     watcher.start()
     assert proven.wait(20)
-    assert not world.open_orders()
+    assert not world.venue.open_orders()
     assert world.end() == 0

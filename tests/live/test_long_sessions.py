@@ -13,7 +13,6 @@ import os
 import random
 import signal
 import threading
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -22,6 +21,7 @@ from typing import Any
 
 import pytest
 from engine_process import Engine, Machine, machine
+from local_venue_process import VenueProcess
 
 from engine.runtime.recorded_session import open_recorded
 from engine.runtime.replayer import take_apart
@@ -53,28 +53,10 @@ GRAVE = (
 IsEnough = Callable[[Engine], bool]
 
 
-class Venue:
-    """A venue as a process of its own, steered over its remote control."""
-
-    def __init__(self, here: Machine, *options: str) -> None:
-        process = here.start("venue", "--control", "--json", "--folder", str(here.folder / "venue"), *options)
-        assert process.stdout is not None
-        self.process = process
-        self.told: dict[str, Any] = json.loads(process.stdout.readline())
-        self.url: str = self.told["url"]
-
-    def ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}/_control/{path}", data)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            found: dict[str, Any] = json.loads(answer.read())
-            return found
-
-
 @contextmanager
-def at_venue(*options: str) -> Iterator[tuple[Machine, Venue]]:
+def at_venue(*options: str) -> Iterator[tuple[Machine, VenueProcess]]:
     with machine() as here:
-        yield here, Venue(here, *options)
+        yield here, VenueProcess(here, *options)
 
 
 def end_state(folder: Path) -> tuple[Trader, int]:
@@ -92,7 +74,7 @@ def end_state(folder: Path) -> tuple[Trader, int]:
     return trader, replayer.events
 
 
-def check_against(venue: Venue, trader: Trader) -> None:
+def check_against(venue: VenueProcess, trader: Trader) -> None:
     """No drift: what the venue's account has is what our ledger says, fill by fill and to the last digit."""
     state = venue.ask("state")
     instrument, ledger = trader.instrument, trader.ledger
@@ -110,7 +92,7 @@ def check_against(venue: Venue, trader: Trader) -> None:
 
 def run_disturbed(
     here: Machine,
-    venue: Venue,
+    venue: VenueProcess,
     mode: str,
     seconds: float,
     disturbances: tuple[str, ...],
@@ -132,7 +114,7 @@ def run_disturbed(
             "--arm",
             "BTC-USD",
             "--key-file",
-            venue.told["key_files"]["advanced"],
+            venue.key_file,
         ]
     process = here.start("--no-ui", "--json", *options)
     engine = Engine(process)
@@ -142,7 +124,7 @@ def run_disturbed(
     def disturb() -> None:
         number = 0
         while not stop.wait(every_s * rng.uniform(0.7, 1.3)):
-            venue.ask("faults", {"faults": [disturbances[number % len(disturbances)]]})
+            venue.arm(disturbances[number % len(disturbances)])
             number += 1
             if number == len(disturbances):
                 all_caused.set()

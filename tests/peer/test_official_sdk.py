@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import NO_PEER
+from skip_reasons import NO_PEER
 
 pytestmark = pytest.mark.peer
 
