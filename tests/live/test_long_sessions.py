@@ -8,6 +8,7 @@ soon as each disturbance has been caused once and the engine has traded and quot
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -98,11 +99,12 @@ def run_disturbed(
     disturbances: tuple[str, ...],
     every_s: float,
     seed: int,
-    is_enough: IsEnough,
+    is_enough: IsEnough | None,
 ) -> Engine:
-    """Run an engine with one disturbance after the other, for so long or until it is enough, to a good end.
+    """Run an engine with one disturbance after the other, to a good end.
 
-    `is_enough` is asked after every status, once each disturbance has been caused.
+    It is disturbed all the time. Where it is said what is enough, it is disturbed once in each way, from its
+    first order on, and ends when that is so.
     """
     options = ["--mode", mode, "--endpoint", venue.url, "--duration", str(seconds)]
     options += ["--set", "network.balance_interval_s=7", "--set", "network.fills_interval_s=5"]
@@ -118,16 +120,16 @@ def run_disturbed(
         ]
     process = here.start("--no-ui", "--json", *options)
     engine = Engine(process)
-    rng, stop, is_interrupted = random.Random(seed), threading.Event(), False
-    all_caused = threading.Event()
+    rng, is_interrupted = random.Random(seed), False
+    quotes, stop, is_calm = threading.Event(), threading.Event(), threading.Event()
 
     def disturb() -> None:
-        number = 0
-        while not stop.wait(every_s * rng.uniform(0.7, 1.3)):
-            venue.arm(disturbances[number % len(disturbances)])
-            number += 1
-            if number == len(disturbances):
-                all_caused.set()
+        quotes.wait()
+        for disturbance in itertools.cycle(disturbances) if is_enough is None else disturbances:
+            if stop.wait(every_s * rng.uniform(0.7, 1.3)):
+                return
+            venue.arm(disturbance)
+        is_calm.set()
 
     worker = threading.Thread(target=disturb)
     worker.start()
@@ -136,17 +138,16 @@ def run_disturbed(
         for line in process.stdout:
             report = json.loads(line)
             engine.reports.append(report)
-            if (
-                report["type"] == "status"
-                and all_caused.is_set()
-                and is_enough(engine)
-                and not is_interrupted
-            ):
+            if report.get("event") == "accepted":
+                quotes.set()
+            if is_enough is None or is_interrupted or report["type"] != "status":
+                continue
+            if is_calm.is_set() and is_enough(engine):
                 is_interrupted = True
-                stop.set()
                 process.send_signal(signal.SIGINT)
     finally:
         stop.set()
+        quotes.set()
         worker.join()
     _, err = process.communicate(timeout=30)
     assert "Traceback" not in err
@@ -155,18 +156,13 @@ def run_disturbed(
     return engine
 
 
-def never(engine: Engine) -> bool:
-    """The session takes all of its time."""
-    return False
-
-
 def session_with(
     mode: str,
     seconds: float,
     disturbances: tuple[str, ...],
     every_s: float,
     seed: int,
-    is_enough: IsEnough = never,
+    is_enough: IsEnough | None = None,
 ) -> dict[str, Any]:
     with at_venue("--seed", str(seed), "--fees", "2,4") as (here, venue):
         engine = run_disturbed(here, venue, mode, seconds, disturbances, every_s, seed, is_enough)
