@@ -23,8 +23,11 @@ def main() -> int:
         return error.exit_code
     children = []
     if "child" in wishes:
-        lives_on = "import signal; signal.alarm(60); signal.pause()"
-        children.append(subprocess.Popen([sys.executable, "-c", lives_on], close_fds=False))
+        lives_on = "import signal; print(flush=True); signal.alarm(60); signal.pause()"
+        child = subprocess.Popen([sys.executable, "-c", lives_on], close_fds=False, stdout=subprocess.PIPE)
+        assert child.stdout is not None
+        child.stdout.readline()  # before it runs, the kernel may not yet have closed what it does not inherit
+        children.append(child)
     if "reopen" in wishes:
         os.close(os.open(f"{path}/LOCK", os.O_RDWR))
     sys.stdout.write(" ".join(["held", *(str(child.pid) for child in children)]) + "\n")
