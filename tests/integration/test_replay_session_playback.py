@@ -239,7 +239,7 @@ def test_a_time_of_day_where_the_last_file_has_no_wake_up(session: StoredSession
 
 def test_a_session_whose_beginning_is_not_kept(tmp_path: Path) -> None:
     kept = record_session(
-        tmp_path, *BUSY, "persistence.segment_kib=64", "persistence.snapshot_every=800",
+        tmp_path, *BUSY, "persistence.segment_kib=64", "persistence.snapshot_every=300",
         "persistence.market_data=off",
     )  # fmt: skip
     answer = verify(kept.name, tmp_path)

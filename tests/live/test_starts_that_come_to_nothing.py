@@ -92,8 +92,11 @@ async def test_a_refused_connection_ends_the_session_in_order_and_is_told(tmp_pa
 def test_orders_of_before_are_cancelled_though_the_engine_cannot_start(here: Machine) -> None:
     """Engine and watchdog are both gone, as when the machine dies; then the user channel is refused."""
     venue = VenueProcess(here)
-    engine = live_engine(here, venue)
-    engine.read_until(lambda report: report.get("event") == "accepted")
+    # Two orders that stay where they are: none is on its way when the engine dies.
+    one_level = ("--set", "strategy.levels=1", "--set", "strategy.reprice_tolerance_ticks=100000")
+    engine = live_engine(here, venue, *one_level)
+    for _ in range(2):
+        engine.read_until(lambda report: report.get("event") == "accepted")
     engine.process.send_signal(signal.SIGSTOP)
     os.kill(read_log(folder_of(here))[-1].pid, signal.SIGKILL)
     engine.process.kill()
