@@ -279,7 +279,7 @@ def test_retiring_that_is_cut_off_anywhere_loses_nothing_and_goes_on(kind: Marke
         archive.retire(directory, 2, kind)
 
     wanted = recovered(files)
-    for disk in cut_anywhere(CrashDisk.holding(FOLDER, files), retire, 3):
+    for disk in cut_anywhere(CrashDisk.holding(FOLDER, files), retire, 2):
         result = recovered_on(disk)
         assert (result.snapshot, found_in(result)) == (wanted.snapshot, found_in(wanted))
         directory = JournalDirectory.open(FOLDER, disk)

@@ -150,7 +150,7 @@ async def test_the_past_looks_as_the_present_did(tmp_path: Path, dense: None, sy
     playback = opened(sessions(tmp_path)[-1])
     assert len(looking.seen) > 40
     fills = 0
-    for time_ns, products, told in random.Random(5).sample(looking.seen, len(looking.seen)):
+    for time_ns, products, told in random.Random(5).sample(looking.seen, 40):
         playback.go_to(playback.index.position_at(time_ns))
         assert playback.clock.monotonic_ns() == time_ns
         assert shown(builder_of(playback.desks, playback.clock).view()) == products
@@ -331,7 +331,7 @@ def test_no_way_through_a_session_leads_astray(tmp_path: Path, dense: None) -> N
         "beyond": lambda at: last + 7,
     }
     epochs = set()
-    for _ in range(250):
+    for _ in range(150):
         wanted = moves[random_way.choice(list(moves))](playback.position)
         playback.go_to(wanted)
         at = min(max(0, wanted), last)
@@ -340,7 +340,7 @@ def test_no_way_through_a_session_leads_astray(tmp_path: Path, dense: None) -> N
         assert playback.log.last == playback.index.told[at]
         assert playback.clock.monotonic_ns() == playback.index.times[at]
         epochs.add(playback.epoch)
-    assert len(epochs) > 100
+    assert len(epochs) > 60
 
 
 def test_a_step_back_reads_nothing_from_the_disk(
