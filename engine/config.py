@@ -23,6 +23,7 @@ from engine.config_schema import Key, Schema, Value, nearest, value_text
 from engine.core.errors import UsageError
 from engine.core.events import Severity
 from engine.core.settings import require_valid, setting
+from engine.credentials.settings import CredentialSettings
 from engine.exchange.coinbase.network import NetworkSettings
 from engine.exchange.fees import FeeSchedule
 from engine.exchange.paper import PaperSettings
@@ -48,6 +49,7 @@ FLAGS: Mapping[str, str] = {
     "network.endpoint": "--endpoint",
     "network.ca_file": "--ca-file",
     "network.key_file": "--key-file",
+    "credentials.key": "--key",
     "console.theme": "--theme",
     "console.panel": "--panel",
     "console.mouse": "--no-mouse",
@@ -200,6 +202,7 @@ class Config:
     simulator: SimulatorSettings
     exchange: ExchangeSettings
     network: NetworkSettings
+    credentials: CredentialSettings
     fees: FeeSettings
     persistence: PersistenceSettings
     console: ConsoleSettings

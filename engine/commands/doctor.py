@@ -16,9 +16,9 @@ from engine.commands.doctor_venue import check_venue
 from engine.commands.stored_sessions import folder_of
 from engine.config import Resolved
 from engine.core.clock import Clock, SystemClock
-from engine.core.errors import UsageError
+from engine.core.errors import CredentialError, UsageError
 from engine.exchange.coinbase.broker import Broker
-from engine.exchange.coinbase.keys import ApiKey, CredentialError, ExchangeKey, read_key_file
+from engine.exchange.coinbase.keys import ApiKey, ExchangeKey, read_key_file
 from engine.exchange.coinbase.network import ADVANCED, Endpoints
 from engine.exchange.coinbase.rest.brokers import broker_for
 from engine.exchange.coinbase.tls import tls_context

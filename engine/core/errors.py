@@ -39,3 +39,9 @@ class StateError(PinnacleError):
     """A saved state that this version cannot continue."""
 
     exit_code = 6
+
+
+class CredentialError(PinnacleError):
+    """A key or its vault that is missing, locked, damaged, of the wrong kind, or open to others."""
+
+    exit_code = 4

@@ -20,8 +20,8 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from engine.core.errors import CredentialError
 from engine.exchange.coinbase.network import ADVANCED, EXCHANGE
-from engine.exchange.coinbase.private_keys import CredentialError as CredentialError
 from engine.exchange.coinbase.private_keys import PrivateKey, parse_private_key
 
 _MOST_BYTES: Final = 64 << 10

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from engine.core.errors import PinnacleError
+from engine.core.errors import CredentialError
 
 PrivateKey = EllipticCurvePrivateKey | Ed25519PrivateKey
 
@@ -26,12 +26,6 @@ _BLOCK: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,40})-----(.*?)-----END \1--
 _QUOTES: Final = "\"'`"
 _ADVICE: Final = "make an ECDSA key in the Coinbase Developer Platform and use the file it lets you download"
 _READ_AS_KEYS: Final = frozenset({"EC PRIVATE KEY", "PRIVATE KEY"})
-
-
-class CredentialError(PinnacleError):
-    """A key that is missing, malformed, of the wrong kind, or kept where others can read it."""
-
-    exit_code = 4
 
 
 def parse_private_key(text: str) -> PrivateKey:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from engine.core.clock import Clock
+from engine.core.errors import CredentialError
 from engine.exchange.coinbase.broker import Broker
-from engine.exchange.coinbase.keys import AdvancedKey, ApiKey, CredentialError, ExchangeKey
+from engine.exchange.coinbase.keys import AdvancedKey, ApiKey, ExchangeKey
 from engine.exchange.coinbase.network import ADVANCED, Endpoints
 from engine.exchange.coinbase.rest.advanced_broker import AdvancedBroker
 from engine.exchange.coinbase.rest.exchange_broker import ExchangeBroker
