@@ -43,8 +43,8 @@ def weighted_mid(bid: float, bid_size: float, ask: float, ask_size: float) -> fl
 def _solve(stays: Matrix, values: Sequence[float]) -> list[float]:
     """x of (1 - Q) x = values, by elimination; the matrix is small and its diagonal dominates."""
     size = len(values)
-    rows = [
-        [(1.0 if row == column else 0.0) - stays[row][column] for column in range(size)] + [values[row]]
+    rows: list[list[float]] = [
+        [*((1.0 if row == column else 0.0) - stays[row][column] for column in range(size)), values[row]]
         for row in range(size)
     ]
     for pivot in range(size):
@@ -59,7 +59,7 @@ def _solve(stays: Matrix, values: Sequence[float]) -> list[float]:
                 for column in range(pivot, size + 1):
                     row[column] -= factor * head[column]
     found = [0.0] * size
-    for row in range(size - 1, -1, -1):
-        rest = sum(rows[row][column] * found[column] for column in range(row + 1, size))
-        found[row] = (rows[row][size] - rest) / rows[row][row]
+    for at in range(size - 1, -1, -1):
+        rest = sum(rows[at][column] * found[column] for column in range(at + 1, size))
+        found[at] = (rows[at][size] - rest) / rows[at][at]
     return found
