@@ -220,6 +220,8 @@ class Config:
                 f"engine.speed = {value_text(self.engine.speed)}: a market on the network has its own pace; "
                 f"{mode} mode runs at 1"
             )
+        if mode in LIVE_MODES:
+            self.require_one_key()
         if mode == "live":
             self._require_armed(armed)
         if mode == "replay" and self.engine.input is None:
@@ -230,17 +232,40 @@ class Config:
                 f"and the mode is {mode}; add --mode replay or leave the input out"
             )
 
+    def require_one_key(self) -> None:
+        """`UsageError` where a key in the vault and one in a file are both named."""
+        if self.network.key_file is not None and self.credentials.key is not None:
+            raise UsageError(
+                f"--key {self.credentials.key} (credentials.key) is a key in the vault, and --key-file "
+                f"{self.network.key_file} (network.key_file) is one in a file: leave one of them out"
+            )
+
     def _require_armed(self, armed: Collection[str]) -> None:
         """Live trading on purpose only (R28). Says everything that is missing at once."""
         engine, missing = self.engine, []
         if not engine.live:
             missing.append("engine.live = true in the configuration")
-        if self.network.key_file is None:
-            missing.append("an API key (--key-file FILE)")
         if unarmed := [symbol for symbol in engine.symbols if symbol not in armed]:
             missing.append(f"the typed name of what is traded (--arm {','.join(unarmed)})")
         if missing:
             raise UsageError(f"live mode needs {'; '.join(missing)}. Nothing was sent")
+
+    @property
+    def uses_vault(self) -> bool:
+        """True when a run takes its key out of the vault: not where a file is named, and on paper only for a
+        key that is."""
+        mode, named = self.engine.mode, self.credentials.key
+        return self.network.key_file is None and (mode == "live" or (mode == "paper" and named is not None))
+
+    @property
+    def key_notice(self) -> str | None:
+        """What whoever trades live should be told about where the key lies; None where all is well."""
+        if self.engine.mode != "live" or self.network.key_file is None:
+            return None
+        return (
+            f"the API key lies unencrypted in {self.network.key_file}: a vault is safer, and "
+            "`pinnacle-tui credentials import` puts it into one"
+        )
 
     def limits_sentence(self) -> str:
         """What live trading may do at most, for whoever arms it."""

@@ -6,8 +6,10 @@ import sys
 def main() -> int:
     """Run the command line; an interrupt while it is still being loaded is an interrupt like any other."""
     try:
+        from engine.credentials import log_filter
         from pinnacle_tui import cli
 
+        log_filter.install()
         return cli.main()
     except KeyboardInterrupt:
         return 130

@@ -23,6 +23,7 @@ from pinnacle_tui.bindings import APP_BINDINGS, PLAYBACK_BINDINGS
 from pinnacle_tui.bound_keys import key_of
 from pinnacle_tui.engine_host import Ending
 from pinnacle_tui.frame_meter import FrameMeter, known_rate, lower_rate
+from pinnacle_tui.key_handover import KeyHandover
 from pinnacle_tui.keymap import Keymap
 from pinnacle_tui.life import Life
 from pinnacle_tui.numbers import age, duration
@@ -80,8 +81,10 @@ class ConsoleApp(PlayingApp):
         remembered: Remembered,
         is_theme_given: bool = False,
         notices: Iterable[str] = (),
+        handover: KeyHandover | None = None,
     ) -> None:
-        """`notices` are sentences that are told at the start."""
+        """`notices` are sentences that are told at the start; `handover` is of the key that the engine waits
+        for, where it does."""
         super().__init__(session, themes, remembered, settings.theme, is_theme_given=is_theme_given)
         self.settings = settings
         self.keymap_file = keymap
@@ -96,6 +99,7 @@ class ConsoleApp(PlayingApp):
         self.unsaved = ""
         """Why what the screen looks like could not be kept for the next run."""
         self._notices = tuple(notices)
+        self._handover = handover
         self._scenes = Scenes(session)
         self._drawn: tuple[object, ...] = ()
         self._keys_for: tuple[object, ...] = ()
@@ -109,7 +113,7 @@ class ConsoleApp(PlayingApp):
         """True while frames are left out because the terminal takes none."""
         self._frames: Timer | None = None
         self._signal: int | None = None
-        self._life = Life(self._signalled, session.stop_at_once)
+        self._life = Life(self._signalled, self._stop_at_once)
         session.on_change = self._session_changed
         session.on_end = self._engine_ended
         self.mirror.on_event = self._event
@@ -135,10 +139,20 @@ class ConsoleApp(PlayingApp):
                 f"there is no theme {self.unknown_theme}; `pinnacle-tui themes list` names them", "warning"
             )
         # Not awaited: until the engine answers, the screen says what it waits for.
-        self.run_worker(self.session.start(), name="connect to the engine")
+        self.run_worker(self._connect(), name="connect to the engine")
         self._set_pace(self.hz)
         self.set_interval(1.0, self._once_a_second)
         self.call_after_refresh(self._settled)
+
+    async def _connect(self) -> None:
+        """Connect to the engine, once it has its key."""
+        handover = self._handover
+        if handover is not None and handover.is_pending:
+            from pinnacle_tui.screens.unlock import UnlockScreen
+
+            self.session.watch()
+            await self.push_screen_wait(UnlockScreen(handover))
+        await self.session.start()
 
     def _settled(self) -> None:
         # What lives now lives to the end: the collector need not look at it again.
@@ -176,8 +190,13 @@ class ConsoleApp(PlayingApp):
         self._signal = 128 + number
         if self.session.ending is not None or not self.session.host.is_owned:
             self.leave(self._signal)
-        else:
+        elif self._handover is None or not self._handover.is_refused:
             self.session.follow_stop()
+
+    def _stop_at_once(self) -> None:
+        """See `Life`. An engine without a key has sent nothing: it ends by itself when it gets none."""
+        if self._handover is None or not self._handover.refuse():
+            self.session.stop_at_once()
 
     def _engine_ended(self, ending: Ending) -> None:
         if self.session.is_stopping or self.mirror.hello is None:
@@ -199,7 +218,8 @@ class ConsoleApp(PlayingApp):
         """Leave; with open orders, after a question."""
         from pinnacle_tui.screens.quit import ask_to_quit
 
-        ask_to_quit(self)
+        if self._handover is None or not self._handover.refuse():
+            ask_to_quit(self)
 
     def _remember(self) -> None:
         self.remembered.keep("theme", self.theme)
@@ -309,6 +329,8 @@ class ConsoleApp(PlayingApp):
         session = self.session
         if session.ending is not None:
             return f"{session.ending.sentence}. {key_of(self, 'app.quit')} quits"
+        if self._handover is not None and self._handover.is_pending:
+            return "locked; nothing is sent before the vault is open"
         if self.mirror.hello is None or not self.mirror.is_connected:
             return session.trouble or "connecting to the engine"
         if self.mirror.view is None:

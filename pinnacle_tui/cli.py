@@ -5,7 +5,6 @@ Importing this module loads click and nothing else of weight; each command impor
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.core.foreign_text import visible_lines
+from pinnacle_tui.cli_credentials import credentials, open_wizard
 from pinnacle_tui.cli_doctor import doctor
 from pinnacle_tui.cli_journal import journal
 from pinnacle_tui.cli_network import venue
@@ -25,6 +26,8 @@ from pinnacle_tui.cli_parts import (
     examples,
     json_option,
     progress_bar,
+    refuse_options_before_command,
+    require_terminal,
     sessions_folder,
     tell,
 )
@@ -33,9 +36,11 @@ from pinnacle_tui.output import abandon
 
 if TYPE_CHECKING:
     from engine.config import Resolved
+    from engine.exchange.coinbase.keys import ApiKey
+    from pinnacle_tui.key_handover import LockedKey
 
+_PASSWORD_FD = "--password-fd"
 _SETTINGS = {"max_content_width": 110, "help_option_names": ["-h", "--help"]}
-_TERMS_THAT_CANNOT_DRAW = ("dumb", "unknown")
 
 
 _SCREEN_OPTIONS = (
@@ -69,6 +74,7 @@ def _setting_options(command: Command) -> Command:
         click.option("--data-dir", metavar="DIR", help="The folder that holds sessions."),
         click.option("--endpoint", metavar="URL", help="Another place of the venue, as the local venue's."),
         click.option("--ca-file", metavar="FILE", help="A certificate to trust beside the system's."),
+        click.option("--key", metavar="NAME", help="The API key, by its name in the vault."),
         click.option("--key-file", metavar="FILE", help="The API key, as Coinbase lets you download it."),
         *_SCREEN_OPTIONS,
     )
@@ -98,6 +104,7 @@ def _resolve(
     data_dir: str | None,
     endpoint: str | None,
     ca_file: str | None,
+    key: str | None,
     key_file: str | None,
     theme: str | None,
     panel: str | None,
@@ -117,12 +124,13 @@ def _resolve(
         "persistence.data_dir": data_dir,
         "network.endpoint": endpoint,
         "network.ca_file": ca_file,
+        "credentials.key": key,
         "network.key_file": key_file,
         "console.theme": theme,
         "console.panel": panel,
         "console.mouse": mouse,
     }
-    given = {key: value for key, value in flags.items() if value is not None}
+    given = {name: value for name, value in flags.items() if value is not None}
     return load_config(path, os.environ, overrides, given)
 
 
@@ -142,8 +150,18 @@ def _resolve(
 @click.option(
     "--arm", "armed", multiple=True, metavar="PRODUCT", help="Live: the product, typed once more; repeatable."
 )
+@click.option(
+    "--setup-credentials", "is_setup", is_flag=True, help="Open the screen that keeps API keys, and end."
+)
 @click.option("--inline", is_flag=True, help="Run the engine inside the screen's process (demonstrations).")
+@click.option(
+    _PASSWORD_FD,
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Read the vault's master password from this open file, as 3 with 3<FILE.",
+)
 @click.option("--owner-fd", type=int, hidden=True, help="The inherited socket of the console that owns us.")
+@click.option("--key-fd", type=int, hidden=True, help="The inherited pipe by which that console gives the key.")
 @click.version_option(package_name=PROGRAM, prog_name=PROGRAM)
 @click.pass_context
 def cli(
@@ -153,8 +171,11 @@ def cli(
     headless: bool,
     as_json: bool,
     inline: bool,
+    is_setup: bool,
     is_new: bool,
+    password_fd: int | None,
     owner_fd: int | None,
+    key_fd: int | None,
     armed: tuple[str, ...],
     **options: Any,
 ) -> int:
@@ -163,16 +184,22 @@ def cli(
     Without a command the product runs.
     """
     if context.invoked_subcommand is not None:
-        _refuse_run_options(context)
+        refuse_options_before_command(context)
         return 0
+    if is_setup:
+        if headless:
+            raise click.UsageError("--setup-credentials opens a screen, and --no-ui is to run without one")
+        return open_wizard(_resolve(**options))
     if as_json and not headless:
         raise click.UsageError("--json goes with --no-ui; the screen does not write JSON")
     if inline and headless:
         raise click.UsageError("--inline is about the screen, and --no-ui is to run without it")
     if owner_fd is not None and not headless:
         raise click.UsageError("--owner-fd goes with --no-ui; a console starts its engine by itself")
+    if key_fd is not None and owner_fd is None:
+        raise click.UsageError("--key-fd goes with --owner-fd; a password is given by --password-fd")
     if not headless:
-        _require_terminal()
+        require_terminal()
     resolved = _resolve(**options)
     if inline and resolved.config.engine.mode == "live":
         raise click.UsageError("live trading does not run inside the screen's process; leave --inline out")
@@ -184,13 +211,16 @@ def cli(
     if not headless and not inline:
         from pinnacle_tui import launch
 
-        return launch.run_console(resolved, arguments)
+        locked = _locked_key(resolved, password_fd)
+        return launch.run_console(resolved, _without_password_fd(arguments), locked)
     from engine.commands import headless as headless_run
 
+    take_key = partial(_key, resolved, password_fd, key_fd)
     if inline:
         from pinnacle_tui import launch
 
-        return launch.run_inline(resolved, partial(headless_run.serve, resolved, is_new=is_new))
+        serve = partial(headless_run.serve, resolved, key=take_key(), is_new=is_new)
+        return launch.run_inline(resolved, serve)
     return headless_run.run(
         resolved,
         as_json=as_json,
@@ -198,7 +228,42 @@ def cli(
         stderr=sys.stderr,
         owner_fd=owner_fd,
         is_new=is_new,
+        take_key=take_key,
     )
+
+
+def _without_password_fd(arguments: Sequence[str]) -> list[str]:
+    """For the engine of a console: the password is not for it, and its descriptor is not inherited."""
+    kept, given = [], iter(arguments)
+    for argument in given:
+        if argument == _PASSWORD_FD:
+            next(given, None)
+        elif not argument.startswith(f"{_PASSWORD_FD}="):
+            kept.append(argument)
+    return kept
+
+
+def _key(resolved: Resolved, password_fd: int | None, key_fd: int | None) -> ApiKey | None:
+    """The key out of the vault for a run without a screen of its own; None where it uses none."""
+    config = resolved.config
+    if not config.uses_vault:
+        return None
+    if key_fd is not None:
+        from engine.commands import handed_key
+
+        return handed_key.key_from_console(key_fd, config.exchange.name)
+    from engine.commands import unlocking
+
+    return unlocking.key_of_run(config, password_fd)
+
+
+def _locked_key(resolved: Resolved, password_fd: int | None) -> LockedKey | None:
+    """The key in the vault for which the engine of a console waits; None where it uses none."""
+    if not resolved.config.uses_vault:
+        return None
+    from engine.commands import unlocking
+
+    return unlocking.locked_key_of_run(resolved.config, password_fd)
 
 
 def _ask_to_arm(resolved: Resolved) -> tuple[str, ...]:
@@ -211,27 +276,6 @@ def _ask_to_arm(resolved: Resolved) -> tuple[str, ...]:
     return tuple(typed.replace(",", " ").split())
 
 
-def _require_terminal() -> None:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise click.UsageError("the screen needs a terminal and this is none; add --no-ui to run without it")
-    term = os.environ.get("TERM", "")
-    if term in _TERMS_THAT_CANNOT_DRAW:
-        raise click.UsageError(
-            f"TERM={term}: this terminal cannot draw a screen; add --no-ui to run without it"
-        )
-
-
-def _refuse_run_options(context: click.Context) -> None:
-    """An option before a command would be dropped without a word, so it is an error instead."""
-    for option in context.command.params:
-        source = context.get_parameter_source(option.name or "")
-        if source is click.core.ParameterSource.COMMANDLINE:
-            name = option.opts[0]
-            raise click.UsageError(
-                f"{name} stands before {context.invoked_subcommand} and would do nothing there"
-            )
-
-
 @cli.command(epilog=examples("pinnacle-tui attach", "pinnacle-tui attach sim-btc-usd --read-only"))
 @click.argument("session", required=False)
 @click.option("--read-only", is_flag=True, help="Only watch: no key of this screen changes anything.")
@@ -239,7 +283,7 @@ def _refuse_run_options(context: click.Context) -> None:
 @_screen_options
 def attach(session: str | None, read_only: bool, path: Path | None, **options: str | None) -> int:
     """Open the screen over an engine that runs already; closing it leaves the engine running."""
-    _require_terminal()
+    require_terminal()
     from engine.config import load_config
     from pinnacle_tui import launch
 
@@ -293,8 +337,7 @@ def ctl(
     from engine.commands import ctl as control
 
     answer = control.ctl(deed, setting, session=session, take=take, confirmed=confirm)
-    click.echo(json.dumps(answer, ensure_ascii=False) if as_json else control.ctl_text(answer))
-    return int(answer["exit_code"])
+    return tell(answer, control.ctl_text(answer), as_json)
 
 
 @cli.group(epilog=examples("pinnacle-tui themes list", "pinnacle-tui themes check my-theme.toml"))
@@ -406,7 +449,7 @@ def replay(
     if not verify:
         if as_json:
             raise click.UsageError("--json goes with --verify and --at; the screen does not write JSON")
-        _require_terminal()
+        require_terminal()
         from engine.config import load_config
         from pinnacle_tui import launch
 
@@ -422,16 +465,36 @@ def replay(
 cli.add_command(journal)
 cli.add_command(record)
 cli.add_command(doctor)
+cli.add_command(credentials)
 cli.add_command(venue)
 
 
-@cli.command(epilog=examples("pinnacle-tui bench --json", "pinnacle-tui bench --input capture.jsonl.gz"))
+@cli.command(
+    epilog=examples(
+        "pinnacle-tui bench --json",
+        "pinnacle-tui bench --input capture.jsonl.gz",
+        "pinnacle-tui bench papers",
+    )
+)
+@click.argument("what", type=click.Choice(["speed", "papers"]), default="speed")
 @click.option(
     "--input", "recording", type=Path, metavar="FILE", help="Decode the frames of this recording too."
 )
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=7, metavar="N", help="Of the table that papers plays again."
+)
 @json_option
-def bench(recording: Path | None, as_json: bool) -> int:
-    """Measure this machine: matching, book updates, decoding, strategy, risk, tick to quote."""
+def bench(what: str, recording: Path | None, seed: int, as_json: bool) -> int:
+    """Measure this machine, or hold our formulas against the papers they come from.
+
+    \b
+    speed     matching, book updates, decoding, strategy, risk, tick to quote
+    papers    printed figures beside ours; ends with 1 where one disagrees
+    """
+    if what == "papers":
+        from engine.commands import bench_papers
+
+        return bench_papers.run(as_json=as_json, seed=seed, stdout=sys.stdout)
     from engine.commands import bench as benchmark
 
     return benchmark.run(as_json=as_json, recording=recording, stdout=sys.stdout, stderr=sys.stderr)
@@ -515,19 +578,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = cli.main(given, prog_name=PROGRAM, standalone_mode=False, obj=given)
         sys.stdout.flush()
     except click.ClickException as error:
+        error.message = visible_lines(error.message)
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 130
     except PinnacleError as error:
-        click.echo(f"{PROGRAM}: {error}", err=True)
+        click.echo(f"{PROGRAM}: {visible_lines(str(error))}", err=True)
         return error.exit_code
     except BrokenPipeError:
         abandon(sys.stdout)
         return 1
     except OSError as error:
         abandon(sys.stdout)
-        click.echo(f"{PROGRAM}: {error.filename or 'output'}: {error.strerror}", err=True)
+        click.echo(visible_lines(f"{PROGRAM}: {error.filename or 'output'}: {error.strerror}"), err=True)
         return 74
     return code if isinstance(code, int) else 0
 

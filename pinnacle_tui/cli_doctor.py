@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,7 +26,14 @@ from pinnacle_tui.cli_parts import PROGRAM, examples, json_option, tell
 @click.option("--symbol", "symbols", multiple=True, metavar="PRODUCT", help="A product; repeatable.")
 @click.option("--endpoint", metavar="URL", help="Another place of the venue, as the local venue's.")
 @click.option("--ca-file", metavar="FILE", help="A certificate to trust beside the system's.")
+@click.option("--key", metavar="NAME", help="The API key, by its name in the vault.")
 @click.option("--key-file", metavar="FILE", help="The API key, as Coinbase lets you download it.")
+@click.option(
+    "--password-fd",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Read the vault's master password from this open file, as 3 with 3<FILE.",
+)
 @click.option("--data-dir", metavar="DIR", help="The folder that holds sessions.")
 @click.option("--config", "path", type=Path, metavar="FILE", help="The configuration file.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set any key for this look.")
@@ -37,7 +45,9 @@ def doctor(
     symbols: tuple[str, ...],
     endpoint: str | None,
     ca_file: str | None,
+    key: str | None,
     key_file: str | None,
+    password_fd: int | None,
     data_dir: str | None,
     path: Path | None,
     overrides: tuple[str, ...],
@@ -45,11 +55,12 @@ def doctor(
 ) -> int:
     """Check network, clock, products, key, fees, disk, terminal and program; say what to do.
 
-    Nothing is sent that changes anything. Ends with 0 when nothing failed, 5 where the venue is not reached,
-    4 where the key will not do, 1 for the rest.
+    Nothing is sent that changes anything. Ends with 0 when nothing failed, 5 where the venue is not reached or
+    refuses the key, 4 where there is no key to be had, 1 for the rest.
     """
     from engine.commands import doctor as checkup
     from engine.commands.doctor_machine import Surroundings
+    from engine.commands.unlocking import key_of_run
     from engine.config import load_config
     from pinnacle_tui.widgets.too_small import LEAST
 
@@ -59,10 +70,11 @@ def doctor(
         "engine.symbols": symbols or None,
         "network.endpoint": endpoint,
         "network.ca_file": ca_file,
+        "credentials.key": key,
         "network.key_file": key_file,
         "persistence.data_dir": data_dir,
     }
-    given = {key: value for key, value in flags.items() if value is not None}
+    given = {name: value for name, value in flags.items() if value is not None}
     size = shutil.get_terminal_size()
     around = Surroundings(
         environ=dict(os.environ),
@@ -73,5 +85,7 @@ def doctor(
         least=LEAST,
         version=version(PROGRAM),
     )
-    answer = checkup.doctor(load_config(path, os.environ, overrides, given), around)
+    resolved = load_config(path, os.environ, overrides, given)
+    resolved.config.require_one_key()
+    answer = checkup.doctor(resolved, around, unlock=partial(key_of_run, password_fd=password_fd))
     return tell(answer, checkup.doctor_text(answer), as_json)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pinnacle_tui.cli_parts import examples, json_option
+from pinnacle_tui.cli_parts import examples, json_option, tell
 
 
 def _list_faults(context: click.Context, parameter: click.Parameter, is_asked: bool) -> None:
@@ -113,6 +112,6 @@ def venue(
     )
 
     def announce(answer: dict[str, Any]) -> None:
-        click.echo(json.dumps(answer, ensure_ascii=False) if as_json else venue_text(answer))
+        tell(answer, venue_text(answer), as_json)
 
     return run_venue(options, announce)

@@ -13,8 +13,11 @@ from typing import Any, TypeVar
 
 import click
 
+from engine.core.foreign_text import visible_lines
+
 PROGRAM = "pinnacle-tui"
 Command = TypeVar("Command", bound=Callable[..., Any])
+_TERMS_THAT_CANNOT_DRAW = ("dumb", "unknown")
 
 
 def examples(*lines: str) -> str:
@@ -45,9 +48,34 @@ def sessions_folder(given: Path | None) -> Path:
 
 
 def tell(answer: Mapping[str, Any], text: str, as_json: bool) -> int:
-    """Print an answer in the form that was asked for; the exit code it names, else 0."""
-    click.echo(json.dumps(answer, ensure_ascii=False) if as_json else text)
+    """Print an answer in the form that was asked for; the exit code it names, else 0.
+
+    Names in it may be a stranger's: JSON spells what is not ASCII with escapes, text shows what can be seen.
+    """
+    click.echo(json.dumps(answer) if as_json else visible_lines(text))
     return int(answer.get("exit_code", 0))
+
+
+def require_terminal(otherwise: str = "add --no-ui to run without it") -> None:
+    """`click.UsageError` where no screen can be drawn; `otherwise` says how to do without one."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError(f"the screen needs a terminal and this is none; {otherwise}")
+    term = os.environ.get("TERM", "")
+    if term in _TERMS_THAT_CANNOT_DRAW:
+        raise click.UsageError(
+            f"TERM={term}: this terminal cannot draw a screen; {otherwise}"
+        )
+
+
+def refuse_options_before_command(context: click.Context) -> None:
+    """An option before a command would be dropped without a word, so it is an error instead."""
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        if source is click.core.ParameterSource.COMMANDLINE:
+            name = option.opts[0]
+            raise click.UsageError(
+                f"{name} stands before {context.invoked_subcommand} and would do nothing there"
+            )
 
 
 @contextmanager

@@ -76,8 +76,11 @@ class ChildEngine:
     _killed = EXIT_WITHOUT_PROOF
     """The exit code where a signal ended it."""
 
-    def __init__(self, command: Sequence[str], log: Path) -> None:
-        """Start `command` with the option that names the inherited socket. `OSError` when it cannot be."""
+    def __init__(self, command: Sequence[str], log: Path, *, inherits: Sequence[int] = ()) -> None:
+        """Start `command` with the option that names the inherited socket. `OSError` when it cannot be.
+
+        `inherits` are further descriptors that `command` speaks of.
+        """
         self.log = log
         self._path: Path | None = None
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -86,7 +89,7 @@ class ChildEngine:
             with theirs, _private_log(log) as output:
                 self._process = subprocess.Popen(
                     [*command, "--owner-fd", str(theirs.fileno())],
-                    pass_fds=(theirs.fileno(),),
+                    pass_fds=(theirs.fileno(), *inherits),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,

@@ -7,7 +7,6 @@ import os
 import socket
 import sys
 import time
-import traceback
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from engine.config import Resolved
 from engine.core.errors import PinnacleError
+from engine.core.foreign_text import visible_lines
 from engine.link.messages import Role
 from engine.link.view import Playback, View
 from pinnacle_tui.engine_host import (
@@ -30,6 +30,7 @@ from pinnacle_tui.paths import config_folder, state_folder
 
 if TYPE_CHECKING:
     from pinnacle_tui.app import ConsoleApp
+    from pinnacle_tui.key_handover import KeyHandover, LockedKey
     from pinnacle_tui.session import EngineSession
 
 _DIGEST_SHOWN: Final = 16
@@ -43,15 +44,32 @@ class ConsoleError(PinnacleError):
     """The console cannot be started, or cannot be kept up."""
 
 
-def run_console(resolved: Resolved, arguments: Sequence[str]) -> int:
-    """The screen over an engine of its own, started with the same arguments; the exit code."""
-    command = [sys.executable, "-m", "pinnacle_tui", "--no-ui", *arguments]
-    log = _fresh_log(state_folder() / "logs")
+def run_console(resolved: Resolved, arguments: Sequence[str], locked: LockedKey | None = None) -> int:
+    """The screen over an engine of its own, started with the same arguments; the exit code.
+
+    `locked` is the key in the vault for which that engine waits while it is being loaded, where it needs one.
+    """
+    if locked is None:
+        return _run(_started(arguments), resolved, Role.OWNER)
+    from pinnacle_tui.key_handover import KeyHandover
+
+    handover = KeyHandover(locked)
     try:
-        host = ChildEngine(command, log)
+        try:
+            host = _started([*arguments, *handover.options], inherits=[handover.inherits])
+        finally:
+            handover.engine_started()
+        return _run(host, resolved, Role.OWNER, handover=handover)
+    finally:
+        handover.refuse()
+
+
+def _started(arguments: Sequence[str], *, inherits: Sequence[int] = ()) -> ChildEngine:
+    command = [sys.executable, "-m", "pinnacle_tui", "--no-ui", *arguments]
+    try:
+        return ChildEngine(command, _fresh_log(state_folder() / "logs"), inherits=inherits)
     except OSError as error:
         raise ConsoleError(f"the engine cannot be started: {error.strerror}; nothing was traded") from None
-    return _run(host, resolved, Role.OWNER)
 
 
 def run_attached(session: str | None, resolved: Resolved, *, may_steer: bool) -> int:
@@ -113,7 +131,12 @@ def _session(host: EngineHost, role: Role, *, may_kill: bool = True) -> EngineSe
 
 
 def console_app(
-    session: EngineSession, resolved: Resolved, *, notices: Sequence[str] = (), remembers: bool = True
+    session: EngineSession,
+    resolved: Resolved,
+    *,
+    notices: Sequence[str] = (),
+    remembers: bool = True,
+    handover: KeyHandover | None = None,
 ) -> ConsoleApp:
     """The screen over a session, with the user's themes and keys; `remembers` what it looked like last."""
     from pinnacle_tui.app import ConsoleApp
@@ -131,10 +154,18 @@ def console_app(
         remembered=Remembered(state_folder() / "console.json" if remembers else None),
         is_theme_given=resolved.sources["console.theme"] != "default",
         notices=notices,
+        handover=handover,
     )
 
 
-def _run(host: EngineHost, resolved: Resolved, role: Role, *, may_kill: bool = True) -> int:
+def _run(
+    host: EngineHost,
+    resolved: Resolved,
+    role: Role,
+    *,
+    may_kill: bool = True,
+    handover: KeyHandover | None = None,
+) -> int:
     settings = resolved.config.console
     # Nothing of what is being loaded will ever be garbage; the screen collects once it stands.
     gc.disable()
@@ -142,7 +173,7 @@ def _run(host: EngineHost, resolved: Resolved, role: Role, *, may_kill: bool = T
     notices: list[str] = []
     crashes: list[float] = []
     while True:
-        app = console_app(session, resolved, notices=notices)
+        app = console_app(session, resolved, notices=notices, handover=handover)
         app.run(mouse=settings.mouse)
         if app.crash is None:
             break
@@ -165,7 +196,8 @@ def _run(host: EngineHost, resolved: Resolved, role: Role, *, may_kill: bool = T
                 f"console.on_owner_lost = {settings.on_owner_lost}. What happened is in {report}"
             )
         notices = [f"the screen failed and was started anew; the engine was not touched. Report: {report}"]
-    _tell("\n".join(words for words in (last_words(session), app.unsaved) if words))
+    refused = handover.ending if handover is not None else ""
+    _tell("\n".join(words for words in (refused, last_words(session), app.unsaved) if words))
     return app.return_code or 0
 
 
@@ -173,7 +205,7 @@ def _tell(words: str) -> None:
     """Write to the terminal. One that is gone changes nothing about how the run ended."""
     try:
         sys.stderr.flush()  # what the screen has left there
-        sys.stdout.write(f"{words}\n" if words else "")
+        sys.stdout.write(f"{visible_lines(words)}\n" if words else "")
         sys.stdout.flush()
     except OSError:
         abandon(sys.stdout, sys.stderr)
@@ -232,10 +264,12 @@ def _fresh_log(folder: Path) -> Path:
 
 def _crash_report(crash: BaseException) -> Path:
     """Write what happened to a file: the calls, not the values in them."""
+    from engine.credentials.log_filter import redacted_crash
+
     folder = state_folder() / "logs"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"screen-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.txt"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with open(descriptor, "w", encoding="utf-8") as stream:
-        stream.write("".join(traceback.format_exception(crash)))
+        stream.write(redacted_crash(crash))
     return path

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from engine.core.foreign_text import visible
 from engine.link.mirror import LinkState
 from pinnacle_tui.numbers import Numbers, clock
 from pinnacle_tui.session import EngineSession
-from pinnacle_tui.widgets.plain_text import plain
 from pinnacle_tui.widgets.scene import Scene
 
 _NOT_NOW: Final = {LinkState.ENDED: "ENDED", LinkState.DOWN: "LINK DOWN"}
@@ -81,5 +81,5 @@ def window_title(scene: Scene) -> str:
     mode = hello.mode.upper() if hello is not None else ""
     profit = scene.numbers.money(scene.book.pnl.total).strip()
     if scene.view.playback is not None and scene.link not in _NOT_NOW:
-        return plain(f"PAST {scene.book.symbol} {clock(scene.view.market_wall_ns)} {profit}")
-    return plain(f"{mark}{mode} {scene.book.symbol} {state} {profit}")
+        return visible(f"PAST {scene.book.symbol} {clock(scene.view.market_wall_ns)} {profit}")
+    return visible(f"{mark}{mode} {scene.book.symbol} {state} {profit}")

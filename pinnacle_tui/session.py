@@ -59,6 +59,8 @@ class EngineSession:
         self.is_stopping = False
         self._is_kept = False
         self._is_detached = False
+        self._is_watching = False
+        """True while the end of the engine's process will be told."""
         self.on_change: Callable[[], None] = lambda: None
         self.on_end: Callable[[Ending], None] = lambda _: None
         self._client = LinkClient(
@@ -84,9 +86,15 @@ class EngineSession:
 
     async def start(self) -> None:
         """Connect; a failure is kept as `trouble` and tried again while the engine may be there."""
-        self._is_detached = False
-        self.host.watch(self._host_ended)
+        self.watch()
         await self._connect()
+
+    def watch(self) -> None:
+        """Learn of the end of the engine's process from now on, also while nothing connects to it yet."""
+        self._is_detached = False
+        if not self._is_watching:
+            self._is_watching = True
+            self.host.watch(self._host_ended)
 
     async def _connect_soon(self) -> None:
         await asyncio.sleep(_RECONNECT_S)
@@ -174,7 +182,7 @@ class EngineSession:
 
     async def detach(self) -> None:
         """Give the connection up and leave the engine as it is; `start` connects again."""
-        self._is_detached = True
+        self._is_detached, self._is_watching = True, False
         self._leave_off()
         if self._escalation is not None:
             self._escalation.cancel()

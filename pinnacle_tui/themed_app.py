@@ -7,6 +7,7 @@ import os
 from textual.app import App
 from textual.notifications import SeverityLevel
 
+from engine.core.foreign_text import visible, visible_lines
 from pinnacle_tui.palette import Palette
 from pinnacle_tui.remembered import Remembered
 from pinnacle_tui.screens.base import ConsoleScreen
@@ -38,8 +39,9 @@ class ThemedApp(App[None]):
 
     def say(self, text: str, severity: SeverityLevel = "information", title: str = "") -> None:
         """A sentence in the corner of the screen, for a while. Text is data: no markup."""
+        timeout_s = 8 if severity == "error" else 4
         self.notify(
-            text, severity=severity, title=title, markup=False, timeout=8 if severity == "error" else 4
+            visible_lines(text), severity=severity, title=visible(title), markup=False, timeout=timeout_s
         )
 
     def use_theme(self, name: str) -> None:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
+from engine.core.secret import Secret
 from engine.exchange.coinbase.broker import Broker
 from engine.exchange.coinbase.keys import AdvancedKey, ApiKey, ExchangeKey
 from engine.exchange.coinbase.network import ADVANCED, EXCHANGE
@@ -14,7 +15,7 @@ from engine.exchange.coinbase.network import ADVANCED, EXCHANGE
 APIS = (ADVANCED, EXCHANGE)
 KEYS: dict[str, ApiKey] = {
     ADVANCED: AdvancedKey("organizations/o/apiKeys/k", generate_private_key(SECP256R1())),
-    EXCHANGE: ExchangeKey("exchange-key", b"exchange-secret", "exchange-passphrase"),
+    EXCHANGE: ExchangeKey("exchange-key", Secret("exchange-secret"), Secret("exchange-passphrase")),
 }
 
 

@@ -9,12 +9,13 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from engine.commands.doctor_check import EXIT_KEY, EXIT_NETWORK, Check, Verdict, exit_code
+from engine.commands.doctor_check import EXIT_KEY, EXIT_VENUE, Check, Verdict, exit_code
 from engine.commands.doctor_machine import Surroundings, check_disk, check_program, check_terminal
 from engine.commands.doctor_network import Resolve, check_target, resolve, targets
 from engine.commands.doctor_venue import check_venue
 from engine.commands.stored_sessions import folder_of
-from engine.config import Resolved
+from engine.commands.unlocking import key_of_run
+from engine.config import Config, Resolved
 from engine.core.clock import Clock, SystemClock
 from engine.core.errors import CredentialError, UsageError
 from engine.exchange.coinbase.broker import Broker
@@ -51,11 +52,16 @@ def doctor(
     resolve: Resolve = resolve,
     make_broker: MakeBroker = broker_for,
     look_at_disk: Callable[[Path, Clock], list[Check]] = check_disk,
+    unlock: Callable[[Config], ApiKey] = key_of_run,
     within_s: float = 5.0,
 ) -> dict[str, Any]:
-    """Every check with what it found, in the order of a start. `within_s` bounds each step on the network."""
+    """Every check with what it found, in the order of a start. `within_s` bounds each step on the network.
+
+    `unlock` gives the key out of the vault, and may ask a person for the password.
+    """
     real = clock or SystemClock()
-    checks = asyncio.run(_outside(resolved, real, resolve, make_broker, within_s))
+    key, checks = _key(resolved.config, unlock)
+    checks = asyncio.run(_outside(resolved, key, checks, real, resolve, make_broker, within_s))
     checks += look_at_disk(folder_of(resolved.config), real)
     checks += check_terminal(around)
     checks += check_program(around)
@@ -70,17 +76,22 @@ def doctor(
 
 
 async def _outside(
-    resolved: Resolved, clock: Clock, resolve: Resolve, make_broker: MakeBroker, within_s: float
+    resolved: Resolved,
+    key: ApiKey | None,
+    key_checks: list[Check],
+    clock: Clock,
+    resolve: Resolve,
+    make_broker: MakeBroker,
+    within_s: float,
 ) -> list[Check]:
-    """What is on the network, and the key that opens it."""
+    """What is on the network, and what the venue says of the key; what was found of it before among them."""
     network = resolved.config.network
     api = resolved.config.exchange.name or ADVANCED
     endpoints = network.endpoints(api)
-    key, key_checks = _key(resolved, api)
     try:
         tls = tls_context(network.ca_file)
     except UsageError as error:
-        failed = Check("network", "certificate", Verdict.FAIL, str(error), exit_code=EXIT_NETWORK)
+        failed = Check("network", "certificate", Verdict.FAIL, str(error), exit_code=EXIT_VENUE)
         return [failed, *key_checks]
     reached = await asyncio.gather(
         *[
@@ -108,21 +119,21 @@ def in_order(checks: list[Check]) -> list[Check]:
     return sorted(checks, key=lambda check: _ORDER.index(check.group))
 
 
-def _key(resolved: Resolved, api: str) -> tuple[ApiKey | None, list[Check]]:
-    """The key that is set, and what is to be said of its file."""
-    named = resolved.config.network.key_file
-    if named is None:
-        is_live = resolved.config.engine.mode == "live"
-        words = "none is set: the account, its fees and its orders cannot be looked at"
-        verdict = Verdict.FAIL if is_live else Verdict.SKIPPED
-        advice = "name the file of an API key with --key-file" if is_live else ""
-        return None, [Check("key", "file", verdict, words, advice, exit_code=EXIT_KEY)]
+def _key(config: Config, unlock: Callable[[Config], ApiKey]) -> tuple[ApiKey | None, list[Check]]:
+    """The key that is set, and what is to be said of where it lies."""
+    file, api = config.network.key_file, config.exchange.name or ADVANCED
+    place = "vault" if file is None else "file"
+    if file is None and config.credentials.key is None and config.engine.mode != "live":
+        words = "none is named: the account, its fees and its orders cannot be looked at"
+        advice = "store one with `pinnacle-tui credentials`, and name it with --key"
+        return None, [Check("key", place, Verdict.SKIPPED, words, advice)]
     try:
-        key = read_key_file(Path(named), api)
+        key = unlock(config) if file is None else read_key_file(Path(file), api)
     except CredentialError as error:
-        return None, [Check("key", "file", Verdict.FAIL, str(error), exit_code=EXIT_KEY)]
+        return None, [Check("key", place, Verdict.FAIL, str(error), exit_code=EXIT_KEY)]
+    how = "taken out of the vault" if file is None else "readable by you alone"
     kind = "Coinbase Exchange" if isinstance(key, ExchangeKey) else f"Advanced Trade ({key.algorithm})"
-    return key, [Check("key", "file", Verdict.OK, f"readable by you alone, a key of {kind}")]
+    return key, [Check("key", place, Verdict.OK, f"{how}, a key of {kind}")]
 
 
 def doctor_text(answer: Mapping[str, Any]) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-EXIT_NETWORK = 5
+EXIT_VENUE = 5
+"""The venue is not reached, or does not take the key: what a run would end with."""
 EXIT_KEY = 4
+"""There is no key to ask the venue with."""
 
 
 class Verdict(enum.StrEnum):
@@ -37,9 +39,9 @@ class Check(msgspec.Struct, frozen=True):
 
 
 def exit_code(checks: Iterable[Check]) -> int:
-    """0 when nothing failed; else the network's code before the key's, and both before any other."""
+    """0 when nothing failed; else the venue's code before the key's, and both before any other."""
     failed = {check.exit_code for check in checks if check.verdict is Verdict.FAIL}
-    for code in (EXIT_NETWORK, EXIT_KEY):
+    for code in (EXIT_VENUE, EXIT_KEY):
         if code in failed:
             return code
     return min(failed, default=0)

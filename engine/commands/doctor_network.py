@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from websockets.asyncio.client import connect
 
-from engine.commands.doctor_check import EXIT_NETWORK, Check, Verdict
+from engine.commands.doctor_check import EXIT_VENUE, Check, Verdict
 from engine.core.clock import Clock
 from engine.exchange.coinbase.feed.refusals import Ending, ending_of
 from engine.exchange.coinbase.network import Endpoints
@@ -94,7 +94,7 @@ def _failed(trip: _Trip, ending: Ending) -> Check:
         Verdict.FAIL,
         f"{trip.step} failed: {ending.words}{so_far}",
         _ADVICE.get(ending.code, _OTHER_ADVICE),
-        exit_code=EXIT_NETWORK,
+        exit_code=EXIT_VENUE,
     )
 
 

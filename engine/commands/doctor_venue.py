@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from engine.commands.doctor_check import EXIT_KEY, EXIT_NETWORK, Check, Verdict
+from engine.commands.doctor_check import EXIT_VENUE, Check, Verdict
 from engine.config import Resolved
 from engine.config_schema import value_text
-from engine.exchange.coinbase.broker import AuthenticationError, Broker, BrokerError, ProductState
+from engine.exchange.coinbase.broker import (
+    AuthenticationError,
+    Broker,
+    BrokerError,
+    Permissions,
+    ProductState,
+)
 from engine.runtime.clock_watch import HALT_NS, WARN_NS
 
 _SET_CLOCK: Final = "set it: timedatectl set-ntp true"
@@ -41,9 +47,8 @@ def _not_reached(symbols: Sequence[str]) -> list[Check]:
 
 
 def _unanswered(group: str, name: str, error: BrokerError) -> Check:
-    if isinstance(error, AuthenticationError):
-        return Check("key", name, Verdict.FAIL, str(error), exit_code=EXIT_KEY)
-    return Check(group, name, Verdict.FAIL, str(error), exit_code=EXIT_NETWORK)
+    about = "key" if isinstance(error, AuthenticationError) else group
+    return Check(about, name, Verdict.FAIL, str(error), exit_code=EXIT_VENUE)
 
 
 def clock_check(offset_ns: int) -> Check:
@@ -52,7 +57,11 @@ def clock_check(offset_ns: int) -> Check:
     words = f"{off / 1e6:,.0f} ms {'behind' if offset_ns > 0 else 'ahead of'} the venue's clock"
     if off > HALT_NS:
         return Check(
-            "clock", "clock", Verdict.FAIL, f"{words}: tokens are refused, data looks old", _SET_CLOCK
+            "clock",
+            "clock",
+            Verdict.FAIL,
+            f"{words}: live trading does not start, data looks old",
+            _SET_CLOCK,
         )
     if off > WARN_NS:
         return Check("clock", "clock", Verdict.WARN, f"{words}: it is corrected for, but drifts", _SET_CLOCK)
@@ -100,6 +109,11 @@ async def _rights(broker: Broker, resolved: Resolved) -> Check:
         rights = await broker.permissions()
     except BrokerError as error:
         return _unanswered("key", "rights", error)
+    return rights_check(rights, must_trade=resolved.config.engine.mode == "live")
+
+
+def rights_check(rights: Permissions, *, must_trade: bool) -> Check:
+    """What it means that a key may do this and no more."""
     may = {"view": rights.can_view, "trade": rights.can_trade, "transfer": rights.can_transfer}
     told = ", ".join(f"{name} {_yes_or_no(value)}" for name, value in may.items())
     if rights.can_transfer:
@@ -109,12 +123,11 @@ async def _rights(broker: Broker, resolved: Resolved) -> Check:
             Verdict.FAIL,
             f"{told}: this key may move money out of the account, which trading never needs",
             f"{_BETTER_KEY}; delete this one",
-            exit_code=EXIT_KEY,
+            exit_code=EXIT_VENUE,
         )
-    is_live = resolved.config.engine.mode == "live"
-    if rights.can_view is False or (rights.can_trade is False and is_live):
+    if rights.can_view is False or (rights.can_trade is False and must_trade):
         return Check(
-            "key", "rights", Verdict.FAIL, f"{told}: that is too little", _BETTER_KEY, exit_code=EXIT_KEY
+            "key", "rights", Verdict.FAIL, f"{told}: that is too little", _BETTER_KEY, exit_code=EXIT_VENUE
         )
     if rights.can_trade is False:
         return Check("key", "rights", Verdict.WARN, f"{told}: enough to look, not to trade", _BETTER_KEY)

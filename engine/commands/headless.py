@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import socket
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from decimal import Decimal
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 import msgspec
 
@@ -28,6 +29,7 @@ from engine.core.events import (
     Severity,
     SubmitOrder,
 )
+from engine.core.foreign_text import visible, visible_lines
 from engine.exchange.protocol import Edge
 from engine.persistence.errors import LockedError
 from engine.persistence.latch_file import NAME, ON_PAPER, LatchFile
@@ -46,6 +48,9 @@ from engine.runtime.session_store import data_dir_of
 from engine.runtime.status import Report
 from engine.telemetry.histogram import Histogram
 from engine.telemetry.process import QuietCollector
+
+if TYPE_CHECKING:
+    from engine.exchange.coinbase.keys import ApiKey
 
 _S = 1_000_000_000
 _JSON_STATUS_S = 1
@@ -71,48 +76,63 @@ def run(
     stderr: TextIO,
     owner_fd: int | None = None,
     is_new: bool = False,
+    take_key: Callable[[], ApiKey | None] = lambda: None,
 ) -> int:
     """Run until the end of duration or input, or a signal; the exit code of product section 6.
 
     What was asked for goes to `stdout`, one object or line at a time; everything else to `stderr`.
     `owner_fd` is an inherited socket to the console that owns this engine; its output is a log then.
-    A session that did not end in order is gone on with, unless `is_new`.
+    A session that did not end in order is gone on with, unless `is_new`. `take_key` gives the key out of the
+    vault, where the run needs one, and may wait for a person.
     """
     form = _JsonLines() if as_json else _TextLines() if owner_fd is None else _LogLines()
     owner = None if owner_fd is None else _inherited(owner_fd)
-    return asyncio.run(_run(resolved, is_new, form, stdout, stderr, owner)).exit_code
+    with _left_open_told(resolved, stderr):
+        key = take_key()
+    return asyncio.run(_run(resolved, key, is_new, form, stdout, stderr, owner)).exit_code
+
+
+@contextmanager
+def _left_open_told(resolved: Resolved, stderr: TextIO) -> Iterator[None]:
+    """Where a run cannot be started, say which orders of the one before may still be open."""
+    try:
+        yield
+    except LockedError:
+        raise  # its engine runs, and looks after them
+    except PinnacleError:
+        if warning := left_open(resolved, data_dir_of(resolved.config)):
+            stderr.write(visible_lines(warning) + "\n")
+        raise
 
 
 async def _run(
     resolved: Resolved,
+    key: ApiKey | None,
     is_new: bool,
     form: Form,
     stdout: TextIO,
     stderr: TextIO,
     owner: socket.socket | None,
 ) -> Outcome:
-    try:
-        session = await _opened(resolved, is_new=is_new)
-    except LockedError:
-        raise  # its engine runs, and looks after them
-    except PinnacleError:
-        if warning := left_open(resolved, data_dir_of(resolved.config)):
-            stderr.write(warning + "\n")
-        raise
+    with _left_open_told(resolved, stderr):
+        session = await _opened(resolved, key, is_new=is_new)
     fees = session.resolved.fee_notices() if owner is None else ()
-    for notice in (*(text for _, text in fees), *session.notices()):
-        stderr.write(notice + "\n")
+    notices = [*(text for _, text in fees), *session.notices()]
+    if owner is None and (told := resolved.config.key_notice):
+        notices.append(told)
+    for notice in notices:
+        stderr.write(visible_lines(notice) + "\n")
     stderr.flush()
     return await _drive(session, form, stdout, stderr, owner)
 
 
-async def _opened(resolved: Resolved, *, is_new: bool) -> Session:
+async def _opened(resolved: Resolved, key: ApiKey | None, *, is_new: bool) -> Session:
     """The session of a run; where its market is on the network, the venue has been spoken to."""
     if resolved.config.engine.mode not in LIVE_MODES:
         return open_session(resolved, SystemClock(), is_new=is_new)
     from engine.runtime.network import connect
 
-    network = await connect(resolved, SystemClock())
+    network = await connect(resolved, SystemClock(), key)
     try:
         return open_session(network.resolved, SystemClock(), is_new=is_new, making=network)
     except BaseException:
@@ -130,10 +150,12 @@ def _inherited(descriptor: int) -> socket.socket:
         ) from error
 
 
-async def serve(resolved: Resolved, owner: socket.socket, *, is_new: bool = False) -> Outcome:
+async def serve(
+    resolved: Resolved, owner: socket.socket, *, key: ApiKey | None = None, is_new: bool = False
+) -> Outcome:
     """Run on the caller's own loop, without output or signals, for the console behind `owner`."""
     with owner:
-        session, real = await _opened(resolved, is_new=is_new), SystemClock()
+        session, real = await _opened(resolved, key, is_new=is_new), SystemClock()
         observers = Observers()
         engine = _engine(session, real, observers, _LOG_STATUS_S * _S)
         service = ConsoleService(engine, session.market, session.resolved, observers, real, session.gauge)
@@ -181,6 +203,8 @@ async def _served(
         await service.start(owner)
         for severity, notice in session.resolved.fee_notices() if owner is not None else ():
             service.operator.tell(severity, "FEES", notice)
+        if owner is not None and (told := session.resolved.config.key_notice):
+            service.operator.tell(Severity.INFO, "KEY", told)
         session.resume(engine)
         await edges.start()
         outcome = await engine.run()
@@ -252,9 +276,9 @@ async def _last_words(outcome: Outcome, stderr: TextIO) -> None:
     """Why the run ended other than well. A terminal that takes nothing must not keep the process."""
     writer = LineWriter(stderr, lambda _: None)
     if outcome.exit_code:
-        writer.write(f"ended: {outcome.reason}", _MOST_LINES)
+        writer.write(visible(f"ended: {outcome.reason}"), _MOST_LINES)
     for order_id in outcome.open_orders:
-        writer.write(f"possibly open: {order_id}", _MOST_LINES)
+        writer.write(visible(f"possibly open: {order_id}"), _MOST_LINES)
     await writer.close(_now())
 
 
@@ -283,7 +307,9 @@ class _JsonLines:
     wants_orders = True
 
     def lines(self, report: Report) -> Sequence[str]:
-        return (msgspec.json.encode(report).decode(),)
+        line = msgspec.json.encode(report).decode()
+        # What is not ASCII may end a line for whoever reads it: U+2028 does.
+        return (line if line.isascii() else json.dumps(json.loads(line)),)
 
 
 class _TextLines:
@@ -295,11 +321,11 @@ class _TextLines:
     def lines(self, report: Report) -> Sequence[str]:
         kind = report["type"]
         if kind == "alert":
-            return (f"{_clock(report['time_ns'])}  {report['severity']:<8} {report['text']}",)
+            return (f"{_clock(report['time_ns'])}  {report['severity']:<8} {visible(report['text'])}",)
         if kind == "status":
             return (_status_text(report),)
         if kind == "summary":
-            return _status_text(report), f"ended: {report['reason']}  digest {report['digest'][:16]}"
+            return _status_text(report), f"ended: {visible(report['reason'])}  digest {report['digest'][:16]}"
         return ()
 
 
@@ -320,7 +346,7 @@ def _status_text(report: Report) -> str:
 
     quick = report["latency_ns"].get("tick_to_quote")
     latency = f"  tick-to-quote p50 {quick['p50'] / 1e3:.0f} p99 {quick['p99'] / 1e3:.0f} us" if quick else ""
-    note = f"  {report['note']}" if report["note"] else ""
+    note = f"  {visible(report['note'])}" if report["note"] else ""
     dropped = f"  dropped lines {report['dropped_lines']}" if report["dropped_lines"] else ""
     return (
         f"{_clock(report['time_ns'])}  {report['product']} {report['state']}"

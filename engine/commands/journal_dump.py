@@ -97,5 +97,5 @@ class Tail:
 def _teller(journal: Source, as_json: bool) -> Callable[[Item], str]:
     if not as_json:
         return Words(journal.instruments).line
-    objects, encode = Objects(journal.instruments), json.JSONEncoder(ensure_ascii=False).encode
+    objects, encode = Objects(journal.instruments), json.JSONEncoder().encode
     return lambda item: encode(objects.object(item))

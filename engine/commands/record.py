@@ -13,8 +13,9 @@ from typing import Final, TextIO, TypedDict
 from engine.commands.recording_file import RecordingFile
 from engine.core.clock import Clock, LiveClock, SystemClock
 from engine.core.errors import PinnacleError, UsageError
+from engine.core.foreign_text import harmless
 from engine.exchange.coinbase.feed.connection import Connection, Patience
-from engine.exchange.coinbase.feed.refusals import ConnectionRefusedForGood, Ending, printable
+from engine.exchange.coinbase.feed.refusals import ConnectionRefusedForGood, Ending
 from engine.exchange.coinbase.feed.subscriptions import PUBLIC_CHANNELS, channel_requests
 from engine.exchange.coinbase.network import NetworkSettings
 from engine.exchange.coinbase.tls import tls_context
@@ -188,7 +189,7 @@ class _Recorder:
         text = raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
         self._file.add("recv", text, self._clock.wall_ns())
         if text.startswith(_ERROR):
-            self._stderr.write(f"the venue says: {printable(text)}\n")
+            self._stderr.write(f"the venue says: {harmless(text)}\n")
         await self._file.room()
 
     def on_down(self, ending: Ending) -> None:

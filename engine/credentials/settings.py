@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 from engine.core.settings import setting
+
+FILE_NAME: Final = "credentials.vault"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +31,12 @@ class CredentialSettings:
         at_least=10,
         at_most=3_600,
     )
+
+    @property
+    def path(self) -> Path:
+        """The vault's file, whether it exists or not."""
+        if self.vault is not None:
+            return Path(self.vault).expanduser().absolute()
+        from platformdirs import user_config_path  # only where nobody named a file
+
+        return user_config_path("pinnacle-tui", appauthor=False) / FILE_NAME

@@ -26,6 +26,7 @@ from engine.core.events import (
     SettingsChange,
     Severity,
 )
+from engine.core.foreign_text import visible
 from engine.core.own_orders import OwnOrder
 from engine.exchange.protocol import Feed, ListingPending
 from engine.persistence.errors import JournalError
@@ -577,7 +578,7 @@ class Engine:
         self._report(code, text, Severity.WARNING)
 
     def _report(self, code: str, text: str, severity: Severity = Severity.CRITICAL) -> None:
-        now, wall = self.clock.monotonic_ns(), self.clock.wall_ns()
+        now, wall, said = self.clock.monotonic_ns(), self.clock.wall_ns(), visible(text)
         for desk in self.desks.values():
-            alert = Alert(desk.product, now, wall, severity, code, text)
+            alert = Alert(desk.product, now, wall, severity, code, said)
             self._supervisor.watch(ALERTS, now, partial(self._observer.on_alerts, desk, [alert]))

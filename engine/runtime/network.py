@@ -51,19 +51,21 @@ from engine.watchdog.hello import hello_of
 from engine.watchdog.log import read_log
 from engine.watchdog.messages import Report
 
-_KEY_ADVICE: Final = "make a key that may view and trade, and no more, and name it with --key-file"
+_KEY_ADVICE: Final = "make a key that may view and trade, and no more"
 
 
-async def connect(resolved: Resolved, real: Clock) -> Network:
+async def connect(resolved: Resolved, real: Clock, key: ApiKey | None = None) -> Network:
     """Speak to the venue and check what trading there needs. Nothing is sent that changes anything.
 
+    `key` is one out of the vault; without it that of `network.key_file` is used, where one is named.
     Raises `UsageError` for what the settings cannot mean there, `BrokerError` for a venue that is not
     reached or a key that is refused.
     """
     config = resolved.config
     api = config.exchange.name or ADVANCED
     endpoints = config.network.endpoints(api)
-    key = None if config.network.key_file is None else read_key_file(Path(config.network.key_file), api)
+    if key is None and config.network.key_file is not None:
+        key = read_key_file(Path(config.network.key_file), api)
     clock = LiveClock(real)
     broker = broker_for(
         api,

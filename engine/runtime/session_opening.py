@@ -34,7 +34,7 @@ _OF_A_RUN: Final = frozenset({"engine.speed", "engine.duration_s", "engine.statu
 _OF_A_MARKET: Final = ("engine.input", "exchange.name")
 _OF_A_PLACE: Final = (*_OF_A_MARKET, "network.endpoint")
 """Another place of the network is another market: its orders and its money are not those of this one."""
-_SECTIONS_OF_A_RUN: Final = frozenset({"console", "network", "persistence"})
+_SECTIONS_OF_A_RUN: Final = frozenset({"console", "credentials", "network", "persistence"})
 _OF_THE_ACCOUNT: Final = frozenset(
     {"engine.installation_tag", "engine.order_tag", "fees.maker_bps", "fees.taker_bps"}
 )

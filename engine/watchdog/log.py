@@ -11,6 +11,8 @@ from typing import Final
 
 import msgspec
 
+from engine.core.foreign_text import harmless
+
 FILE: Final = "watchdog.jsonl"
 """Its name in the session's folder."""
 _MOST_TEXT: Final = 2_000
@@ -58,7 +60,7 @@ class WatchdogLog:
         is_proven: bool = False,
     ) -> None:
         """Append a line, unless it says what the last one of this event said."""
-        said = text[:_MOST_TEXT], orders
+        said = harmless(text, _MOST_TEXT), orders
         if self._last.get(event) == said:
             return
         self._last[event] = said

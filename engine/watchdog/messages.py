@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -40,6 +40,10 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
     def __repr__(self) -> str:
         """Without the key."""
         return f"Hello({self.api}, {', '.join(self.products)}, {self.tag}...)"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """The same for printers of structs, which would list every field."""
+        return [("api", self.api), ("products", self.products), ("tag", self.tag)]
 
 
 class Beat(msgspec.Struct, frozen=True, tag="beat"):

@@ -32,8 +32,10 @@ def main(descriptor: int) -> int:
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash must not put the key on the disk
+    from engine.credentials import log_filter
     from engine.watchdog.hands import broker_of
 
+    log_filter.install()
     return asyncio.run(watch_over(socket.socket(fileno=descriptor), broker_of, Uptime()))
 
 

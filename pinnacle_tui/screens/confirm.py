@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from engine.core.foreign_text import visible_lines
 from pinnacle_tui.screens.answers import Answer, Question
 
 
@@ -38,7 +39,7 @@ class Confirm(Question):
         """`consequences` say in words and numbers what yes will do; `yes` and `no` what the answers mean."""
         super().__init__(is_grave=True)
         self.question = question
-        self.consequences = consequences
+        self.consequences = consequences if isinstance(consequences, Content) else visible_lines(consequences)
         self._yes = yes
         self._no = no
 

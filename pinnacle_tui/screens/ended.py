@@ -10,10 +10,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Static
 
+from engine.core.foreign_text import visible
 from pinnacle_tui.engine_host import EXIT_WITHOUT_PROOF, Ending
 from pinnacle_tui.screens.answers import Answer, Question
 from pinnacle_tui.screens.order_list import orders_text, working_orders
-from pinnacle_tui.widgets.plain_text import plain
 
 _SHORT: Final = 32
 """Rows of a terminal below which less is told, so that the answers stay in view."""
@@ -45,12 +45,12 @@ class EndedDialog(Question):
         with Vertical(id="dialog"):
             what = "playback" if self.console.is_playback else "engine"
             yield Static(f"The {what} has ended: exit code {self.ending.code}", classes="title", markup=False)
-            yield Static(f"{plain(self.ending.sentence)}.", classes="words error", markup=False)
+            yield Static(f"{visible(self.ending.sentence)}.", classes="words error", markup=False)
             yield from self._consequences(3 if is_short else 8)
             lines = self.console.session.host.last_words()[-2 if is_short else -8 :]
             if lines:
                 yield Static("The last lines of its log:", classes="words", markup=False)
-                yield Static("\n".join(map(plain, lines)), id="lines", markup=False)
+                yield Static("\n".join(map(visible, lines)), id="lines", markup=False)
             with Vertical(id="answers"):
                 yield Answer("close", "Close this", is_safe=True, id="close")
                 yield Answer("leave", "Quit")
@@ -60,7 +60,8 @@ class EndedDialog(Question):
         app = self.console
         hello, bye, orders = app.mirror.hello, app.mirror.bye, working_orders(app)
         if bye is not None and bye.open_orders:
-            yield Static(f"Possibly open: {', '.join(bye.open_orders)}", classes="words", markup=False)
+            words = visible(f"Possibly open: {', '.join(bye.open_orders)}")
+            yield Static(words, classes="words", markup=False)
         elif self.ending.code == EXIT_WITHOUT_PROOF and orders:
             yield Static("Open when it was last heard of:", classes="words", markup=False)
             yield Static(orders_text(orders, most), markup=False)

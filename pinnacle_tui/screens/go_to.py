@@ -10,6 +10,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
+from engine.core.foreign_text import visible
 from engine.link.messages import Verdict
 from engine.link.mirror import Pending
 from engine.link.view import Playback
@@ -63,7 +64,7 @@ class GoTo(Question):
             if self.is_current:
                 self.dismiss(None)
         elif self.is_attached:
-            self._tell(Content.styled(ack.text or "no answer came in time", "$error"))
+            self._tell(Content.styled(visible(ack.text) or "no answer came in time", "$error"))
         else:
             self.console.say(ack.text or "no answer came in time", "warning")
 

@@ -10,6 +10,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.core.foreign_text import visible
 from engine.link.messages import Verdict
 from engine.link.mirror import Pending
 from pinnacle_tui.bound_keys import key_of
@@ -134,7 +135,7 @@ class KillReport(Dialog):
             parts.append(Content("These orders may still trade:"))
             parts.append(orders_text(listed))
         if unseen:
-            parts.append(Content(f"Also possibly open: {', '.join(sorted(unseen))}"))
+            parts.append(Content(visible(f"Also possibly open: {', '.join(sorted(unseen))}")))
         if not parts:
             parts.append(Content("Nobody has proven that no order is open."))
         parts += [Content(""), Content(self._advice())]
@@ -151,4 +152,4 @@ class KillReport(Dialog):
 
 
 def _step(mark: str, colour: str, name: str, words: str) -> Content:
-    return Content.assemble((f"{mark} ", colour), left(name, _STEP_CELLS), (words, "$muted"))
+    return Content.assemble((f"{mark} ", colour), left(name, _STEP_CELLS), (visible(words), "$muted"))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from textual.content import Content
 
+from engine.core.foreign_text import visible
 from engine.link.view import WorkingOrder
 from pinnacle_tui.numbers import Numbers, age
 from pinnacle_tui.widgets.rows import left, right
@@ -48,7 +49,7 @@ def orders_text(orders: Sequence[OpenOrder], most: int = MOST_LISTED) -> Content
     shown = orders[:most]
     cells = [
         (
-            one.symbol,
+            visible(one.symbol),
             "buy" if one.order.side > 0 else "sell",
             one.numbers.price(one.order.price),
             one.numbers.size(one.order.size - one.order.filled),

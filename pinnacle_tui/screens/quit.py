@@ -10,6 +10,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.core.foreign_text import visible
 from engine.link.messages import CommandName, Verdict
 from engine.link.mirror import LinkState, Pending
 from engine.link.settings import KEEP_RUNNING
@@ -83,13 +84,15 @@ class QuitDialog(Question):
         """The orders and the three ways."""
         orders, hello = working_orders(self.console), self.console.mirror.hello
         count = f"{len(orders)} order{' is' if len(orders) == 1 else 's are'} open"
-        name = hello.session if hello is not None else ""
+        name = visible(hello.session) if hello is not None else ""
         with Vertical(id="dialog"):
             yield Static(f"Quit while {count}?", classes="title", markup=False)
             yield Static(self._orders(), classes="words", markup=False)
             if positions := self._positions():
                 yield Static(
-                    f"You hold {positions}; quitting leaves that as it is.", classes="words", markup=False
+                    f"You hold {positions}; quitting leaves that as it is.",
+                    classes="words",
+                    markup=False,
                 )
             with Vertical(id="answers"):
                 yield Answer("stay", "Stay", is_safe=True, id="stay")
@@ -144,7 +147,7 @@ class QuitDialog(Question):
             product = mirror.product(book.symbol)
             if product is not None and book.pnl.position:
                 held.append(f"{Numbers.of(product, book).position(book.pnl.position)} {product.base}")
-        return ", ".join(held)
+        return visible(", ".join(held))
 
     def _orders(self) -> Content:
         app = self.console
@@ -221,7 +224,7 @@ class StoppingDialog(Question):
         for_what = "end" if app.is_playback else "cancel its orders, prove it and end"
         lines = [Content(f"Waiting for it to {for_what}: {waited}")]
         if session.trouble:
-            lines.append(Content.assemble((session.trouble, "$error")))
+            lines.append(Content.assemble((visible(session.trouble), "$error")))
         if orders:
             lines += [Content("Still open:"), orders_text(orders)]
         for waiting in self.query("#waiting").results(Static):  # none while the dialog is taken down

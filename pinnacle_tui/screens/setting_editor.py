@@ -13,6 +13,7 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static
 
 from engine.config_schema import NOT_SET, Key, value_text
+from engine.core.foreign_text import visible
 from engine.link.messages import CommandName, Verdict
 from engine.link.mirror import Pending
 from pinnacle_tui.bound_keys import key_of
@@ -131,7 +132,7 @@ class SettingEditor(Question):
         ack = pending.ack
         if ack is None or not pending.is_final:
             return
-        text = f": {ack.text}" if ack.text else ""
+        text = f": {visible(ack.text)}" if ack.text else ""
         if not self.is_attached or self.step is not Step.SENT:
             refused = ack.verdict is not Verdict.DONE
             said = f"{self.setting.name}: {ack.verdict.value}{text}"

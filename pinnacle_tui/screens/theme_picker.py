@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from engine.core.foreign_text import visible
 from pinnacle_tui.bound_keys import key_of
 from pinnacle_tui.screens.base import Dialog
 from pinnacle_tui.widgets.rows import left
@@ -45,7 +46,8 @@ class ThemePicker(Dialog):
                 *(
                     Option(
                         Content.assemble(
-                            left(name, width), (app.themes.descriptions.get(name, ""), "$muted")
+                            left(visible(name), width),
+                            (visible(app.themes.descriptions.get(name, "")), "$muted"),
                         ),
                         id=name,
                     )

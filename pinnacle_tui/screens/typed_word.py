@@ -8,6 +8,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from engine.core.foreign_text import visible
 from pinnacle_tui.screens.confirm import Confirm
 
 
@@ -24,7 +25,7 @@ class TypedWord(Confirm):
 
     def compose_more(self) -> Iterable[Widget]:
         """The field, and what is still missing."""
-        yield Static(f"Type {self.word} to go on:", classes="words", markup=False)
+        yield Static(f"Type {visible(self.word)} to go on:", classes="words", markup=False)
         yield Input(id="word", compact=True)
 
     def on_mount(self) -> None:

@@ -10,12 +10,12 @@ from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from engine.core.foreign_text import visible
 from engine.link.events import Filled, OrderEnded
 from engine.link.mirror import KEPT
 from engine.link.view import WorkingOrder
 from pinnacle_tui.palette import Palette
 from pinnacle_tui.widgets.blotter_columns import ENDED, UNCERTAIN, UNITS, Unit, fills, working_orders
-from pinnacle_tui.widgets.plain_text import plain
 from pinnacle_tui.widgets.rows import Row, left, row_width
 from pinnacle_tui.widgets.scene import Scene
 from pinnacle_tui.widgets.table import Table, TablePanel, remembered_sorts, table_bindings
@@ -135,7 +135,7 @@ class BlotterPanel(TablePanel[Listed]):
         """See `ListPanel`. Without orders there is a reason why."""
         text = super().empty(scene)
         is_explained = self._tab == "orders" and not self.entry.text and scene.book.note
-        return because(text, plain(scene.book.note)) if is_explained else text
+        return because(text, visible(scene.book.note)) if is_explained else text
 
     def title(self, scene: Scene, room: int) -> Row:
         """`ORDERS 6 working · 31 fills · 214 ended`; where it is narrow the list that is shown alone."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Final, Literal
 
+from engine.core.foreign_text import visible
 from engine.link.events import Filled, OrderEnded
 from engine.link.view import WorkingOrder
 from pinnacle_tui.numbers import NOTHING, Numbers, age, clock, grouped, signed
-from pinnacle_tui.widgets.plain_text import plain
 from pinnacle_tui.widgets.scene import Scene
 from pinnacle_tui.widgets.table import Table
 from pinnacle_tui.widgets.table_layout import Column
@@ -42,7 +42,7 @@ def side_style(side: int) -> str:
 
 def words(text: str) -> str:
     """A name of the engine's (`queue_cleared`) as a person reads it."""
-    return plain(text).replace("_", " ")
+    return visible(text).replace("_", " ")
 
 
 def exact_seconds(ns: int) -> str:
@@ -151,7 +151,7 @@ def _slot(rank: int) -> Column[WorkingOrder | OrderEnded]:
     return Column(
         "slot",
         "slot",
-        text=lambda order, scene: plain(order.slot),
+        text=lambda order, scene: visible(order.slot),
         order=lambda order, scene: order.slot,
         rank=rank,
     )
@@ -173,7 +173,7 @@ def _identifier(rank: int) -> Column[WorkingOrder | Filled | OrderEnded]:
     return Column(
         "id",
         "id",
-        text=lambda order, scene: plain(order.client_id),
+        text=lambda order, scene: visible(order.client_id),
         order=lambda order, scene: order.client_id,
         style="muted",
         rank=rank,

@@ -11,8 +11,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from engine.core.foreign_text import visible
 from pinnacle_tui.palette import Palette
-from pinnacle_tui.widgets.plain_text import plain
 from pinnacle_tui.widgets.rows import Row
 
 
@@ -70,7 +70,7 @@ class Drawn(Widget):
         style = self._palette.style
         segments = [
             # Texts of venues and people are data: nothing in them may steer the terminal.
-            Segment(text if text.isprintable() else plain(text), style("stale" if is_grey else words))
+            Segment(visible(text), style("stale" if is_grey else words))
             for text, words in row
             if text
         ]

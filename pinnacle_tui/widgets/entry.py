@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pinnacle_tui.widgets.plain_text import plain
+from engine.core.foreign_text import visible
 
 _LONGEST: Final = 100
 
@@ -35,7 +35,7 @@ class Entry:
 
     def insert(self, text: str) -> None:
         """Append text, as from a paste: on one line, and no longer than anyone types."""
-        self.text = (self.text + plain(text))[:_LONGEST]
+        self.text = (self.text + visible(text))[:_LONGEST]
 
     def clear(self) -> None:
         """No text, and nothing is typed any more."""

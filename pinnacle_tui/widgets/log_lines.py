@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from engine.core.foreign_text import visible
 from engine.link.events import AnyEngineEvent, Filled, Notice, Operated, OrderEnded, SettingChanged
 from pinnacle_tui.numbers import Numbers
 from pinnacle_tui.widgets.blotter_columns import fee_text, words
-from pinnacle_tui.widgets.plain_text import plain
 from pinnacle_tui.widgets.words import side_word
 
 
@@ -51,7 +51,7 @@ def line_of(event: AnyEngineEvent, numbers_of: NumbersOf, *, names_product: bool
     level, word, style, text = _told(event, numbers_of(event.product))
     if names_product and event.product:
         text = f"{event.product}  {text}"
-    return Line(event.eseq, event.wall_ns, level, word, plain(text), style)
+    return Line(event.eseq, event.wall_ns, level, word, visible(text), style)
 
 
 def lost_line(count: int, after: int) -> Line:

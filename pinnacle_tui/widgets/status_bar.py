@@ -7,13 +7,13 @@ from typing import ClassVar, Final
 
 from rich.cells import cell_len
 
+from engine.core.foreign_text import visible
 from engine.link.messages import Role
 from engine.link.mirror import LinkState
 from pinnacle_tui.numbers import NOTHING, age, clock, grouped, signed
 from pinnacle_tui.palette import Palette
 from pinnacle_tui.widgets.book_trust import GREY_AFTER_NS, STALE_AFTER_NS, book_age_ns
 from pinnacle_tui.widgets.panel import Panel
-from pinnacle_tui.widgets.plain_text import plain
 from pinnacle_tui.widgets.rows import Row, Span, left
 from pinnacle_tui.widgets.scene import Scene
 from pinnacle_tui.widgets.word_groups import Item, fitted, item
@@ -249,7 +249,7 @@ def _why_not(scene: Scene) -> list[Item]:
 
 def _sentence(rank: int, words: str, style: str) -> list[Item]:
     """Words that are cut where they must be, before they are left out."""
-    whole = plain(words)
+    whole = visible(words)
     cuts = [left(whole, cells) for cells in _SENTENCE_CELLS if cells < cell_len(whole)]
     return [Item(rank, False, (*(((cut, style),) for cut in (whole, *cuts)), ()))] if whole else []
 

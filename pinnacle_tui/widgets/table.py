@@ -13,9 +13,9 @@ from typing import Any, Generic, TypeVar
 from rich.cells import cell_len
 from textual.binding import Binding
 
+from engine.core.foreign_text import visible
 from pinnacle_tui.palette import Palette
 from pinnacle_tui.widgets.list_panel import ListPanel, list_bindings
-from pinnacle_tui.widgets.plain_text import plain
 from pinnacle_tui.widgets.rows import Row, left
 from pinnacle_tui.widgets.scene import Scene
 from pinnacle_tui.widgets.table_layout import Column, Layout, lay_out
@@ -287,7 +287,7 @@ class TablePanel(ListPanel[ItemT]):
         """See `ListPanel`."""
         columns = self.table.columns
         return [
-            "\t".join(plain((column.exact or column.text)(item, scene)) for column in columns)
+            "\t".join(visible((column.exact or column.text)(item, scene)) for column in columns)
             for item in items
             if not self.divider(item)
         ]

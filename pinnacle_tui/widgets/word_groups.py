@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from rich.cells import cell_len
 
-from pinnacle_tui.widgets.plain_text import plain
+from engine.core.foreign_text import visible
 from pinnacle_tui.widgets.rows import Row, Span, left, row_width
 
 _GAP: Final = "  "
@@ -50,7 +50,7 @@ def fitted(items: list[Item], width: int, note: Span = ("", "text")) -> Row:
         able = [at for at, item in enumerate(items) if forms[at] < len(item.forms) - 1]
         forms[max(able, key=lambda at: items[at].rank)] += 1
     room = width - row_width(before) - row_width(after) - len(_GAP) * (1 + bool(after))
-    text = plain(note[0])
+    text = visible(note[0])
     if text and before and room >= min(_LEAST_NOTE, cell_len(text)):
         before = (*before, (_GAP, "text"), (left(text, min(room, cell_len(text))), note[1]))
     rest = width - row_width(before) - row_width(after)

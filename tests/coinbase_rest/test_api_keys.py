@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.core.secret import Secret
 from engine.exchange.coinbase.keys import (
     AdvancedKey,
     CredentialError,
@@ -170,7 +171,7 @@ def test_an_ed25519_key_file_of_advanced_trade() -> None:
 
 def test_a_key_file_of_exchange() -> None:
     document = json.dumps({"key": "k", "secret": SECRET, "passphrase": "p"}).encode()
-    assert parse_key_document(document, EXCHANGE) == ExchangeKey("k", bytes(range(64)), "p")
+    assert parse_key_document(document, EXCHANGE) == ExchangeKey("k", Secret(bytes(range(64))), Secret("p"))
 
 
 WRONG = {
@@ -232,7 +233,8 @@ def test_no_spelling_of_an_exchange_key_as_text_shows_it() -> None:
     key = ExchangeKey.create("the-key-9999", SECRET, "open sesame")
     for text in (repr(key), str(key), f"{key}", f"{[key]}"):
         assert "9999" in text
-        assert not any(secret in text for secret in ("the-key", SECRET, "open sesame", str(key.secret)))
+        hidden = ("the-key", SECRET, "open sesame", key.secret.reveal().decode("latin-1"))
+        assert not any(secret in text for secret in hidden)
 
 
 @pytest.mark.parametrize("text", [SEC1, ED_PEM, PAIR], ids=["sec1", "ed25519 pem", "pair"])

@@ -93,10 +93,10 @@ async def test_what_is_signed_is_what_is_sent(broker_at: MakeBroker) -> None:
             f"{request.headers['cb-access-timestamp']}{request.method}{request.target}".encode()
             + request.body
         )
-        signature = base64.b64encode(hmac.digest(key.secret, message, hashlib.sha256)).decode()
+        signature = base64.b64encode(hmac.digest(key.secret.reveal(), message, hashlib.sha256)).decode()
         assert request.headers["cb-access-sign"] == signature
         assert request.headers["cb-access-key"] == key.key
-        assert request.headers["cb-access-passphrase"] == key.passphrase
+        assert request.headers["cb-access-passphrase"] == key.passphrase.text()
         assert request.headers["user-agent"] == "pinnacle-tui"
     assert server.requests[-1].target == f"/orders/client:{CLIENT_ID}?product_id=A%26B%3DC%2FD-USD"
 

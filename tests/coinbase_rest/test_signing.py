@@ -8,6 +8,7 @@ from typing import Any
 import jwt
 import pytest
 
+from engine.core.secret import Secret
 from engine.exchange.coinbase.keys import AdvancedKey, ExchangeKey
 from engine.exchange.coinbase.signing import AdvancedSigner, ExchangeSigner, signer_for
 
@@ -103,7 +104,7 @@ def test_exchange_signs_whole_seconds_like_the_reference(
 
 
 def test_the_signer_of_a_key() -> None:
-    exchange = ExchangeKey("k", b"s", "p")
+    exchange = ExchangeKey("k", Secret(b"s"), Secret("p"))
     assert isinstance(signer_for(exchange, lambda: 0), ExchangeSigner)
     seed = base64.b64encode(bytes(32)).decode()
     assert isinstance(signer_for(AdvancedKey.create("n", seed), lambda: 0), AdvancedSigner)

@@ -244,6 +244,7 @@ def test_every_flag_sets_its_key(capsys: pytest.CaptureFixture[str]) -> None:
         "network.endpoint": "https://127.0.0.1:8443",
         "network.ca_file": "ca.pem",
         "network.key_file": "key.json",
+        "credentials.key": "main",
         "console.theme": "dark",
         "console.panel": "depth",
         "console.mouse": "",

@@ -381,7 +381,9 @@ def test_products(state: ProductState | None, verdict: Verdict, said: str) -> No
 async def with_key(key_file: Path | None, broker: FakeBroker | None = None, mode: str = "paper") -> Any:
     async with ScriptedVenue(stay) as venue:
         given = {"engine__mode": mode, "network__endpoint": f"http://127.0.0.1:{venue.port}"}
-        if key_file is not None:
+        if key_file is None:
+            given["credentials__vault"] = "/nowhere/credentials.vault"
+        else:
             given["network__key_file"] = str(key_file)
         return await examined(broker, **given)
 
@@ -390,7 +392,7 @@ async def with_key(key_file: Path | None, broker: FakeBroker | None = None, mode
 async def test_without_a_key_only_live_trading_fails(mode: str, verdict: str, code: int) -> None:
     broker = FakeBroker()
     answer = await with_key(None, broker, mode)
-    assert found(answer, "key", "file")["verdict"] == verdict
+    assert found(answer, "key", "vault")["verdict"] == verdict
     assert answer["exit_code"] == code
     assert "permissions" not in broker.asked
     assert "fees" not in broker.asked
@@ -427,22 +429,20 @@ async def test_what_a_key_may_do(
     view, trade, transfer = rights
     answer = await with_key(key_file, FakeBroker(permissions=Permissions(view, trade, transfer)), mode)
     assert found(answer, "key", "rights")["verdict"] == verdict
-    assert answer["exit_code"] == (4 if verdict == "fail" else 0)
+    assert answer["exit_code"] == (5 if verdict == "fail" else 0)
 
 
 @pytest.mark.parametrize(
-    ("error", "code"),
+    "error",
     [
-        (AuthenticationError("UNAUTHORISED", "the venue does not take this key"), 4),
-        (BrokerError("TIMEOUT", "no answer within 2 s"), 5),
+        AuthenticationError("UNAUTHORISED", "the venue does not take this key"),
+        BrokerError("TIMEOUT", "no answer within 2 s"),
     ],
 )
-async def test_a_venue_that_does_not_say_what_a_key_may_do(
-    key_file: Path, error: BrokerError, code: int
-) -> None:
+async def test_a_venue_that_does_not_say_what_a_key_may_do(key_file: Path, error: BrokerError) -> None:
     answer = await with_key(key_file, FakeBroker(permissions=error))
     assert found(answer, "key", "rights")["words"] == str(error)
-    assert answer["exit_code"] == code
+    assert answer["exit_code"] == 5
 
 
 def test_no_secret_is_told(key_file: Path) -> None:
@@ -606,7 +606,7 @@ async def test_the_command_finds_a_key_that_the_venue_does_not_know(
 ) -> None:
     stranger = write_key(tmp_path / "other", make_cdp_key())
     code, answer = await command(*venue[1], "--key-file", str(stranger))
-    assert code == 4
+    assert code == 5
     assert failed(answer) >= {("key", "rights")}
 
 
@@ -616,7 +616,7 @@ async def test_the_command_refuses_a_key_that_may_transfer(tmp_path: Path) -> No
         code, answer = await command(
             "--endpoint", venue.url, "--key-file", str(write_key(tmp_path / "keys", key))
         )
-    assert code == 4
+    assert code == 5
     assert failed(answer) == {("key", "rights")}
 
 

@@ -142,7 +142,7 @@ def test_what_does_not_go_together_is_refused_before_anything_starts(
         raise AssertionError("it was started")
 
     refuse: Callable[..., int] = started
-    monkeypatch.setattr(cli, "_require_terminal", lambda: None)
+    monkeypatch.setattr(cli, "require_terminal", lambda: None)
     for name in ("run_inline", "run_console"):
         monkeypatch.setattr(launch, name, refuse)
     assert cli.main(arguments) == 2
@@ -152,7 +152,7 @@ def test_what_does_not_go_together_is_refused_before_anything_starts(
 def test_an_engine_that_cannot_be_started_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], here: Machine
 ):
-    monkeypatch.setattr(cli, "_require_terminal", lambda: None)
+    monkeypatch.setattr(cli, "require_terminal", lambda: None)
     monkeypatch.setattr("sys.executable", str(here.folder / "no python"))
     assert cli.main([]) == 1
     said = "pinnacle-tui: the engine cannot be started: No such file or directory; nothing was traded\n"
@@ -172,7 +172,7 @@ def test_attach_asks_for_what_it_may(
         asked.append((host.path.name, role, may_kill))
         return 0
 
-    monkeypatch.setattr(cli, "_require_terminal", lambda: None)
+    monkeypatch.setattr(cli, "require_terminal", lambda: None)
     monkeypatch.setattr(launch, "_run", run)
     here.engine()
     assert cli.main(["attach", "sim-btc-usd", *arguments]) == 0
@@ -182,6 +182,6 @@ def test_attach_asks_for_what_it_may(
 def test_attach_without_such_an_engine_is_wrong_usage(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], here: Machine
 ):
-    monkeypatch.setattr(cli, "_require_terminal", lambda: None)
+    monkeypatch.setattr(cli, "require_terminal", lambda: None)
     assert cli.main(["attach", "sim-btc-usd"]) == 2
     assert "no engine named sim-btc-usd runs" in capsys.readouterr().err

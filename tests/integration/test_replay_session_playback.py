@@ -264,7 +264,7 @@ def test_a_damaged_session_is_refused(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(command_line, "_require_terminal", lambda: None)
+    monkeypatch.setattr(command_line, "require_terminal", lambda: None)
     damaged = altered(session, tmp_path / "sim-btc-usd-0009", lambda record: record.payload)
     [segment] = open_recorded(damaged).reader.segments()
     image = bytearray(Path(segment.path).read_bytes())

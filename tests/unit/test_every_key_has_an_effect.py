@@ -101,6 +101,8 @@ EFFECTS = {
     "engine.order_tag": f"{RUN}::test_order_tag",
     "network.endpoint": f"{NETWORK}::test_where_the_venue_is",
     "network.ca_file": f"{HARDNESS}::test_good_tls_is_spoken_with_the_named_authority_only",
+    "credentials.key": "credentials/test_key_source.py::test_the_settings_name_vault_key_and_api",
+    "credentials.vault": "credentials/test_key_source.py::test_the_settings_name_vault_key_and_api",
     "network.key_file": "live/test_network_start.py::test_a_key_that_nobody_knows_is_refused",
     "network.deflate": f"{HARDNESS}::test_compression_is_refused_unless_asked_for",
     "network.products_per_connection": (

@@ -367,7 +367,7 @@ def untrusted() -> ssl.SSLCertVerificationError:
         (OSError(113, "No route to host"), "NETWORK", False, False, "No route to host"),
         (closed(1000), "CLOSED_1000", False, False, "code 1000"),
         (closed(1013, "later"), "CLOSED_1013", False, True, "code 1013: later"),
-        (closed(4001, "\x1b[31mred"), "CLOSED_4001", False, True, "[31mred"),
+        (closed(4001, "\x1b[31mred"), "CLOSED_4001", False, True, "(code 4001: red)"),
         (ConnectionClosedError(None, None), "LOST", False, False, "cut without a word"),
         (ConnectionClosedError(None, Close(1009, "too big")), "CLOSED_1009", False, False, "too big"),
         (PayloadTooBig(10, 5), "PROTOCOL", False, False, "WebSocket protocol"),

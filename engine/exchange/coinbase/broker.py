@@ -29,9 +29,13 @@ class BrokerError(PinnacleError):
 
     exit_code = 5
 
-    def __init__(self, code: str, message: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, *, retry_after_s: float | None = None, said: str = ""
+    ) -> None:
         super().__init__(message)
         self.code = code
+        self.said = said
+        """The venue's own reason, as INVALID_SIGNATURE; empty where it gives none."""
         self.retry_after_s = retry_after_s
         """How long the venue asks to be left alone; None where it does not say."""
 

@@ -8,10 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import errno
-import os
-import shlex
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -21,11 +17,12 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from engine.core.errors import CredentialError
+from engine.core.private_file import PrivateFileMissing, read_private
+from engine.core.secret import Secret, wipe
 from engine.exchange.coinbase.network import ADVANCED, EXCHANGE
 from engine.exchange.coinbase.private_keys import PrivateKey, parse_private_key
 
 _MOST_BYTES: Final = 64 << 10
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _VISIBLE: Final = 4
 
 
@@ -56,8 +53,9 @@ class ExchangeKey:
     """A key of Coinbase Exchange (institutions): three parts."""
 
     key: str
-    secret: bytes = field(repr=False)
-    passphrase: str = field(repr=False)
+    secret: Secret
+    """The bytes that requests are signed with."""
+    passphrase: Secret
 
     @classmethod
     def create(cls, key: str, secret: str, passphrase: str) -> ExchangeKey:
@@ -74,8 +72,15 @@ class ExchangeKey:
         if not decoded:
             raise CredentialError("the secret is empty; copy it again")
         return cls(
-            _header_safe(key, "the key"), decoded, _header_safe(passphrase, "the passphrase of the key")
+            _header_safe(key, "the key"),
+            Secret(decoded),
+            Secret(_header_safe(passphrase, "the passphrase of the key")),
         )
+
+    @property
+    def algorithm(self) -> str:
+        """How it signs."""
+        return "HMAC-SHA256"
 
     def __repr__(self) -> str:
         return f"ExchangeKey(...{self.key[-_VISIBLE:]})"
@@ -90,10 +95,14 @@ def read_key_file(path: Path, api: str) -> ApiKey:
     The file must be a regular file of ours that nobody else can read. Raises `CredentialError` saying what
     is wrong and, for its mode, the command that puts it right.
     """
-    return parse_key_document(_read_private(path.expanduser()), api)
+    document = _read_private(path.expanduser())
+    try:
+        return parse_key_document(document, api)
+    finally:
+        wipe(document)
 
 
-def parse_key_document(document: bytes, api: str) -> ApiKey:
+def parse_key_document(document: bytes | bytearray, api: str) -> ApiKey:
     """The key in a JSON document: `name` (or `id`) and `privateKey`, or `key`, `secret` and `passphrase`."""
     try:
         entries = msgspec.json.decode(document.removeprefix(b"\xef\xbb\xbf"), type=dict[str, Any])
@@ -110,6 +119,10 @@ def parse_key_document(document: bytes, api: str) -> ApiKey:
             raise CredentialError(
                 "this is a key of Coinbase Exchange, which Advanced Trade does not know: set exchange.name = "
                 f"{EXCHANGE}, or make a key in the Coinbase Developer Platform"
+            )
+        if not ("name" in entries or "id" in entries):
+            raise CredentialError(
+                'the name of the key is missing in the key file: Coinbase writes it as "name" or as "id"'
             )
         name = _text(entries, "name" if "name" in entries else "id", "the name of the key")
         return AdvancedKey.create(name, _text(entries, "privateKey", "the private key"))
@@ -135,8 +148,8 @@ def secret_document(key: ApiKey) -> bytes:
     if isinstance(key, AdvancedKey):
         pem = key.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return msgspec.json.encode({"name": key.name, "privateKey": pem.decode()})
-    secret = base64.b64encode(key.secret).decode()
-    return msgspec.json.encode({"key": key.key, "secret": secret, "passphrase": key.passphrase})
+    secret = base64.b64encode(key.secret.reveal()).decode()
+    return msgspec.json.encode({"key": key.key, "secret": secret, "passphrase": key.passphrase.text()})
 
 
 def api_of(key: ApiKey) -> str:
@@ -161,36 +174,10 @@ def _header_safe(text: str, what: str) -> str:
     return plain
 
 
-def _read_private(path: Path) -> bytes:
-    quoted = shlex.quote(str(path))
+def _read_private(path: Path) -> bytearray:
     try:
-        # Not to be held up by a pipe that somebody put there.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
+        return read_private(path, "the key file", _MOST_BYTES)
+    except PrivateFileMissing:
         raise CredentialError(
             f"there is no key file {path}; name it with --key-file or network.key_file"
         ) from None
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise CredentialError(f"the key file {path} is a symbolic link; name the file itself") from None
-        raise CredentialError(f"the key file {path} cannot be read: {error.strerror}") from None
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise CredentialError(f"the key file {path} is not a regular file")
-        if status.st_uid != os.geteuid():
-            raise CredentialError(
-                f"the key file {path} belongs to another user; run: sudo chown {os.geteuid()} {quoted}"
-            )
-        if status.st_mode & _OTHERS:
-            raise CredentialError(
-                f"the key file {path} can be read by others (mode {stat.S_IMODE(status.st_mode):04o}); "
-                f"run: chmod 600 {quoted}"
-            )
-        with open(descriptor, "rb", closefd=False) as file:
-            document = file.read(_MOST_BYTES + 1)
-    finally:
-        os.close(descriptor)
-    if len(document) > _MOST_BYTES:
-        raise CredentialError(f"the key file {path} is larger than any key file; name the right one")
-    return document

@@ -88,7 +88,7 @@ class ExchangeSigner:
             "CB-ACCESS-KEY": self._key.key,
             "CB-ACCESS-SIGN": self._signature(timestamp, method, target, body),
             "CB-ACCESS-TIMESTAMP": timestamp,
-            "CB-ACCESS-PASSPHRASE": self._key.passphrase,
+            "CB-ACCESS-PASSPHRASE": self._key.passphrase.text(),
         }
 
     def ws_fields(self, channel: str, products: Sequence[str]) -> dict[str, Any]:
@@ -98,7 +98,7 @@ class ExchangeSigner:
             "key": self._key.key,
             "signature": self._signature(timestamp, "GET", _SOCKET_PATH, b""),
             "timestamp": timestamp,
-            "passphrase": self._key.passphrase,
+            "passphrase": self._key.passphrase.text(),
         }
 
     def _timestamp(self) -> str:
@@ -107,4 +107,4 @@ class ExchangeSigner:
 
     def _signature(self, timestamp: str, method: str, target: str, body: bytes) -> str:
         message = f"{timestamp}{method.upper()}{target}".encode() + body
-        return base64.b64encode(hmac.digest(self._key.secret, message, hashlib.sha256)).decode()
+        return base64.b64encode(hmac.digest(self._key.secret.reveal(), message, hashlib.sha256)).decode()

@@ -13,7 +13,7 @@ from engine.core.events import BookSnapshot, BookUpdate, FeedState, FeedStatus, 
 from engine.core.instrument import Instrument
 from engine.exchange.coinbase.feed.connection import Connection, ConnectionFigures, Patience
 from engine.exchange.coinbase.feed.feed_shard import FeedShard
-from engine.exchange.coinbase.feed.refusals import Ending, printable
+from engine.exchange.coinbase.feed.refusals import Ending
 from engine.exchange.coinbase.feed.trust import Difference, Trust
 from engine.exchange.coinbase.network import Endpoints, NetworkSettings
 from engine.exchange.coinbase.tls import tls_context
@@ -221,7 +221,7 @@ class LiveFeed:
 
     def complained(self, text: str) -> None:
         """See `Outlet`."""
-        self._warn("VENUE", f"the venue refused a request for market data: {printable(text)}")
+        self._warn("VENUE", f"the venue refused a request for market data: {text}")
 
     # -- inside ----------------------------------------------------------------------------------
 

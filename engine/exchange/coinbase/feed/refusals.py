@@ -17,12 +17,12 @@ from websockets.exceptions import (
 )
 
 from engine.core.errors import PinnacleError
+from engine.core.foreign_text import harmless
 
 NORMAL_CLOSES: Final = frozenset({1000, 1001})
 _TRY_LATER: Final = 1013
 _FIRST_PRIVATE_CLOSE: Final = 4000
 _LONGEST_RETRY_AFTER_S: Final = 600.0
-_MOST_WORDS: Final = 200
 _NO_COMMON_TLS: Final = ("VERSION", "PROTOCOL", "HANDSHAKE_FAILURE", "CIPHER")
 """What OpenSSL calls it when two sides have no way to speak with each other."""
 
@@ -60,16 +60,17 @@ def ending_of(error: BaseException, address: str) -> Ending:
     if isinstance(error, ConnectionClosed):
         return _closed(error)
     if isinstance(error, ssl.SSLCertVerificationError):
+        why = harmless(error.verify_message)
         return Ending(
             "TLS",
-            f"the certificate of {address} is not trusted ({error.verify_message}); somebody may be in "
-            "between. Name the authority of a venue of your own with network.ca_file",
+            f"the certificate of {address} is not trusted ({why}); somebody may be in between. Name "
+            "the authority of a venue of your own with network.ca_file",
             is_fatal=True,
         )
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return Ending("LOST", f"{address} cut the connection in the middle of TLS")
     if isinstance(error, ssl.SSLError):
-        why = printable(getattr(error, "reason", None) or str(error))
+        why = harmless(getattr(error, "reason", None) or str(error))
         if not any(word in why.upper() for word in _NO_COMMON_TLS):
             # Bytes that were damaged on the way: the network's doing, and over with a new connection.
             return Ending("LOST", f"the secure connection with {address} was damaged ({why})")
@@ -81,7 +82,7 @@ def ending_of(error: BaseException, address: str) -> Ending:
     if isinstance(error, socket.gaierror):
         return Ending(
             "DNS",
-            f"the name in {address} cannot be resolved (DNS: {printable(error.strerror or str(error))}); "
+            f"the name in {address} cannot be resolved (DNS: {harmless(error.strerror or str(error))}); "
             "is this machine on the network?",
         )
     if isinstance(error, TimeoutError):
@@ -93,14 +94,14 @@ def ending_of(error: BaseException, address: str) -> Ending:
             return Ending(
                 "DESCRIPTORS", "no file descriptor is left for a connection; raise the limit (ulimit -n)"
             )
-        words = printable(error.strerror or str(error)) or "the connection was cut"
+        words = harmless(error.strerror or str(error)) or "the connection was cut"
         return Ending("NETWORK", f"{address} cannot be reached: {words}")
     if isinstance(error, PayloadTooBig | ProtocolError | InvalidHandshake):
         return Ending(
-            "PROTOCOL", f"{address} does not keep to the WebSocket protocol: {printable(str(error))}"
+            "PROTOCOL", f"{address} does not keep to the WebSocket protocol: {harmless(str(error))}"
         )
     return Ending(
-        "LOST", f"the connection to {address} failed: {printable(str(error)) or type(error).__name__}"
+        "LOST", f"the connection to {address} failed: {harmless(str(error)) or type(error).__name__}"
     )
 
 
@@ -132,18 +133,13 @@ def _closed(error: ConnectionClosed) -> Ending:
             return Ending("LOST", "the connection was cut without a word", close_code=1006)
         return Ending(
             f"CLOSED_{sent.code}",
-            f"we closed the connection: {printable(sent.reason) or f'code {sent.code}'}",
+            f"we closed the connection: {harmless(sent.reason) or f'code {sent.code}'}",
             close_code=int(sent.code),
         )
-    reason = f": {printable(received.reason)}" if received.reason else ""
+    reason = f": {harmless(received.reason)}" if received.reason else ""
     return Ending(
         f"CLOSED_{received.code}",
         f"the venue closed the connection (code {received.code}{reason})",
         is_busy=received.code == _TRY_LATER or received.code >= _FIRST_PRIVATE_CLOSE,
         close_code=int(received.code),
     )
-
-
-def printable(text: str) -> str:
-    """Foreign words for a person to read: printable, short."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)[:_MOST_WORDS].strip()

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from engine.core.clock import Clock
 from engine.exchange.coinbase.feed.connection import Connection, ConnectionFigures, Patience
-from engine.exchange.coinbase.feed.refusals import Ending, printable
+from engine.exchange.coinbase.feed.refusals import Ending
 from engine.exchange.coinbase.feed.subscriptions import Signer, user_requests
 from engine.exchange.coinbase.network import Endpoints, NetworkSettings
 from engine.exchange.coinbase.tls import tls_context
@@ -213,7 +213,7 @@ class UserStream:
         if counters.heartbeats > heartbeats:
             self._beat_ns = self._frame_ns
         if counters.errors > errors:
-            words = printable(counters.last_error)
+            words = counters.last_error
             if words != self._warned:  # it is asked again and again: once is enough
                 self._warned = words
                 self._warn(

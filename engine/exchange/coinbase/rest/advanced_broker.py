@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from engine.core.foreign_text import harmless
 from engine.exchange.coinbase.broker import (
     Balance,
     BookTop,
@@ -31,7 +32,7 @@ from engine.exchange.coinbase.rest.product_states import advanced_page
 from engine.exchange.coinbase.rest.rate_budget import Purpose
 from engine.exchange.coinbase.rest.rest_broker import RestBroker, all_pages, by_currency, doubtful, impossible
 from engine.exchange.coinbase.rest.rest_client import Doubt, segment
-from engine.exchange.coinbase.rest.texts import plain, printable, rfc3339
+from engine.exchange.coinbase.rest.texts import plain, rfc3339
 from engine.exchange.coinbase.wire.user import OrderReport
 
 _PREFIX: Final = "/api/v3/brokerage"
@@ -223,7 +224,7 @@ def _in_base(entry: rest.PlainFill, states: Mapping[str, ProductState]) -> Venue
     if state is None or fill.price <= 0:
         raise BrokerError(
             "UNREADABLE",
-            f"fill {printable(fill.fill_id)} is told in quote money, and its product {fill.product!r} "
+            f"fill {harmless(fill.fill_id)} is told in quote money, and its product {fill.product!r} "
             "is not listed or its price is none: its size is not known",
         )
     lot = state.instrument.lot

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from engine.core.foreign_text import identifier
 from engine.core.order import TimeInForce
 from engine.exchange.coinbase.broker import CancelAnswer, NewOrder, OrderRef, Outcome, SubmitAnswer
 from engine.exchange.coinbase.rest.reasons import (
@@ -102,7 +103,7 @@ def created(body: bytes, client_id: str) -> SubmitAnswer:
     order_id = told.order_id or answer.order_id
     if not order_id or told.client_order_id not in ("", None, client_id):
         return _unreadable()
-    return SubmitAnswer(Outcome.ACCEPTED, order_id=order_id)
+    return SubmitAnswer(Outcome.ACCEPTED, order_id=identifier(order_id))
 
 
 def edited(body: bytes, order_id: str) -> SubmitAnswer:

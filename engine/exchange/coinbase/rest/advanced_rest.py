@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from engine.core.foreign_text import harmless, identifier
 from engine.exchange.coinbase.broker import (
     Balance,
     BookTop,
@@ -161,15 +162,15 @@ def orders_page(body: bytes) -> tuple[list[OrderReport], str | None]:
 
 def _report(order: _Order) -> OrderReport:
     terms = next((terms for terms in (order.order_configuration or {}).values() if terms), _Terms())
-    status = order.status.upper()
+    status = harmless(order.status).upper()
     filled = amount(order.filled_size, "filled_size")
     size = figure(terms.base_size, "base_size")
     remaining = max(Decimal(0), size - filled) if size is not None and status in _LIVE else Decimal(0)
-    reject = order.reject_reason or ""
+    reject = harmless(order.reject_reason or "")
     return OrderReport(
-        order_id=order.order_id,
-        client_order_id=order.client_order_id or "",
-        product=order.product_id,
+        order_id=identifier(order.order_id),
+        client_order_id=identifier(order.client_order_id or ""),
+        product=identifier(order.product_id),
         side=own_side(order.side),
         status=status,
         order_type=(order.order_type or "").upper().replace(" ", "_"),
@@ -183,7 +184,7 @@ def _report(order: _Order) -> OrderReport:
         filled_value=figure(order.filled_value, "filled_value"),
         fees=amount(order.total_fees, "total_fees"),
         number_of_fills=int(amount(order.number_of_fills, "number_of_fills")),
-        cancel_reason=order.cancel_message or "",
+        cancel_reason=harmless(order.cancel_message or ""),
         reject_reason="" if is_meaningless(reject) else reject,
     )
 
@@ -200,9 +201,9 @@ def _fill(entry: _Fill, times: TimeParser) -> PlainFill:
     liquidity = (entry.liquidity_indicator or "").upper()
     return PlainFill(
         VenueFill(
-            fill_id=entry.entry_id,
-            order_id=entry.order_id,
-            product=entry.product_id,
+            fill_id=identifier(entry.entry_id),
+            order_id=identifier(entry.order_id),
+            product=identifier(entry.product_id),
             side=own_side(entry.side),
             price=required(entry.price, "price"),
             size=size if (entry.trade_type or "").upper() in ("", "FILL") else -abs(size),
@@ -219,7 +220,7 @@ def accounts_page(body: bytes) -> tuple[list[Balance], str | None]:
     page = msgspec.json.decode(body, type=_Accounts)
     wallets = [
         Balance(
-            account.currency,
+            identifier(account.currency),
             amount(account.available_balance.value, "available_balance"),
             amount((account.hold or _Money()).value, "hold"),
         )
@@ -235,14 +236,14 @@ def fee_rates(body: bytes) -> FeeRates:
     return FeeRates(
         required(tier.maker_fee_rate, "maker_fee_rate") * _BPS,
         required(tier.taker_fee_rate, "taker_fee_rate") * _BPS,
-        tier.pricing_tier,
+        harmless(tier.pricing_tier),
     )
 
 
 def rights(body: bytes) -> Permissions:
     """What the key may do."""
     told = msgspec.json.decode(body, type=_Rights)
-    return Permissions(told.can_view, told.can_trade, told.can_transfer, told.portfolio_uuid)
+    return Permissions(told.can_view, told.can_trade, told.can_transfer, identifier(told.portfolio_uuid))
 
 
 def book_top(body: bytes, depth: int) -> BookTop:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from engine.core.foreign_text import harmless, identifier
 from engine.core.order import TimeInForce
 from engine.exchange.coinbase.broker import (
     Balance,
@@ -153,8 +154,8 @@ def created(body: bytes, client_id: str) -> SubmitAnswer:
         )
     if order.status.lower() == "rejected":
         reason = text_reason(order.reject_reason or "")
-        return SubmitAnswer(Outcome.REFUSED, order.id, reason.code, reason.sentence)
-    return SubmitAnswer(Outcome.ACCEPTED, order_id=order.id)
+        return SubmitAnswer(Outcome.REFUSED, identifier(order.id), reason.code, reason.sentence)
+    return SubmitAnswer(Outcome.ACCEPTED, order_id=identifier(order.id))
 
 
 def cancelled(body: bytes) -> bool:
@@ -183,9 +184,9 @@ def _report(order: _Order) -> OrderReport:
     remaining = Decimal(0) if size is None or status in _OVER else max(Decimal(0), size - filled)
     time_in_force = (order.time_in_force or "").upper()
     return OrderReport(
-        order_id=order.id,
-        client_order_id=order.client_oid or "",
-        product=order.product_id,
+        order_id=identifier(order.id),
+        client_order_id=identifier(order.client_oid or ""),
+        product=identifier(order.product_id),
         side=own_side(order.side),
         status=status,
         order_type=order.type.upper(),
@@ -199,14 +200,14 @@ def _report(order: _Order) -> OrderReport:
         filled_value=value,
         fees=amount(order.fill_fees, "fill_fees"),
         number_of_fills=0,
-        cancel_reason=(order.done_reason or "") if status == "CANCELLED" else "",
-        reject_reason=order.reject_reason or "",
+        cancel_reason=harmless(order.done_reason or "") if status == "CANCELLED" else "",
+        reject_reason=harmless(order.reject_reason or ""),
     )
 
 
 def _status(order: _Order, filled: Decimal, size: Decimal | None) -> str:
     """The status in the words of Advanced Trade; one that is not known stays as it is."""
-    word = order.status.lower()
+    word = harmless(order.status).lower()
     if word != "done":
         return _STATUSES.get(word, word.upper())
     if order.done_reason:
@@ -224,9 +225,9 @@ def _fill(entry: _Fill, times: TimeParser) -> VenueFill:
     liquidity = (entry.liquidity or "").upper()
     return VenueFill(
         # One trade has two sides: in a self-trade both are ours.
-        fill_id=f"{entry.trade_id}:{entry.order_id}",
-        order_id=entry.order_id,
-        product=entry.product_id,
+        fill_id=f"{entry.trade_id}:{identifier(entry.order_id)}",
+        order_id=identifier(entry.order_id),
+        product=identifier(entry.product_id),
         side=own_side(entry.side),
         price=required(entry.price, "price"),
         size=required(entry.size, "size"),
@@ -240,10 +241,12 @@ def accounts(body: bytes) -> tuple[list[Balance], str]:
     """Every wallet, and the profile that they belong to."""
     told = msgspec.json.decode(body, type=list[_Account])
     wallets = [
-        Balance(entry.currency, required(entry.available, "available"), amount(entry.hold, "hold"))
+        Balance(
+            identifier(entry.currency), required(entry.available, "available"), amount(entry.hold, "hold")
+        )
         for entry in told
     ]
-    return wallets, told[0].profile_id if told else ""
+    return wallets, identifier(told[0].profile_id) if told else ""
 
 
 def fee_rates(body: bytes) -> FeeRates:

@@ -18,8 +18,8 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from engine.core.foreign_text import harmless
 from engine.exchange.coinbase.broker import BrokerError
-from engine.exchange.coinbase.rest.texts import printable
 from engine.exchange.coinbase.tls import tls_context
 
 MAX_BODY_BYTES: Final = 8 << 20
@@ -169,24 +169,24 @@ def _reason(error: Exception, base: str) -> tuple[str, str]:
         return "DNS", f"the name in {base} cannot be resolved (DNS); is this machine on the network?"
     if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
         cause = getattr(error, "certificate_error", error)
-        why = printable(getattr(cause, "verify_message", "") or str(cause))
+        why = harmless(getattr(cause, "verify_message", "") or str(cause))
         return "TLS", (
             f"the certificate of {base} is not trusted ({why}); somebody may be in between. "
             "Name the authority of a venue of your own with network.ca_file"
         )
     if isinstance(error, aiohttp.ClientConnectorSSLError | aiohttp.ClientSSLError | ssl.SSLError):
-        return "TLS", f"no secure connection with {base} can be made ({printable(str(error))})"
+        return "TLS", f"no secure connection with {base} can be made ({harmless(str(error))})"
     if isinstance(error, TimeoutError):
         return "TIMEOUT", f"{base} did not answer in time"
     if isinstance(error, aiohttp.ClientConnectorError):
         return (
             "CONNECT",
-            f"{base} cannot be reached ({printable(error.os_error.strerror or str(error.os_error))})",
+            f"{base} cannot be reached ({harmless(error.os_error.strerror or str(error.os_error))})",
         )
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "EOF", f"{base} closed the connection without an answer"
     if isinstance(error, aiohttp.ClientPayloadError):
         return "TRUNCATED", f"the answer of {base} broke off"
     if isinstance(error, aiohttp.ClientOSError | OSError):
-        return "RESET", f"the connection to {base} broke ({printable(str(error))})"
-    return "PROTOCOL", f"the answer of {base} is not HTTP as it should be ({printable(str(error))})"
+        return "RESET", f"the connection to {base} broke ({harmless(str(error))})"
+    return "PROTOCOL", f"the answer of {base} is not HTTP as it should be ({harmless(str(error))})"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from engine.core.errors import InstrumentError
+from engine.core.foreign_text import harmless
 from engine.exchange.coinbase.broker import ProductState
 from engine.exchange.coinbase.products import (
     AdvancedProduct,
@@ -14,7 +15,6 @@ from engine.exchange.coinbase.products import (
     advanced_instrument,
     exchange_instrument,
 )
-from engine.exchange.coinbase.rest.texts import printable
 
 
 class _Advanced(AdvancedProduct):
@@ -54,7 +54,7 @@ def advanced_state(body: bytes | msgspec.Raw) -> ProductState:
     notes = [
         words
         for is_so, words in (
-            (entry.status not in ("", "online"), f"its status is {printable(entry.status)}"),
+            (entry.status not in ("", "online"), f"its status is {harmless(entry.status)}"),
             (entry.is_disabled, "it is disabled"),
             (entry.trading_disabled, "trading in it is disabled"),
             (entry.view_only, "this account may only look at it"),
@@ -76,13 +76,13 @@ def advanced_state(body: bytes | msgspec.Raw) -> ProductState:
 def exchange_state(body: bytes | msgspec.Raw) -> ProductState:
     """One product of Exchange. Raises `InstrumentError` or msgspec's errors for an impossible one."""
     entry = msgspec.json.decode(body, type=_Exchange)
-    said = printable(entry.status_message or "")
+    said = harmless(entry.status_message or "")
     notes = [
         words
         for is_so, words in (
             (
                 entry.status not in ("", "online"),
-                f"its status is {printable(entry.status)}" + (f" ({said})" if said else ""),
+                f"its status is {harmless(entry.status)}" + (f" ({said})" if said else ""),
             ),
             (entry.trading_disabled, "trading in it is disabled"),
             (entry.auction_mode, "it is in an auction"),

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from engine.exchange.coinbase.rest.texts import printable
+from engine.core.foreign_text import harmless
 
 DUPLICATE: Final = "DUPLICATE_CLIENT_ORDER_ID"
 
@@ -166,9 +166,9 @@ class _ErrorBody(msgspec.Struct):
 
 def word_reason(word: str, told: str = "") -> Reason:
     """A reason word of Advanced Trade; `told` is what the venue wrote beside it."""
-    code = printable(word)
+    code = harmless(word)
     known = _WORDS.get(code.removeprefix("PREVIEW_"))
-    told = printable(told)
+    told = harmless(told)
     if known is None:
         return Reason(code, told or code)
     return Reason(code, f"{known} (the venue says: {told})" if told and told != code else known)
@@ -200,7 +200,7 @@ def edit_reason(errors: list[EditError]) -> Reason:
 
 def text_reason(text: str) -> Reason:
     """A reason that is a sentence of the venue's: all that Exchange has."""
-    told = printable(text)
+    told = harmless(text)
     for pattern, code, sentence in _EXCHANGE:
         if re.search(pattern, told, re.IGNORECASE):
             return Reason(code, f"{sentence} (the venue says: {told})")

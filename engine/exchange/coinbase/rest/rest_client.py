@@ -16,13 +16,13 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from engine.core.clock import Clock
+from engine.core.foreign_text import harmless
 from engine.exchange.coinbase.broker import AuthenticationError, BrokerError, Gate, Outcome, open_gate
 from engine.exchange.coinbase.keys import AdvancedKey, ApiKey
 from engine.exchange.coinbase.rest.http import HttpAnswer, HttpTransport, TransportError
 from engine.exchange.coinbase.rest.rate_budget import Limits, Purpose, RateBudget
 from engine.exchange.coinbase.rest.reasons import DUPLICATE, Reason, body_reason
 from engine.exchange.coinbase.rest.server_clock import ServerClock
-from engine.exchange.coinbase.rest.texts import printable
 from engine.exchange.coinbase.signing import RequestSigner, signer_for
 
 Query = Sequence[tuple[str, str]]
@@ -138,7 +138,7 @@ class RestClient:
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise BrokerError(
                 "UNREADABLE",
-                f"the venue's answer to GET {path} cannot be read ({printable(str(error))}); "
+                f"the venue's answer to GET {path} cannot be read ({harmless(str(error))}); "
                 "nothing is known by it",
             ) from None
 
@@ -279,6 +279,7 @@ class RestClient:
                 + said
                 + (_ED25519_ADVICE if self._is_ed25519 else "")
                 + (f". {warning}" if warning else ""),
+                said="" if reason is None else reason.code,
             )
         if status == 403 and reason is not None:
             return AuthenticationError(

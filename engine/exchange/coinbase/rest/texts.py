@@ -1,4 +1,4 @@
-"""Text from and for the venue: figures of any spelling as exact decimals, and foreign words made harmless."""
+"""Text from and for the venue: figures of any spelling as exact decimals, and times."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import msgspec
 
 from engine.core.instrument import parse_decimal
 
-_MOST_WORDS: Final = 300
 _NS: Final = 10**9
 _NO_TEXT: Final = msgspec.Raw(b"null")
 
@@ -47,12 +46,6 @@ def plain(value: Decimal) -> str:
     """A decimal as the venue takes it: no exponent, no zeros at the end. Exact."""
     text = f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def printable(text: str) -> str:
-    """Foreign words for a person to read: no control characters, one line, not too long."""
-    words = "".join(letter if letter.isprintable() else " " for letter in text[: 4 * _MOST_WORDS])
-    return " ".join(words.split())[:_MOST_WORDS]
 
 
 def rfc3339(wall_ns: int) -> str:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from engine.core.events import BookUpdate, Level, MarketEvent, TradePrint
+from engine.core.foreign_text import harmless
 from engine.core.instrument import Instrument
 from engine.core.order import Side
 from engine.exchange.coinbase.wire.advanced_messages import (
@@ -166,7 +167,7 @@ class AdvancedSession(SessionBase):
         sequence = envelope.sequence_num
         if envelope.type == "error":
             self.counters.errors += 1
-            self.counters.last_error = envelope.message
+            self.counters.last_error = harmless(envelope.message)
             return []
         if sequence is None or not envelope.channel:
             # It took no place in the sequence that we could read: if it had one, the next frame shows it.

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import msgspec
 
 from engine.core.events import BookUpdate, FeedState, Level, MarketEvent
+from engine.core.foreign_text import harmless
 from engine.core.instrument import Instrument
 from engine.exchange.coinbase.wire.exchange_messages import (
     AnyMessage,
@@ -159,7 +160,7 @@ class ExchangeSession(SessionBase):
             self.last_sent = message.time
         elif isinstance(message, Error):
             self.counters.errors += 1
-            self.counters.last_error = f"{message.message}: {message.reason}".rstrip(": ")
+            self.counters.last_error = harmless(f"{message.message}: {message.reason}".rstrip(": "))
         return []
 
     def _undecoded(self, raw: bytes | str, recv_ns: int, wall_ns: int) -> list[MarketEvent]:

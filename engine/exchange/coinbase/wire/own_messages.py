@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from engine.core.foreign_text import harmless, identifier
 from engine.core.order import Side
 from engine.exchange.coinbase.wire.exchange_messages import (
     Change,
@@ -61,9 +62,9 @@ def own_match(message: Match) -> UserMatch:
     is_maker = bool(message.maker_user_id or message.maker_fee_rate)
     maker_side = own_side(message.side)
     return UserMatch(
-        product=message.product_id,
+        product=identifier(message.product_id),
         trade_id=message.trade_id,
-        order_id=message.maker_order_id if is_maker else message.taker_order_id,
+        order_id=identifier(message.maker_order_id if is_maker else message.taker_order_id),
         side=maker_side if is_maker else maker_side.opposite,
         is_maker=is_maker,
         price=exact(message.price),
@@ -107,9 +108,9 @@ class _Order:
             left = Decimal(0) if self.size is None else max(self.size - self.filled, Decimal(0))
         is_over = self.status in ("FILLED", "CANCELLED")
         return OrderReport(
-            order_id=self.order_id,
-            client_order_id=self.client_id,
-            product=self.product,
+            order_id=identifier(self.order_id),
+            client_order_id=identifier(self.client_id),
+            product=identifier(self.product),
             side=self.side,
             status=self.status,
             order_type=self.order_type,
@@ -123,7 +124,7 @@ class _Order:
             filled_value=self.value,
             fees=self.fees,
             number_of_fills=len(self.trades),
-            cancel_reason=self.cancel_reason,
+            cancel_reason=harmless(self.cancel_reason),
             reject_reason="",
         )
 
@@ -167,7 +168,7 @@ class OwnMessages:
             self.is_subscribed = any(channel.name == "user" for channel in message.channels)
         elif isinstance(message, Error):
             self.counters.errors += 1
-            self.counters.last_error = f"{message.message}: {message.reason}".rstrip(": ")
+            self.counters.last_error = harmless(f"{message.message}: {message.reason}".rstrip(": "))
         else:
             try:
                 return self._order(message)

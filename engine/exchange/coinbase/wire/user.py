@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from engine.core.foreign_text import harmless, identifier
 from engine.core.order import Side
 from engine.exchange.coinbase.rest.texts import figure
 
@@ -102,11 +103,11 @@ def exact(text: str) -> Decimal:
 def order_report(order: WireUserOrder) -> OrderReport:
     """Check and convert one order. Raises `ValueError` for a side or a figure that is none."""
     return OrderReport(
-        order_id=order.order_id,
-        client_order_id=order.client_order_id or "",
-        product=order.product_id,
+        order_id=identifier(order.order_id),
+        client_order_id=identifier(order.client_order_id or ""),
+        product=identifier(order.product_id),
         side=own_side(order.order_side),
-        status=order.status.upper(),
+        status=harmless(order.status).upper(),
         order_type=_order_type(order.order_type or ""),
         time_in_force=(order.time_in_force or "").upper(),
         post_only=bool(order.post_only),
@@ -118,8 +119,8 @@ def order_report(order: WireUserOrder) -> OrderReport:
         filled_value=_figure(order.filled_value, "filled_value"),
         fees=_amount(order.total_fees, "total_fees"),
         number_of_fills=int(_amount(order.number_of_fills, "number_of_fills")),
-        cancel_reason=order.cancel_reason or "",
-        reject_reason=order.reject_reason or order.reject_Reason or "",
+        cancel_reason=harmless(order.cancel_reason or ""),
+        reject_reason=harmless(order.reject_reason or order.reject_Reason or ""),
     )
 
 
