@@ -94,8 +94,6 @@ class ConsoleApp(PlayingApp):
         self.frozen: Scene | None = None
         """The moment at which a person has stopped the drawing; None while it goes on."""
         self.is_debugging = False
-        self.crash: Exception | None = None
-        """What failed on a screen; the console may be started anew over the same session."""
         self.unsaved = ""
         """Why what the screen looks like could not be kept for the next run."""
         self._notices = tuple(notices)
@@ -170,15 +168,6 @@ class ConsoleApp(PlayingApp):
             await session.detach()
         else:
             await session.close()
-
-    def _handle_exception(self, error: Exception) -> None:
-        """See `App`: a screen has failed. Whoever runs us decides what next."""
-        self.crash = self.crash or error
-        super()._handle_exception(error)
-
-    def _fatal_error(self) -> None:
-        """See `App`. No traceback over the terminal: it goes into a report."""
-        self._close_messages_no_wait()
 
     def leave(self, code: int | None = None) -> None:
         """End the screen. The exit code is the engine's, where it ended badly, else `code`, else 0."""

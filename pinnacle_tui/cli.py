@@ -36,7 +36,6 @@ from pinnacle_tui.output import abandon
 
 if TYPE_CHECKING:
     from engine.config import Resolved
-    from engine.exchange.coinbase.keys import ApiKey
     from pinnacle_tui.key_handover import LockedKey
 
 _PASSWORD_FD = "--password-fd"
@@ -161,7 +160,9 @@ def _resolve(
     help="Read the vault's master password from this open file, as 3 with 3<FILE.",
 )
 @click.option("--owner-fd", type=int, hidden=True, help="The inherited socket of the console that owns us.")
-@click.option("--key-fd", type=int, hidden=True, help="The inherited pipe by which that console gives the key.")
+@click.option(
+    "--key-fd", type=int, hidden=True, help="The inherited pipe by which that console gives the key."
+)
 @click.version_option(package_name=PROGRAM, prog_name=PROGRAM)
 @click.pass_context
 def cli(
@@ -215,12 +216,11 @@ def cli(
         return launch.run_console(resolved, _without_password_fd(arguments), locked)
     from engine.commands import headless as headless_run
 
-    take_key = partial(_key, resolved, password_fd, key_fd)
     if inline:
         from pinnacle_tui import launch
 
-        serve = partial(headless_run.serve, resolved, key=take_key(), is_new=is_new)
-        return launch.run_inline(resolved, serve)
+        key = headless_run.vault_key_of(resolved, password_fd)
+        return launch.run_inline(resolved, partial(headless_run.serve, resolved, key=key, is_new=is_new))
     return headless_run.run(
         resolved,
         as_json=as_json,
@@ -228,7 +228,8 @@ def cli(
         stderr=sys.stderr,
         owner_fd=owner_fd,
         is_new=is_new,
-        take_key=take_key,
+        password_fd=password_fd,
+        key_fd=key_fd,
     )
 
 
@@ -241,20 +242,6 @@ def _without_password_fd(arguments: Sequence[str]) -> list[str]:
         elif not argument.startswith(f"{_PASSWORD_FD}="):
             kept.append(argument)
     return kept
-
-
-def _key(resolved: Resolved, password_fd: int | None, key_fd: int | None) -> ApiKey | None:
-    """The key out of the vault for a run without a screen of its own; None where it uses none."""
-    config = resolved.config
-    if not config.uses_vault:
-        return None
-    if key_fd is not None:
-        from engine.commands import handed_key
-
-        return handed_key.key_from_console(key_fd, config.exchange.name)
-    from engine.commands import unlocking
-
-    return unlocking.key_of_run(config, password_fd)
 
 
 def _locked_key(resolved: Resolved, password_fd: int | None) -> LockedKey | None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.core.foreign_text import visible_lines
 from pinnacle_tui.cli_parts import (
     Command,
     examples,
@@ -269,7 +268,7 @@ def _at_the_desk(
     from engine.commands.credential_passwords import passwords_of
 
     desk = desk_of(resolved.config)
-    return desk, passwords_of(resolved.config, os.environ, password_fd, new_password_fd, _say)
+    return desk, passwords_of(resolved.config.credentials, os.environ, password_fd, new_password_fd, _say)
 
 
 def _locking(desk: Desk, deed: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -280,8 +279,10 @@ def _locking(desk: Desk, deed: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         desk.lock()
 
 
-def _say(sentence: str) -> None:
-    click.echo(visible_lines(sentence), err=True)
+def _say(sentence: str, *, err: bool = True) -> None:
+    from engine.core.foreign_text import visible_lines
+
+    click.echo(visible_lines(sentence), err=err)
 
 
 def _teller(as_json: bool) -> Callable[[str], None]:
@@ -289,6 +290,6 @@ def _teller(as_json: bool) -> Callable[[str], None]:
 
     def told(line: str) -> None:
         if not as_json or sys.stderr.isatty():
-            click.echo(visible_lines(line), err=as_json)
+            _say(line, err=as_json)
 
     return told

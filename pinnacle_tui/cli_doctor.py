@@ -55,13 +55,14 @@ def doctor(
 ) -> int:
     """Check network, clock, products, key, fees, disk, terminal and program; say what to do.
 
-    Nothing is sent that changes anything. Ends with 0 when nothing failed, 5 where the venue is not reached or
-    refuses the key, 4 where there is no key to be had, 1 for the rest.
+    Nothing is sent that changes anything. Ends with 0 when nothing failed, 5 where the venue is not reached
+    or refuses the key, 4 where there is no key to be had, 1 for the rest.
     """
     from engine.commands import doctor as checkup
     from engine.commands.doctor_machine import Surroundings
     from engine.commands.unlocking import key_of_run
     from engine.config import load_config
+    from engine.credentials.hardening import exposures
     from pinnacle_tui.widgets.too_small import LEAST
 
     flags: dict[str, str | tuple[str, ...] | None] = {
@@ -84,6 +85,7 @@ def doctor(
         encoding=sys.stdout.encoding,
         least=LEAST,
         version=version(PROGRAM),
+        exposures=tuple(exposures()),
     )
     resolved = load_config(path, os.environ, overrides, given)
     resolved.config.require_one_key()

@@ -62,9 +62,7 @@ def require_terminal(otherwise: str = "add --no-ui to run without it") -> None:
         raise click.UsageError(f"the screen needs a terminal and this is none; {otherwise}")
     term = os.environ.get("TERM", "")
     if term in _TERMS_THAT_CANNOT_DRAW:
-        raise click.UsageError(
-            f"TERM={term}: this terminal cannot draw a screen; {otherwise}"
-        )
+        raise click.UsageError(f"TERM={term}: this terminal cannot draw a screen; {otherwise}")
 
 
 def refuse_options_before_command(context: click.Context) -> None:

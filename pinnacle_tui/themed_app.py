@@ -32,6 +32,18 @@ class ThemedApp(App[None]):
         self.unknown_theme = wanted if wanted not in themes.themes else ""
         """The theme of the settings where there is none of that name."""
         self.palette = self._made_palette()
+        self.crash: Exception | None = None
+        """What failed on a screen; the console may be started anew over the same session."""
+
+    def _handle_exception(self, error: Exception) -> None:
+        """See `App`: a screen has failed. Whoever runs us decides what next."""
+        self.crash = self.crash or error
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """See `App`. No traceback over the terminal, where it would show what variables hold: it goes into a
+        report without them."""
+        self._close_messages_no_wait()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """See `App`: a colour for every name, also under a theme that lacks it."""

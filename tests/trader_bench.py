@@ -24,6 +24,7 @@ from engine.core.events import (
     Timer,
 )
 from engine.core.instrument import Instrument
+from engine.credentials.settings import CredentialSettings
 from engine.exchange.coinbase.network import NetworkSettings
 from engine.exchange.simulator.settings import SimulatorSettings
 from engine.link.settings import ConsoleSettings
@@ -45,6 +46,7 @@ def configured(**changes: Any) -> Config:
         SimulatorSettings(),
         ExchangeSettings(),
         NetworkSettings(),
+        CredentialSettings(),
         FeeSettings(),
         PersistenceSettings(),
         ConsoleSettings(),

@@ -28,6 +28,7 @@ from engine.core.instrument import Instrument
 from engine.core.order import Side
 from engine.core.order_manager import OrderManager, RefreshPolicy
 from engine.core.price_levels import PriceLevels
+from engine.credentials.settings import CredentialSettings
 from engine.exchange.coinbase.network import NetworkSettings
 from engine.exchange.coinbase.products import catalogue
 from engine.exchange.coinbase.wire.advanced import AdvancedSession
@@ -59,6 +60,7 @@ def bench_config() -> Config:
         SimulatorSettings(),
         ExchangeSettings(),
         NetworkSettings(),
+        CredentialSettings(),
         FeeSettings(),
         PersistenceSettings(),
         ConsoleSettings(),

@@ -44,6 +44,7 @@ class Desk:
         """`iterations` seal a vault."""
         self.path = path
         self.venue = network.endpoint or "Coinbase"
+        self.lock_after_s = lock_after_s
         self._network = network
         self._clock = clock
         self._iterations = iterations

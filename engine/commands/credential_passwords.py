@@ -8,10 +8,10 @@ from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Final
 
-from engine.config import Config
 from engine.core.errors import CredentialError
 from engine.core.secret import Secret
 from engine.credentials.desk import CredentialDesk, VaultState, WrongPassword
+from engine.credentials.settings import CredentialSettings
 from engine.credentials.sources import PasswordSources, prompt, read_descriptor
 
 _MASTER: Final = "Master password"
@@ -91,11 +91,11 @@ def require_vault(desk: CredentialDesk) -> None:
 
 
 def passwords_of(
-    config: Config,
+    settings: CredentialSettings,
     environ: MutableMapping[str, str],
     descriptor: int | None,
     new_descriptor: int | None,
     say: Callable[[str], None],
 ) -> Passwords:
     """The ways to a password that these settings, this environment and these options leave open."""
-    return Passwords(PasswordSources.of(config, environ, descriptor), say, new_descriptor)
+    return Passwords(PasswordSources.of(settings, environ, descriptor), say, new_descriptor)

@@ -8,7 +8,7 @@ import platform
 import resource
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -46,6 +46,8 @@ class Surroundings:
     """Columns and rows below which the screen cannot be read."""
     version: str
     """Of this program."""
+    exposures: tuple[str, ...]
+    """What its process is open to, as `engine.credentials.hardening` has it."""
 
 
 def check_disk(
@@ -200,7 +202,7 @@ def _codec(name: str) -> str:
 
 
 def check_program(around: Surroundings) -> list[Check]:
-    """Which program this is, on what, and what the system lets it open."""
+    """Which program this is, on what, what the system lets it open, and who can look into it."""
     python = platform.python_version()
     words = f"pinnacle-tui {around.version}, Python {python}, {platform.system()} {platform.machine()}"
     is_old = sys.version_info[:2] < _LEAST_PYTHON
@@ -209,6 +211,7 @@ def check_program(around: Surroundings) -> list[Check]:
         if is_old
         else Check("program", "version", Verdict.OK, words),
         descriptors_check(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
+        hardening_check(around.exposures),
     ]
 
 
@@ -226,3 +229,16 @@ def descriptors_check(most: int) -> Check:
             f"ulimit -n {16 * _LEAST_DESCRIPTORS}",
         )
     return Check("program", "files", Verdict.OK, words)
+
+
+def hardening_check(exposures: Sequence[str]) -> Check:
+    """What it means that this process is open to so much."""
+    if exposures:
+        return Check(
+            "program",
+            "hardening",
+            Verdict.WARN,
+            " and ".join(exposures),
+            "let the container or the sandbox it runs in allow prctl and setrlimit",
+        )
+    return Check("program", "hardening", Verdict.OK, "no other program of yours reads its memory, no core file")

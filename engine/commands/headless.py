@@ -76,20 +76,41 @@ def run(
     stderr: TextIO,
     owner_fd: int | None = None,
     is_new: bool = False,
-    take_key: Callable[[], ApiKey | None] = lambda: None,
+    password_fd: int | None = None,
+    key_fd: int | None = None,
 ) -> int:
     """Run until the end of duration or input, or a signal; the exit code of product section 6.
 
     What was asked for goes to `stdout`, one object or line at a time; everything else to `stderr`.
     `owner_fd` is an inherited socket to the console that owns this engine; its output is a log then.
-    A session that did not end in order is gone on with, unless `is_new`. `take_key` gives the key out of the
-    vault, where the run needs one, and may wait for a person.
+    A session that did not end in order is gone on with, unless `is_new`. For `password_fd` and `key_fd` see
+    `vault_key_of`.
     """
     form = _JsonLines() if as_json else _TextLines() if owner_fd is None else _LogLines()
     owner = None if owner_fd is None else _inherited(owner_fd)
     with _left_open_told(resolved, stderr):
-        key = take_key()
+        key = vault_key_of(resolved, password_fd, key_fd)
     return asyncio.run(_run(resolved, key, is_new, form, stdout, stderr, owner)).exit_code
+
+
+def vault_key_of(
+    resolved: Resolved, password_fd: int | None = None, key_fd: int | None = None
+) -> ApiKey | None:
+    """The key of a run that uses the vault; None for every other run. May wait for a person.
+
+    `password_fd` is where the master password can be read, `key_fd` the pipe by which a console hands over a
+    key that it has taken out itself. Raises `CredentialError`.
+    """
+    config = resolved.config
+    if not config.uses_vault:
+        return None
+    if key_fd is not None:
+        from engine.commands.handed_key import key_from_console
+
+        return key_from_console(key_fd, config.exchange.name)
+    from engine.commands.unlocking import key_of_run
+
+    return key_of_run(config, password_fd)
 
 
 @contextmanager

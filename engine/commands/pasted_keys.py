@@ -27,6 +27,9 @@ _MOST_BYTES: Final = 64 << 10
 _ROUND_IT: Final = " \t\r\n\ufeff\"'`,"
 """What is copied along with a value out of a JSON file, and is never part of a key's id or of base64."""
 
+_FILE_WORDS: Final = ('"name"', '"id"', '"privateKey"', '"key"', '"secret"', '"passphrase"')
+"""What tells a key file from a passphrase that begins with a brace."""
+
 
 def key_of_parts(kind: str, parts: Mapping[str, Secret]) -> ApiKey:
     """The key whose `FIELDS` were pasted; a whole key file in any of them counts for all.
@@ -35,7 +38,7 @@ def key_of_parts(kind: str, parts: Mapping[str, Secret]) -> ApiKey:
     """
     given = {name: _text(parts[name]) for name in FIELDS[kind] if name in parts}
     for text in given.values():
-        if text.lstrip(_ROUND_IT).startswith("{"):
+        if text.lstrip(_ROUND_IT).startswith("{") and any(word in text for word in _FILE_WORDS):
             document = text[text.index("{") : text.rfind("}") + 1]
             return parse_key_document(document.encode(), kind)
     if kind == ADVANCED:

@@ -54,7 +54,7 @@ def locked_key_of_run(config: Config, password_fd: int | None = None) -> LockedV
 
 def _key_by_source(wanted: VaultKey, config: Config, password_fd: int | None) -> ApiKey | None:
     """The key, where a source has a password. Which one is told, the password never."""
-    found = PasswordSources.of(config, os.environ, password_fd).read()
+    found = PasswordSources.of(config.credentials, os.environ, password_fd).read()
     if found is None:
         return None
     password, source = found

@@ -14,8 +14,9 @@ _memset.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
 class Secret(str):
     """To everybody the text `***`; only `reveal` and `text` give what it holds.
 
-    It is a text, so that `repr`, `str`, `format`, `json`, `pickle` and `msgspec` need not be told: they see
-    `***`. Who calls `reveal` or `text` is listed in a test. Two are equal when what they hold is.
+    It is a text, so that `repr`, `str`, `format`, `json` and `pickle` need not be told: they see `***`.
+    `msgspec` refuses to encode it, or sees `***` with `enc_hook=str`. Who calls `reveal` or `text` is listed
+    in a test. Two are equal when what they hold is.
     """
 
     __slots__ = ("_held",)

@@ -120,6 +120,8 @@ class CredentialDesk(Protocol):
     """The vault's file."""
     venue: str
     """Where keys are checked, for people: `Coinbase`, or the address of a local venue."""
+    lock_after_s: float
+    """An open vault that nobody uses is locked after this time."""
 
     @property
     def state(self) -> VaultState:
@@ -159,6 +161,10 @@ class CredentialDesk(Protocol):
 
     def read_file(self, kind: str, path: Path) -> Draft:
         """The key in a file that Coinbase lets people download."""
+        ...
+
+    def draft(self, name: str) -> Draft:
+        """A key of the open vault, as it may be checked again."""
         ...
 
     def check(self, draft: Draft) -> AsyncIterator[Finding]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import signal
 import socket
 from collections.abc import Callable
@@ -31,10 +30,10 @@ def main(descriptor: int) -> int:
     """Watch over the engine at the other end of an inherited socket; the exit code of the process."""
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash must not put the key on the disk
-    from engine.credentials import log_filter
+    from engine.credentials import hardening, log_filter
     from engine.watchdog.hands import broker_of
 
+    hardening.harden()  # before the key comes
     log_filter.install()
     return asyncio.run(watch_over(socket.socket(fileno=descriptor), broker_of, Uptime()))
 

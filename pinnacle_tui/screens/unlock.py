@@ -30,7 +30,9 @@ class UnlockScreen(Dialog):
     AUTO_FOCUS = "SecretInput"
     CSS_PATH = "dialog.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "leave", key_display="esc", tooltip="Leave, send nothing", id="unlock.leave"),
+        Binding(
+            "escape", "leave", "leave", key_display="esc", tooltip="Leave, send nothing", id="unlock.leave"
+        ),
     ]
 
     def __init__(self, handover: KeyHandover) -> None:
@@ -119,5 +121,5 @@ class UnlockScreen(Dialog):
             return Content.styled("deriving the key from the password", "$muted")
         if not self._failure:
             return Content.styled("it is read by this program alone, and shown nowhere", "$muted")
-        again = f"; again in {math.ceil(wait_s)} s" if wait_s > 0 else "; try again"
-        return Content.styled(f"{visible(self._failure)}{again}", "$error")
+        again = f"again in {math.ceil(wait_s)} s" if wait_s > 0 else "try again"
+        return Content.assemble((visible(self._failure), "$error"), f"\n{again}")

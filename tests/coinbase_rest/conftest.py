@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from coinbase_rest import auth_vectors
 from rest_kit import KEYS, MakeBroker
 
 from engine.core.clock import SystemClock
@@ -55,14 +53,9 @@ async def broker_at(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeBroker
 
 
 @pytest.fixture(scope="session")
-def vectors(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def vectors() -> dict[str, Any]:
     """Public test keys and reference signatures."""
-    path = tmp_path_factory.mktemp("vectors") / "vectors.json"
-    subprocess.run(
-        [sys.executable, str(shared_data / "coinbase" / "make_auth_vectors.py"), str(path)], check=True
-    )
-    content: dict[str, Any] = json.loads(path.read_text())
-    return content
+    return auth_vectors.vectors()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The real program in a real terminal: the vault is opened on the screen, the engine trades, nothing leaks."""
+"""The real program in a real terminal: a vault is opened on the screen, the engine trades, nothing leaks."""
 
 from __future__ import annotations
 
@@ -42,8 +42,9 @@ def test_a_wrong_password_then_the_right_one_and_no_secret_anywhere(
     live = "--mode live --set engine.live=true --symbol BTC-USD --arm BTC-USD"
     terminal.run(f"pinnacle-tui {live} --endpoint {venue.url}")
     shown = terminal.wait_for("The vault is locked")
-    assert str(home.config / "credentials.vault") in shown
-    assert "live trading of BTC-USD at " in shown
+    lines = [line.strip(" ▌") for line in shown.split("\n")]
+    assert str(home.config / "credentials.vault") in "".join(lines)
+    assert f"live trading of BTC-USD at {venue.url} begins" in " ".join(lines)
     terminal.type(wrong)
     terminal.send("Enter")
     terminal.wait_for("wrong password")
@@ -54,8 +55,8 @@ def test_a_wrong_password_then_the_right_one_and_no_secret_anywhere(
     terminal.wait_for(" ACTIVE ")
     terminal.wait_for("6 working")
 
-    lines = json.loads(document)["privateKey"].splitlines()
-    secrets = [PASSWORD.encode(), wrong.encode(), *(line.encode() for line in lines[1:-1])]
+    pem = json.loads(document)["privateKey"].splitlines()
+    secrets = [PASSWORD.encode(), wrong.encode(), *(line.encode() for line in pem[1:-1])]
     console = terminal.console()
     written = [path for path in home.folder.rglob("*") if path.is_file() and path.name != "credentials.vault"]
     surfaces = {
@@ -84,3 +85,24 @@ def test_leaving_the_locked_vault_sends_nothing(
     terminal.send("Escape")
     assert terminal.prompt() == 4
     assert "no key was given to the engine: it has ended, and nothing was sent" in terminal.screen()
+
+
+@pytest.mark.nightly
+def test_a_password_that_was_left_asks_nobody(
+    home: Home, open_terminal: OpenTerminal, venue: VenueProcess
+) -> None:
+    store(home.config / "credentials.vault", {"main": Path(venue.key_file).read_text()})
+    password = home.folder / "password"
+    password.write_text(PASSWORD)
+    terminal = open_terminal()
+    live = f"--mode live --set engine.live=true --symbol BTC-USD --arm BTC-USD --endpoint {venue.url}"
+    terminal.run(f"pinnacle-tui {live} --password-fd 3 3<{password}")
+    terminal.wait_for("6 working")
+    engine = Path(f"/proc/{terminal.engine().pid}/cmdline").read_bytes()
+    assert b"--key-fd" in engine
+    assert b"--password-fd" not in engine
+    terminal.send("q")
+    terminal.answer("y", "Quit while")
+    assert terminal.prompt() == 0
+    assert "the master password comes from --password-fd 3" in terminal.screen()
+    assert b"The vault is locked" not in terminal.raw

@@ -22,8 +22,8 @@ ATTRIBUTES = [
     (WriterThread, "_queue", "terminal.py: how much waits for the terminal"),
 ]
 METHODS = [
-    (App, "_handle_exception", ["self", "error"], "app.py: a screen that fails is started anew"),
-    (App, "_fatal_error", ["self"], "app.py: no traceback over the terminal"),
+    (App, "_handle_exception", ["self", "error"], "themed_app.py: a screen that fails is started anew"),
+    (App, "_fatal_error", ["self"], "themed_app.py: no traceback over the terminal"),
     (App, "_close_messages_no_wait", ["self"], "app.py: the end of a screen that has failed"),
     (LinuxDriver, "_sigtstp_application", ["self", "_"], "terminal.py: control and z"),
     (LinuxDriver, "_sigcont_application", ["self", "_"], "terminal.py: coming back"),

@@ -1,4 +1,4 @@
-"""The locked vault on the screen: what is typed, what is told, and that the engine gets its key once or never."""
+"""The locked vault on the screen: what is typed and told, and the key that is handed over once or never."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pinnacle_tui.engine_host import Ending
 from pinnacle_tui.key_handover import KeyHandover
 from pinnacle_tui.screens.unlock import UnlockScreen
 
-RIGHT = "tidal quartz 41 lantern"
+RIGHT = "tidal 41"
 DOCUMENT = '{"name": "organizations/1/apiKeys/2", "privateKey": "-----BEGIN"}'
 
 
@@ -100,7 +100,7 @@ PipeOf = Callable[[FakeLockedKey], Pipe]
 
 
 async def type_in(console: Console, text: str) -> None:
-    await console.press(*("space" if letter == " " else letter for letter in text), "enter")
+    await console.pilot.press(*("space" if letter == " " else letter for letter in text), "enter")
 
 
 def running(pipe: Pipe) -> Running:

@@ -318,6 +318,15 @@ async def test_a_whole_file_of_an_exchange_key_and_values_out_of_one(desk: Desk)
     assert desk.read_parts(EXCHANGE, quoted).document == wanted
 
 
+@pytest.mark.parametrize("passphrase", ['"quoted", not unquoted', "{brace}", "p,"])
+async def test_a_passphrase_is_taken_as_it_is(opened: Desk, passphrase: str) -> None:
+    parts = {"key": INSTITUTION.key, "secret": INSTITUTION.secret, "passphrase": passphrase}
+    draft = opened.read_parts(EXCHANGE, {name: Secret(text) for name, text in parts.items()})
+    assert json.loads(draft.document.text())["passphrase"] == passphrase
+    await opened.save("second", draft)
+    assert opened.draft("second").document == draft.document
+
+
 @pytest.mark.parametrize(
     ("kind", "parts", "said"),
     [
@@ -383,7 +392,7 @@ async def test_a_key_that_was_refused_is_not_saved_until_it_is_taken(
 
 
 async def test_looking_on_keeps_the_vault_open(tmp_path: Path, clock: ManualClock) -> None:
-    async with LocalVenue(cdp_keys=(CDP,), clock=clock) as venue:
+    async with LocalVenue(cdp_keys=(CDP,)) as venue:
         desk = _desk(tmp_path, clock, venue.url)
         await desk.save("first", _draft(desk), Secret(GOOD))
         clock.advance(200 * S)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
+import pty
 import subprocess
 import sys
 import threading
@@ -15,7 +17,7 @@ from typing import Any
 
 import click
 import pytest
-from credentials.run_kit import piped
+from credentials.run_kit import PASSWORD, piped, store
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
@@ -296,7 +298,7 @@ def test_a_venue_that_is_not_reached(filled: Path, run: Run) -> None:
 
 def test_a_key_that_the_venue_does_not_take(vault: Path, run: Run, venue: str, tmp_path: Path) -> None:
     stranger = write_key(tmp_path / "keys", make_cdp_key())
-    assert run("import", stranger, "--yes", "--endpoint", NOWHERE, new=GOOD).code == 0
+    assert run("import", stranger, "--yes", "--endpoint", NOWHERE, password=GOOD).code == 0
     answer = run("test", "--endpoint", venue, "--json", password=GOOD)
     assert answer.code == 4
     assert answer.json["exit_code"] == 4
@@ -530,3 +532,30 @@ def test_the_real_program_with_the_real_derivation(tmp_path: Path, venue: str) -
     assert int.from_bytes(vault.read_bytes()[12:16], "little") == 1_000_000
     for secret in SECRETS:
         assert secret not in made.stdout + made.stderr + listed.stdout + listed.stderr
+
+
+def test_a_person_types_at_a_real_terminal(tmp_path: Path) -> None:
+    vault = store(tmp_path / "kept" / "credentials.vault", {"mine": CDP})
+    leader, follower = pty.openpty()
+    words = ["credentials", "list", "--set", f"credentials.vault={vault}"]
+    with (
+        open(leader, "r+b", buffering=0) as terminal,
+        subprocess.Popen(
+            [sys.executable, "-m", "pinnacle_tui", *words],
+            stdin=follower,
+            stdout=follower,
+            stderr=follower,
+            start_new_session=True,
+        ) as process,
+    ):
+        os.close(follower)
+        shown = b""
+        while b"Master password: " not in shown:
+            shown += terminal.read(1_024)
+        terminal.write(f"{PASSWORD}\n".encode())
+        with contextlib.suppress(OSError):  # how a terminal says that nobody is there any more
+            while more := terminal.read(1_024):
+                shown += more
+        assert process.wait(30) == 0
+    assert b"mine  Coinbase Advanced Trade, ES256" in shown
+    assert PASSWORD.encode() not in shown

@@ -9,12 +9,14 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import keyring
 import pytest
+from credentials.keyring_backend import Fixed
 from credentials.run_kit import PASSWORD, piped, store
 from engine_process import Engine, Machine, machine
 from local_venue_process import VenueProcess
 
-from engine.commands import handed_key, unlocking
+from engine.commands import unlocking
 from engine.commands.handed_key import key_from_console
 from engine.commands.unlocking import LockedVaultKey, key_of_run, locked_key_of_run
 from engine.config import Config, load_config
@@ -22,20 +24,22 @@ from engine.core.clock import ManualClock
 from engine.core.errors import CredentialError, UsageError
 from engine.core.secret import Secret
 from engine.credentials.desk import TooManyAttempts, WrongPassword
-from engine.exchange.coinbase.keys import AdvancedKey, ExchangeKey, parse_key_document
+from engine.exchange.coinbase.keys import AdvancedKey, ExchangeKey, secret_document
 from engine.local_venue.keys import make_cdp_key, make_exchange_key
 from engine.runtime.key_source import VaultKey, vault_key
-from pinnacle_tui.cli import main
+from pinnacle_tui.cli import _without_password_fd, main
 
 CDP, INSTITUTION = make_cdp_key(), make_exchange_key()
 WRONG = "tidal marble 41 lantern"
-SOURCES = ("descriptor", "file", "systemd", "plain")
+SOURCES = ("descriptor", "file", "systemd", "keyring", "plain")
+TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
 def vault(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A vault with a key of each API, as this version seals one at the least."""
-    return store(tmp_path_factory.mktemp("v") / "safe" / "credentials.vault", {"main": CDP, "desk": INSTITUTION})
+    path = tmp_path_factory.mktemp("v") / "safe" / "credentials.vault"
+    return store(path, {"main": CDP, "desk": INSTITUTION})
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +70,9 @@ def left(source: str, folder: Path, password: str = PASSWORD) -> tuple[dict[str,
             path.write_text(password)
             path.chmod(0o400)
             return {"CREDENTIALS_DIRECTORY": str(folder)}, None
+        case "keyring":
+            backend = {"PYTHON_KEYRING_BACKEND": f"{Fixed.__module__}.{Fixed.__name__}"}
+            return {"PINNACLE_CREDENTIALS_KEYRING": "true", "PYTHONPATH": str(TESTS), **backend}, None
         case _:
             return {"PINNACLE_MASTER_PASSWORD": password}, None
 
@@ -75,12 +82,17 @@ def left(source: str, folder: Path, password: str = PASSWORD) -> tuple[dict[str,
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_every_source_opens_the_vault_and_is_told_without_the_password(
-    vault: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], source: str
+    vault: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    source: str,
 ) -> None:
     environment, descriptor = left(source, tmp_path / "left")
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    key = key_of_run(config(vault), descriptor)
+    monkeypatch.setattr(keyring, "get_password", Fixed().get_password)
+    key = key_of_run(config(vault, credentials__keyring=str(source == "keyring").lower()), descriptor)
     assert isinstance(key, AdvancedKey)
     assert key.name == CDP.name
     said = capsys.readouterr().err
@@ -89,9 +101,7 @@ def test_every_source_opens_the_vault_and_is_told_without_the_password(
     assert "PINNACLE_MASTER_PASSWORD" not in os.environ
 
 
-def test_a_password_that_was_left_wrong_is_tried_once(
-    vault: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_password_that_was_left_wrong_is_tried_once(vault: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unlocking, "prompt", lambda text: pytest.fail("nobody is to be asked"))
     with pytest.raises(WrongPassword) as refused:
         key_of_run(config(vault), piped(WRONG))
@@ -114,7 +124,8 @@ def test_live_trading_without_any_key_says_how_to_store_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*LIVE, "--set", f"credentials.vault={tmp_path / 'none'}"]) == 4
-    assert "Store a key with `pinnacle-tui credentials`, or name its file with --key-file" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Store a key with `pinnacle-tui credentials`, or name its file with --key-file" in said
 
 
 def test_a_vault_that_others_can_read_is_refused_before_a_password_is_read(
@@ -135,6 +146,11 @@ def test_the_only_key_of_the_other_api_is_taken_there(vault: Path) -> None:
     assert key.key == INSTITUTION.key
 
 
+def test_the_engine_of_a_console_is_not_told_of_the_password() -> None:
+    given = ["--mode", "live", "--password-fd", "3", "--symbol", "BTC-USD", "--password-fd=4"]
+    assert _without_password_fd(given) == ["--mode", "live", "--symbol", "BTC-USD"]
+
+
 # -- passwords that a person types ---------------------------------------------------------------------
 
 
@@ -151,7 +167,7 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], list[float]]:
 
     monkeypatch.setattr(unlocking, "SystemClock", lambda: clock)
     monkeypatch.setattr(unlocking, "prompt", lambda text: Secret(passwords.pop(0)))
-    monkeypatch.setattr(unlocking.time, "sleep", wait)
+    monkeypatch.setattr("engine.commands.unlocking.time.sleep", wait)
     return passwords, waited
 
 
@@ -184,7 +200,7 @@ def test_the_fifth_wrong_password_ends_the_run(
 def test_a_console_uses_a_password_that_was_left(vault: Path) -> None:
     locked = locked_key_of_run(config(vault), piped(PASSWORD))
     assert locked.document is not None
-    assert parse_key_document(bytes(locked.document.reveal()), "coinbase") == _key(vault)
+    assert locked.document == _document(vault)
 
 
 async def test_a_console_opens_the_vault_with_what_is_typed(vault: Path) -> None:
@@ -197,14 +213,11 @@ async def test_a_console_opens_the_vault_with_what_is_typed(vault: Path) -> None
         await locked.unlock(Secret(WRONG))
     assert locked.wait_s == 1
     clock.advance(1_000_000_000)
-    document = await locked.unlock(Secret(PASSWORD))
-    assert parse_key_document(bytes(document.reveal()), "coinbase") == _key(vault)
+    assert await locked.unlock(Secret(PASSWORD)) == _document(vault)
 
 
-def _key(vault: Path) -> AdvancedKey:
-    key = VaultKey(vault, None, "coinbase").take(Secret(PASSWORD))
-    assert isinstance(key, AdvancedKey)
-    return key
+def _document(vault: Path) -> Secret:
+    return Secret(secret_document(VaultKey(vault, None, "coinbase").take(Secret(PASSWORD))))
 
 
 def test_the_engine_reads_the_key_to_the_end_of_the_pipe() -> None:
@@ -250,7 +263,6 @@ def test_an_engine_that_is_told_to_end_while_it_waits_ends_in_order() -> None:
     teller.join()
     os.close(write)
     assert signal.getsignal(signal.SIGTERM) is before
-    assert handed_key is not None
 
 
 # -- the real program at a venue -----------------------------------------------------------------------

@@ -9,16 +9,13 @@ from typing import Any
 
 import pytest
 from credentials import vault_kit as kit
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from engine.core.errors import CredentialError
 from engine.core.private_file import PrivateFileError, PrivateFileMissing
 from engine.core.secret import Secret
 from engine.credentials import vault as vault_module
 from engine.credentials import vault_file, vault_format
-from engine.credentials.desk import ADVANCED, EXCHANGE, FIELDS, KINDS, WrongPassword
-from engine.credentials.entries import Entry, decode_entries, encode_entries, require_name
+from engine.credentials.desk import ADVANCED, WrongPassword
 from engine.credentials.vault import Vault
 from engine.credentials.vault_format import VaultFormatError, VaultTampered, iterations_of
 
@@ -255,6 +252,7 @@ def test_the_vault_keeps_a_password_of_its_own(path: Path) -> None:
     made = Vault.create(path, password, iterations=kit.ITERATIONS, floor=kit.FLOOR)
     password.wipe()
     made.save()
+    assert kit.reopen(path).entries == {}
     new = Secret("another one")
     made.change_password(new)
     new.wipe()

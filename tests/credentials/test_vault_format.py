@@ -129,6 +129,15 @@ def test_a_header_of_something_else_is_told_in_words(known: bytes, at: int, valu
         open_sealed(blob, Secret(kit.PASSWORD))
 
 
+@pytest.mark.parametrize("length", [17, 31, 33])
+def test_a_length_that_is_no_number_of_blocks_dies_before_the_derivation(
+    known: bytes, length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(vault_format, "_derive_master")
+    with pytest.raises(VaultFormatError, match="length is not what its header says"):
+        kit.unseal(known[:16] + struct.pack("<I", length) + known[20:68] + bytes(length + 32))
+
+
 def test_a_wrong_password_is_told_from_a_changed_file() -> None:
     sealed = kit.seal(EMPTY)
     with pytest.raises(WrongPassword, match="wrong password, or the header of the vault is damaged"):
@@ -264,7 +273,9 @@ def test_no_document_breaks_the_decoder(document: Any) -> None:
         pass
 
 
-@pytest.mark.parametrize("plaintext", [b"", b"\xff", b"[" * 100_000, b"{", b'{"v":1}', b"[]", b"1", b"NaN"])
+@pytest.mark.parametrize(
+    "plaintext", [b"", b"\xff", b'{"a":' * 100_000, b"{", b'{"v":1}', b"[]", b"1", b"NaN"]
+)
 def test_what_is_no_document_is_told_in_words(plaintext: bytes) -> None:
     with pytest.raises(VaultFormatError, match="use the version of this program that wrote it"):
         decode_entries(plaintext)

@@ -10,7 +10,7 @@ from engine_process import PATIENCE_S, Machine
 from hygiene.canary_kit import Marked, VenueBeside
 from hygiene.canary_runs import Surfaces, password_file, where
 
-from engine.credentials.desk import ADVANCED
+from engine.credentials.desk import EXCHANGE
 from pinnacle_tui.cli import cli
 
 
@@ -38,13 +38,12 @@ def refused_run(here: Machine, marked: Marked, venue: VenueBeside) -> Surfaces:
     return {"refused key, text": told}
 
 
-def about_keys(here: Machine, marked: Marked, venue: VenueBeside, api: str) -> Surfaces:
-    """The check of a key, and the look at everything that a run needs."""
-    name = "advanced" if api == ADVANCED else "exchange"
-    doctor = locked(here, marked, "doctor", "--mode", "live", "--symbol", "BTC-USD", *where(venue, api))
-    check = locked(here, marked, "credentials", "test", name, "--endpoint", venue.url, "--json")
+def about_keys(here: Machine, marked: Marked, venue: VenueBeside) -> Surfaces:
+    """The check of every key, their list, and the look at everything that a run needs."""
+    doctor = locked(here, marked, "doctor", "--mode", "live", "--symbol", "BTC-USD", *where(venue, EXCHANGE))
+    check = locked(here, marked, "credentials", "test", "--endpoint", venue.url, "--json")
     listed = locked(here, marked, "credentials", "list")
-    assert name.encode() in listed
+    assert b"stranger" in listed
     return {"doctor": doctor, "list and test of keys": check + listed}
 
 

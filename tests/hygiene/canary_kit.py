@@ -10,6 +10,7 @@ import json
 import secrets
 import threading
 import urllib.parse
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from live.venue_kit import PLENTY
 
+from engine.credentials.desk import ADVANCED, EXCHANGE
 from engine.local_venue.advanced.tokens import TokenJudge
 from engine.local_venue.exchange.auth import ExchangeAuthority
 from engine.local_venue.keys import CdpKey, ExchangeKey, make_cdp_key, make_exchange_key
@@ -76,7 +78,7 @@ class Marked:
     """Two keys and a password that nobody else has."""
 
     def __init__(self) -> None:
-        self.password = f"canary-{secrets.token_urlsafe(24)}"
+        self.password = f"canary-{secrets.token_urlsafe(15)}"
         self.advanced: CdpKey = make_cdp_key()
         phrase = f"phrase{secrets.token_hex(12)}"
         self.exchange: ExchangeKey = dataclasses.replace(make_exchange_key(), passphrase=phrase)
@@ -95,26 +97,28 @@ class Spiteful(NoInterference):
     """A venue's edge that fails now and then, and repeats in its answer all that it was sent."""
 
     def __init__(self) -> None:
-        self.asked = 0
-        self.repeated = 0
-        self.is_calm = False
-        """From now on it does as it should."""
+        self.asked: Counter[str] = Counter()
+        """Requests that change something, by API."""
+        self.repeated: Counter[str] = Counter()
+        """How often one was answered by itself."""
+        self.calm: set[str] = set()
+        """APIs that do as they should from now on."""
 
     @property
     def middleware(self) -> Middleware:
         @web.middleware
         async def pass_on(request: web.Request, handler: Handler) -> web.StreamResponse:
-            is_private = "Authorization" in request.headers or "CB-ACCESS-SIGN" in request.headers
-            if self.is_calm or not (is_private and request.method == "POST"):
+            api = ADVANCED if "Authorization" in request.headers else EXCHANGE
+            if request.method != "POST" or api in self.calm:
                 return await handler(request)
-            self.asked += 1
-            told = {"error": "INVALID", "message": f"bad request {dict(request.headers)!r}"}
-            match self.asked % 5:
+            self.asked[api] += 1
+            sent = f"bad request {dict(request.headers)!r}"
+            match self.asked[api] % 5:
                 case 2:
-                    self.repeated += 1
-                    return web.json_response(told, status=400)
+                    self.repeated[api] += 1
+                    return web.json_response({"error": "INVALID", "message": sent}, status=400)
                 case 3:
-                    page = f"<html>\n<h1>502</h1>{dict(request.headers)!r}</html>"
+                    page = f"<html>\n<h1>502</h1>{sent}</html>"
                     return web.Response(text=page, status=502, content_type="text/html")
                 case 4:
                     return web.Response(text="{", status=200, content_type="application/json")

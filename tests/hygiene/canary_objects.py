@@ -68,8 +68,10 @@ def holders(marked: Marked) -> list[Any]:
 
 
 def dumps(held: Any) -> list[str]:
-    """An object in every way in which something prints it, where that way is open. (A hello is encoded for the
-    inherited socket of the watchdog, and is there to carry the key.)"""
+    """An object in every way in which something prints it, where that way is open.
+
+    A hello is encoded for the inherited socket of the watchdog: it is there to carry the key.
+    """
     texts = [
         repr(held),
         str(held),

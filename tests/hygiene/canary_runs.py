@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -85,6 +86,7 @@ def live_run(machine: Machine, marked: Marked, venue: VenueBeside, api: str) -> 
     descriptor = password_file(marked)
     errors = machine.folder / f"stderr-{api}"
     armed = ["--set", "engine.live=true", "--symbol", "BTC-USD", "--arm", "BTC-USD"]
+    armed += ["--set", "persistence.snapshot_interval_s=1"]
     with errors.open("wb") as stderr:
         machine.environment["PYTHONASYNCIODEBUG"] = "1"
         process = subprocess.Popen(
@@ -102,16 +104,12 @@ def live_run(machine: Machine, marked: Marked, venue: VenueBeside, api: str) -> 
         )
     os.close(descriptor)
     engine = Engine(process)
-    spite, repeated = venue.spite, venue.spite.repeated
-    spite.is_calm = False
     try:
         engine.read_until(lambda report: report.get("event") == "accepted")
         found = around(machine, process.pid)
-        engine.read_until(lambda _: spite.repeated > repeated and spite.asked % 5 == 0)
-        spite.is_calm = True
-        found["control"] = "\n".join(
-            text for deed in ("status", "pause") for text in map(str, machine.run("ctl", deed, "--json"))
-        ).encode()
+        engine.read_until(lambda _: venue.spite.repeated[api])
+        venue.spite.calm.add(api)
+        found["control"] = repr(machine.run("ctl", "status", "--json")).encode()
         process.send_signal(signal.SIGTERM)
         rest, _ = process.communicate(timeout=PATIENCE_S)
     finally:
@@ -173,10 +171,15 @@ def link_bytes(path: Path) -> bytes:
 def contents(folder: Path) -> bytes:
     """Names and bytes of every file below a folder."""
     return b"\n".join(
-        str(path).encode() + b"\n" + path.read_bytes()
+        str(path).encode() + b"\n" + written(path)
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.is_socket()
     )
+
+
+def written(path: Path) -> bytes:
+    """A file's bytes, without the room that a journal has made for what will come."""
+    return re.sub(rb"\0{64,}", b"\0", path.read_bytes())
 
 
 def files(machine: Machine) -> Iterator[tuple[str, bytes]]:
@@ -190,6 +193,6 @@ def files(machine: Machine) -> Iterator[tuple[str, bytes]]:
         "watchdog's log": lambda path: path.name == "watchdog.jsonl",
     }
     for name, is_one in kinds.items():
-        yield name, b"\n".join(path.read_bytes() for path in every if is_one(path))
+        yield name, b"\n".join(written(path) for path in every if is_one(path))
     yield "whole state folder", contents(state)
     yield "vault, its backup and what lies beside it", contents(machine.folder / "config")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from engine_process import machine
@@ -59,9 +61,9 @@ def surfaces(marked: Marked, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         stored(here, marked)
         found: Surfaces = {}
         for made in (
-            *(live_run(here, marked, venue, api) for api in APIS),
+            *ThreadPoolExecutor().map(partial(live_run, here, marked, venue), APIS),
             refused_run(here, marked, venue),
-            *(about_keys(here, marked, venue, api) for api in APIS),
+            about_keys(here, marked, venue),
             about_sessions(here),
             about_settings(here, venue),
             dict(files(here)),
@@ -70,7 +72,7 @@ def surfaces(marked: Marked, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             for name, data in made.items():
                 found[name] = found.get(name, b"") + data
         marked.canaries.plant(KINDS[3], *venue.seen)
-        assert venue.spite.repeated >= len(APIS), "the venue has repeated what it was sent"
+        assert set(venue.spite.repeated) == set(APIS), "the venue has repeated what it was sent"
         yield found
 
 
@@ -98,9 +100,10 @@ def test_no_process_leaves_a_core(surfaces: Surfaces) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_piece_of_a_secret_would_be_found(surfaces: Surfaces, marked: Marked, kind: str) -> None:
     noise = surfaces["standard error, everything at DEBUG, asyncio in debug mode"][:100_000]
-    for needle in sorted(marked.canaries.needles[kind])[::97]:
+    needles = sorted(marked.canaries.needles[kind])
+    for needle in needles[:: len(needles) // 5]:
         assert len(needle) == PIECE
-        assert marked.canaries.found_in(kind, noise + needle + noise) == [needle]
+        assert needle in marked.canaries.found_in(kind, noise + needle + noise)
 
 
 def test_a_secret_is_found_inside_of_anything_that_is_encoded(marked: Marked) -> None:

@@ -8,17 +8,28 @@ from collections.abc import Iterator
 from hygiene.product_code import modules
 
 ALLOWED = {
-    "engine/credentials/entries.py": {"_fields": "the vault's plaintext"},
+    "engine/commands/credential_desk.py": {"_fingerprint": "remembers what was checked, as a digest"},
+    "engine/commands/pasted_keys.py": {
+        "_text": "reads what was pasted",
+        "key_of_draft": "checks a key at the venue",
+        "fields_of_draft": "puts a key into the vault",
+    },
+    "engine/credentials/entries.py": {"_document": "the vault's plaintext"},
     "engine/credentials/log_filter.py": {
         "redacted": "forgets those that were wiped",
         "_spellings": "looks for known secrets in what is logged",
     },
+    "engine/credentials/passwords.py": {"judge": "judges a new master password"},
+    "engine/credentials/pinnaclemm_file.py": {"_opened": "derives the key of an older file"},
+    "engine/credentials/vault_format.py": {"_normalised": "derives the keys of the vault"},
     "engine/exchange/coinbase/keys.py": {"secret_document": "a key for the vault, the engine, the watchdog"},
     "engine/exchange/coinbase/signing.py": {
         "rest_headers": "authenticates a request",
         "ws_fields": "authenticates a subscription",
         "_signature": "signs",
     },
+    "engine/runtime/key_source.py": {"_key": "the key of a run, out of the vault"},
+    "pinnacle_tui/key_handover.py": {"_give": "hands a key to the engine over an inherited pipe"},
 }
 
 

@@ -102,6 +102,10 @@ EFFECTS = {
     "network.endpoint": f"{NETWORK}::test_where_the_venue_is",
     "network.ca_file": f"{HARDNESS}::test_good_tls_is_spoken_with_the_named_authority_only",
     "credentials.key": "credentials/test_key_source.py::test_the_settings_name_vault_key_and_api",
+    "credentials.keyring": (
+        "credentials/test_unlocking_runs.py"
+        "::test_every_source_opens_the_vault_and_is_told_without_the_password"
+    ),
     "credentials.vault": "credentials/test_key_source.py::test_the_settings_name_vault_key_and_api",
     "network.key_file": "live/test_network_start.py::test_a_key_that_nobody_knows_is_refused",
     "network.deflate": f"{HARDNESS}::test_compression_is_refused_unless_asked_for",

@@ -88,10 +88,6 @@ def _configuration() -> str:
     return _written(parser.write)
 
 
-def _module(module: Any, value: Any) -> str:
-    return repr(module.decode(module.encode(value)))
-
-
 SHOWN_BY: dict[str, Callable[[], object]] = {
     "str": lambda: str(SECRET),
     "repr": lambda: repr(SECRET),
@@ -99,13 +95,13 @@ SHOWN_BY: dict[str, Callable[[], object]] = {
     "format": lambda: format(SECRET),
     "format with a width": lambda: format(SECRET, ">40"),
     "f-string": lambda: f"{SECRET}{SECRET!r}{SECRET!s}{SECRET!a}{SECRET:^9}{SECRET=}",
-    "percent": lambda: "%s %r %a %.20s" % (SECRET, SECRET, SECRET, SECRET),
-    "str.format": lambda: f"{SECRET} {SECRET!r} {SECRET}",
+    "percent": lambda: "%s %r %a" % (SECRET, SECRET, SECRET),  # noqa: UP031
+    "str.format": lambda: "{0} {0!r} {k}".format(SECRET, k=SECRET),  # noqa: UP032
     "template": lambda: string.Template("$key").substitute(key=SECRET),
     "joined": lambda: "".join([SECRET, SECRET]) + SECRET + SECRET * 2,
     "replaced": lambda: SECRET.replace("x", "y"),
-    "upper": lambda: SECRET.upper(),
-    "encoded": lambda: SECRET.encode(),
+    "upper": SECRET.upper,
+    "encoded": SECRET.encode,
     "bytes": lambda: bytes(SECRET, "utf-8"),
     "letters": lambda: [*SECRET, SECRET[0], SECRET[:2], len(SECRET)],
     "split": lambda: SECRET.split("-"),
@@ -121,29 +117,33 @@ SHOWN_BY: dict[str, Callable[[], object]] = {
     "named tuple": lambda: f"{Tuple(SECRET)} {namedtuple('Other', 'key')(SECRET)}",
     "json": lambda: json.dumps({"key": SECRET}),
     "json of a part": lambda: json.JSONEncoder().encode([SECRET]),
-    "msgspec json": lambda: msgspec.json.encode({"key": SECRET, "struct": Struct(SECRET)}),
-    "msgspec msgpack": lambda: msgspec.msgpack.encode(Record(SECRET)),
-    "msgspec builtins": lambda: msgspec.to_builtins([Struct(SECRET), Record(SECRET)]),
+    "msgspec json": lambda: msgspec.json.encode({"key": SECRET}, enc_hook=str),
+    "msgspec msgpack": lambda: msgspec.msgpack.encode(Struct(SECRET), enc_hook=str),
+    "msgspec builtins": lambda: msgspec.to_builtins(Record(SECRET), enc_hook=str),
     "csv": lambda: _written(lambda stream: csv.writer(stream).writerow([SECRET])),
     "configparser": _configuration,
     "log": lambda: _logged("key %s %r", SECRET, SECRET) + _logged(SECRET) + _logged({"key": SECRET}),
     "exception": _raised,
     "traceback with locals": _with_locals,
-    "attributes": lambda: [
-        getattr(SECRET, name) for name in ("__doc__", "__str__", "__repr__", "__format__")
-    ],
 }
 
 
 @pytest.mark.parametrize("shown", SHOWN_BY.values(), ids=SHOWN_BY.keys())
 def test_nothing_shows_it(shown: Callable[[], object]) -> None:
     seen = str(shown())
-    assert SHOWN[0] in seen or "%2A" in seen or "Secret" in seen
+    assert SHOWN[0] in seen or "%2A" in seen
     assert not any(CLEAR[at : at + 6] in seen for at in range(len(CLEAR) - 5))
 
 
 def test_the_search_above_finds_what_is_not_hidden() -> None:
     assert any(CLEAR[at : at + 6] in str(SECRET.reveal()) for at in range(len(CLEAR) - 5))
+
+
+def test_msgspec_encodes_none_that_it_was_not_told_how_to() -> None:
+    for encode in (msgspec.json.encode, msgspec.msgpack.encode, msgspec.to_builtins):
+        with pytest.raises(TypeError) as refused:
+            encode({"key": SECRET})
+        assert CLEAR not in str(refused.value)
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -209,9 +209,9 @@ def test_two_are_equal_when_what_they_hold_is() -> None:
 
 @pytest.mark.parametrize("other", [SHOWN, CLEAR, CLEAR.encode(), bytearray(CLEAR.encode()), None, 0])
 def test_nothing_else_is_equal_to_one(other: object) -> None:
-    assert other != SECRET
-    assert other != SECRET
-    assert not (other == SECRET or other == SECRET)
+    assert [SECRET.__eq__(other), SECRET.__ne__(other)] == [False, True]
+    assert other not in (SECRET,)
+    assert (other,) != (SECRET,)
 
 
 def test_it_is_no_key_of_a_mapping() -> None:
