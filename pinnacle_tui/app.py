@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterable
-from typing import Any, ClassVar, Final
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.binding import BindingType
 from textual.command import CommandPalette, Provider
@@ -36,6 +36,10 @@ from pinnacle_tui.terminal import ConsoleDriver
 from pinnacle_tui.themes import ThemeLibrary
 from pinnacle_tui.widgets.book_trust import stale_words
 from pinnacle_tui.widgets.scene import Scene
+
+if TYPE_CHECKING:
+    from engine.credentials.desk import CredentialDesk
+    from pinnacle_tui.credential_wizard import Wizard
 
 _LOUD: Final[dict[str, SeverityLevel]] = {"critical": "error", "error": "error"}
 """Notices that come as a toast as well; the others stand in the log."""
@@ -82,9 +86,10 @@ class ConsoleApp(PlayingApp):
         is_theme_given: bool = False,
         notices: Iterable[str] = (),
         handover: KeyHandover | None = None,
+        make_desk: Callable[[], CredentialDesk] | None = None,
     ) -> None:
         """`notices` are sentences that are told at the start; `handover` is of the key that the engine waits
-        for, where it does."""
+        for, where it does; `make_desk` makes the desk at which keys are stored, where that can be done."""
         super().__init__(session, themes, remembered, settings.theme, is_theme_given=is_theme_given)
         self.settings = settings
         self.keymap_file = keymap
@@ -98,6 +103,9 @@ class ConsoleApp(PlayingApp):
         """Why what the screen looks like could not be kept for the next run."""
         self._notices = tuple(notices)
         self._handover = handover
+        self.make_desk = make_desk
+        self.wizard: Wizard | None = None
+        """What was entered about keys, once a person has begun to."""
         self._scenes = Scenes(session)
         self._drawn: tuple[object, ...] = ()
         self._keys_for: tuple[object, ...] = ()
@@ -161,6 +169,8 @@ class ConsoleApp(PlayingApp):
     async def on_unmount(self) -> None:
         """However the screen ends, the terminal is restored; a failed screen leaves the engine alone."""
         self._life.end()
+        if self.wizard is not None:
+            self.wizard.close()
         session = self.session
         # There is no screen any more on which anything could be told.
         session.on_change, session.on_end, self.mirror.on_event = _nothing, _nothing, None
@@ -445,6 +455,12 @@ class ConsoleApp(PlayingApp):
         from pinnacle_tui.screens.catalogue import open_screen
 
         open_screen(self, name)
+
+    def action_credentials(self) -> None:
+        """The keys in the vault: look at them, add, check and remove them. Trading goes on."""
+        from pinnacle_tui.screens.credential_opening import open_in_console
+
+        open_in_console(self)
 
     def action_themes(self) -> None:
         """Choose the colours, seeing them."""

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.core.foreign_text import visible_lines
 from pinnacle_tui.cli_credentials import credentials, open_wizard
 from pinnacle_tui.cli_doctor import doctor
 from pinnacle_tui.cli_journal import journal
@@ -36,6 +35,7 @@ from pinnacle_tui.output import abandon
 
 if TYPE_CHECKING:
     from engine.config import Resolved
+    from engine.credentials.desk import CredentialDesk
     from pinnacle_tui.key_handover import LockedKey
 
 _PASSWORD_FD = "--password-fd"
@@ -213,7 +213,9 @@ def cli(
         from pinnacle_tui import launch
 
         locked = _locked_key(resolved, password_fd)
-        return launch.run_console(resolved, _without_password_fd(arguments), locked)
+        return launch.run_console(
+            resolved, _without_password_fd(arguments), locked, partial(_desk, resolved)
+        )
     from engine.commands import headless as headless_run
 
     if inline:
@@ -242,6 +244,13 @@ def _without_password_fd(arguments: Sequence[str]) -> list[str]:
         elif not argument.startswith(f"{_PASSWORD_FD}="):
             kept.append(argument)
     return kept
+
+
+def _desk(resolved: Resolved) -> CredentialDesk:
+    """Where keys are stored while a console runs."""
+    from engine.commands.credential_desk import desk_of
+
+    return desk_of(resolved.config)
 
 
 def _locked_key(resolved: Resolved, password_fd: int | None) -> LockedKey | None:
@@ -558,6 +567,7 @@ def init(path: Path | None, as_json: bool) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code (product: section 6)."""
     from engine.core.errors import PinnacleError
+    from engine.core.foreign_text import visible_lines
 
     _open_closed_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)

@@ -13,8 +13,6 @@ from typing import Any, TypeVar
 
 import click
 
-from engine.core.foreign_text import visible_lines
-
 PROGRAM = "pinnacle-tui"
 Command = TypeVar("Command", bound=Callable[..., Any])
 _TERMS_THAT_CANNOT_DRAW = ("dumb", "unknown")
@@ -52,6 +50,8 @@ def tell(answer: Mapping[str, Any], text: str, as_json: bool) -> int:
 
     Names in it may be a stranger's: JSON spells what is not ASCII with escapes, text shows what can be seen.
     """
+    from engine.core.foreign_text import visible_lines
+
     click.echo(json.dumps(answer) if as_json else visible_lines(text))
     return int(answer.get("exit_code", 0))
 

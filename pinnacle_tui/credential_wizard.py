@@ -1,4 +1,4 @@
-"""What a person has entered so far about a key, kept in memory until it is saved, given up or left too long."""
+"""What a person has entered so far about a key, in memory until it is saved or given up."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Stage(enum.Enum):
     VENUE = "venue"
     KEY = "key"
     CHECK = "check"
-    PASSWORD = "password"  # noqa: S105 - a word on the screen
+    PASSWORD = "password"
     NAME = "name"
     SAVED = "saved"
     CHECK_AGAIN = "check again"
-    CHANGE_PASSWORD = "change password"  # noqa: S105 - a word on the screen
+    CHANGE_PASSWORD = "change password"
 
 
 _STEPS: Final = (
@@ -163,6 +163,11 @@ class Wizard:
         self.choose_password(None)
 
     # -- the vault ---------------------------------------------------------------------------------
+
+    @property
+    def keys(self) -> tuple[KeySummary, ...]:
+        """Those of the open vault."""
+        return self.desk.keys()
 
     def opened(self) -> None:
         """The vault is open from now on."""

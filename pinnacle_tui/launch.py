@@ -29,9 +29,12 @@ from pinnacle_tui.output import abandon
 from pinnacle_tui.paths import config_folder, state_folder
 
 if TYPE_CHECKING:
+    from engine.credentials.desk import CredentialDesk
     from pinnacle_tui.app import ConsoleApp
     from pinnacle_tui.key_handover import KeyHandover, LockedKey
     from pinnacle_tui.session import EngineSession
+
+    MakeDesk = Callable[[], CredentialDesk]
 
 _DIGEST_SHOWN: Final = 16
 _LOGS_KEPT: Final = 20
@@ -44,13 +47,19 @@ class ConsoleError(PinnacleError):
     """The console cannot be started, or cannot be kept up."""
 
 
-def run_console(resolved: Resolved, arguments: Sequence[str], locked: LockedKey | None = None) -> int:
+def run_console(
+    resolved: Resolved,
+    arguments: Sequence[str],
+    locked: LockedKey | None = None,
+    make_desk: MakeDesk | None = None,
+) -> int:
     """The screen over an engine of its own, started with the same arguments; the exit code.
 
     `locked` is the key in the vault for which that engine waits while it is being loaded, where it needs one.
+    `make_desk` makes the desk at which keys are stored while it runs.
     """
     if locked is None:
-        return _run(_started(arguments), resolved, Role.OWNER)
+        return _run(_started(arguments), resolved, Role.OWNER, make_desk=make_desk)
     from pinnacle_tui.key_handover import KeyHandover
 
     handover = KeyHandover(locked)
@@ -59,7 +68,7 @@ def run_console(resolved: Resolved, arguments: Sequence[str], locked: LockedKey 
             host = _started([*arguments, *handover.options], inherits=[handover.inherits])
         finally:
             handover.engine_started()
-        return _run(host, resolved, Role.OWNER, handover=handover)
+        return _run(host, resolved, Role.OWNER, handover=handover, make_desk=make_desk)
     finally:
         handover.refuse()
 
@@ -137,6 +146,7 @@ def console_app(
     notices: Sequence[str] = (),
     remembers: bool = True,
     handover: KeyHandover | None = None,
+    make_desk: MakeDesk | None = None,
 ) -> ConsoleApp:
     """The screen over a session, with the user's themes and keys; `remembers` what it looked like last."""
     from pinnacle_tui.app import ConsoleApp
@@ -155,6 +165,7 @@ def console_app(
         is_theme_given=resolved.sources["console.theme"] != "default",
         notices=notices,
         handover=handover,
+        make_desk=make_desk,
     )
 
 
@@ -165,6 +176,7 @@ def _run(
     *,
     may_kill: bool = True,
     handover: KeyHandover | None = None,
+    make_desk: MakeDesk | None = None,
 ) -> int:
     settings = resolved.config.console
     # Nothing of what is being loaded will ever be garbage; the screen collects once it stands.
@@ -173,11 +185,11 @@ def _run(
     notices: list[str] = []
     crashes: list[float] = []
     while True:
-        app = console_app(session, resolved, notices=notices, handover=handover)
+        app = console_app(session, resolved, notices=notices, handover=handover, make_desk=make_desk)
         app.run(mouse=settings.mouse)
         if app.crash is None:
             break
-        report = _crash_report(app.crash)
+        report = crash_report(app.crash)
         if host.is_in_process:
             raise ConsoleError(
                 "the screen failed, and the engine with it, which ran in the same process; its orders were "
@@ -262,7 +274,7 @@ def _fresh_log(folder: Path) -> Path:
     return folder / f"engine-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.log"
 
 
-def _crash_report(crash: BaseException) -> Path:
+def crash_report(crash: BaseException) -> Path:
     """Write what happened to a file: the calls, not the values in them."""
     from engine.credentials.log_filter import redacted_crash
 

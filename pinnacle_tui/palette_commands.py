@@ -125,6 +125,9 @@ class ConsoleCommands(Provider):
         for name in SCREENS:
             made = screen_class(name)
             yield PaletteCommand(f"screen: {name}", made.HELP_TITLE, partial(self.console.action_show, name))
+        yield PaletteCommand(
+            "credentials", "The keys in the vault: add, check, remove", self.console.action_credentials
+        )
 
     def _panels(self) -> Iterator[PaletteCommand]:
         for number, name in enumerate(PANELS, start=1):

@@ -8,6 +8,7 @@ from typing import Final
 from textual.widgets import Input
 
 from engine.config_schema import NOT_SET
+from engine.core.clock import Clock
 from engine.link.events import SettingChanged
 from engine.link.messages import CommandName
 from engine.link.mirror import LinkState
@@ -43,6 +44,11 @@ class SteeringApp(ThemedApp):
         self.operations = Operations(session, self)
         self._undoable: SettingChanged | None = None
         self._undo_until_ns = 0
+
+    @property
+    def clock(self) -> Clock:
+        """By which times are told and held keys known."""
+        return self.session.clock
 
     def scene(self) -> Scene | None:
         """What there is to draw now; None before the first view."""

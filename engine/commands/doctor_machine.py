@@ -241,4 +241,4 @@ def hardening_check(exposures: Sequence[str]) -> Check:
             " and ".join(exposures),
             "let the container or the sandbox it runs in allow prctl and setrlimit",
         )
-    return Check("program", "hardening", Verdict.OK, "no other program of yours reads its memory, no core file")
+    return Check("program", "hardening", Verdict.OK, "closed to other programs of yours, no core file")

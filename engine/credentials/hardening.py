@@ -1,7 +1,7 @@
 """Keeps the memory of this process from the other programs of its user, and from the disk.
 
-A process that holds keys must not be read by a debugger or through /proc, and must not leave a core file behind.
-Root can still do both. Neither outlives the start of another program but the limit: each process asks anew.
+A process that holds keys must not be read by a debugger or through /proc, and must leave no core file behind.
+Root can still look into it. A program that is started begins open again: each process closes itself.
 """
 
 from __future__ import annotations

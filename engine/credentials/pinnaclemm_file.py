@@ -2,7 +2,8 @@
 
 A JSON object of `timestamp`, `data` and `salt`. `data` is base64 of a 16-byte IV and AES-256-CBC (PKCS#7)
 under PBKDF2-HMAC-SHA256 with 100,000 rounds; it holds JSON with keys `api.credentials.EXCHANGE.apiKey` and so
-on. No code authenticates it: a wrong password cannot be told from damage, and what is read has to be looked at.
+on. No code authenticates it: a wrong password cannot be told from damage, and what is read has to be looked
+at.
 """
 
 from __future__ import annotations

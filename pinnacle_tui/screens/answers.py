@@ -93,7 +93,7 @@ class Question(Dialog):
 
     def begin(self) -> None:
         """What is pressed until now was meant for something else."""
-        self._held = HeldKeys(self.console.session.clock)
+        self._held = HeldKeys(self.console.clock)
 
     def is_meant(self) -> bool:
         """Asked once a stroke: True when it was meant for this question."""

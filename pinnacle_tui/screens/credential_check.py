@@ -12,7 +12,6 @@ from textual.widgets import Static
 
 from engine.core.foreign_text import visible
 from engine.credentials.desk import Finding, Fitness, Verdict
-from pinnacle_tui.credential_wizard import Stage
 from pinnacle_tui.screens.credential_step import Step, told
 
 _MARKS: Final[Mapping[Verdict, tuple[str, str]]] = {

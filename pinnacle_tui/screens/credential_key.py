@@ -1,4 +1,4 @@
-"""The step of the wizard in which a key is pasted, or its file is named; what it is, is told as it is typed."""
+"""The step of the wizard in which a key is pasted, or its file named; what it is is told while it is typed."""
 
 from __future__ import annotations
 
@@ -159,7 +159,9 @@ class KeyStep(Step):
             self.tell(visible(str(error)), "$error")
             return
         draft.document.wipe()
-        self.tell(f"✓ {_ALGORITHMS.get(draft.algorithm, draft.algorithm)}, …{visible(draft.tail)}", "$success")
+        self.tell(
+            f"✓ {_ALGORITHMS.get(draft.algorithm, draft.algorithm)}, …{visible(draft.tail)}", "$success"
+        )
 
     def _draft(self) -> Draft:
         """The key in what is entered. Raises `CredentialError`."""

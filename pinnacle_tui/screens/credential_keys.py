@@ -32,7 +32,7 @@ class KeysStep(Step):
     def compose(self) -> ComposeResult:
         """The list, or that there is none."""
         yield sentence(visible(str(self.wizard.desk.path)), "muted")
-        keys = self.wizard.desk.keys()
+        keys = self.wizard.keys
         if keys:
             yield OptionList(*(Option(_line(key), id=key.name) for key in keys))
         else:

@@ -27,7 +27,7 @@ class LeaveQuestion(Question):
     AUTO_FOCUS = "#stay"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter", "stay", "stay", key_display="esc", tooltip="Go on", id="leaving.stay"),
-        Binding("l", "keep", "later", tooltip="Leave, and come back to it later", id="leaving.keep"),
+        Binding("L", "keep", "later", tooltip="Leave, and come back to it later", id="leaving.keep"),
         Binding("y", "forget", "forget", tooltip="Forget what was entered, and leave", id="leaving.forget"),
     ]
 

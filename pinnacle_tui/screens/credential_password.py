@@ -141,7 +141,9 @@ class PasswordStep(Step):
         style = "$success" if strength.is_enough else "$error"
         full = strength.score + 1
         return Content.assemble(
-            (_BLOCK * full, style), ("□ " * (_BEST + 1 - full), "$muted"), (f" {visible(strength.words)}", style)
+            (_BLOCK * full, style),
+            ("□ " * (_BEST + 1 - full), "$muted"),
+            (f" {visible(strength.words)}", style),
         )
 
 

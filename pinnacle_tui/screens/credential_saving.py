@@ -73,7 +73,7 @@ class NameStep(Step):
             require_name(self._typed)
         except CredentialError as error:
             return str(error)
-        taken = any(key.name == self._typed for key in self.wizard.desk.keys())
+        taken = self._typed in [key.name for key in self.wizard.keys]
         return f"the vault has a key named {self._typed} already" if taken else ""
 
     def _look(self) -> None:
@@ -115,8 +115,8 @@ class SavedStep(Step):
         yield Static(Content("\n").join(self._summary()), classes="words", markup=False)
         yield Static(Content("\n").join(self._next()), classes="words", markup=False)
         yield sentence(
-            "At Coinbase: set an allow-list with this machine's address. One key for each program. Make a new "
-            "key and delete this one whenever it may have been seen.",
+            "At Coinbase: set an allow-list with this machine's address. Use one key for each program. When "
+            "somebody may have seen it, make a new one and delete this one.",
             "muted",
         )
 

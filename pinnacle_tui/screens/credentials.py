@@ -68,9 +68,7 @@ class CredentialsScreen(Dialog):
             tooltip="Go on with a key that the venue could not be asked about",
             id="credentials.unchecked",
         ),
-        Binding(
-            "escape", "back", "back", key_display="esc", tooltip="One step back", id="credentials.back"
-        ),
+        Binding("escape", "back", "back", key_display="esc", tooltip="One step back", id="credentials.back"),
         # Before the fields, where it would cut.
         Binding(
             "ctrl+x",
@@ -102,7 +100,6 @@ class CredentialsScreen(Dialog):
 
     async def on_mount(self) -> None:
         """Begin, or go on where a person was."""
-        self.set_interval(1.0, self._look_at_time)
         await self._show()
 
     # -- steps -------------------------------------------------------------------------------------
@@ -117,7 +114,7 @@ class CredentialsScreen(Dialog):
     async def on_step_left(self, event: Step.Left) -> None:
         """To another stage."""
         event.stop()
-        if self.step is event.control:
+        if self.step is event.step:  # it may have been left in another way meanwhile
             self.wizard.go(event.stage)
             await self._show()
 
@@ -150,7 +147,12 @@ class CredentialsScreen(Dialog):
         for number, step in enumerate(wizard.steps, start=1):
             is_now = step is wizard.step
             words = f"{number} {step.value}"
-            parts.append(Content.styled(f"[{words}]" if is_now and self.app.no_color else words, "bold $accent" if is_now else "$muted"))
+            parts.append(
+                Content.styled(
+                    f"[{words}]" if is_now and self.app.no_color else words,
+                    "bold $accent" if is_now else "$muted",
+                )
+            )
         return Content.styled(" · ", "$muted").join(parts)
 
     # -- keys --------------------------------------------------------------------------------------
@@ -212,8 +214,12 @@ class CredentialsScreen(Dialog):
 
     # -- nobody there ------------------------------------------------------------------------------
 
-    def on_event(self, event: events.Event) -> None: ...
+    def _forward_event(self, event: events.Event) -> None:
+        """See `Screen`. Whatever a person does comes through here, whoever takes it."""
+        if isinstance(event, events.Key | events.Paste | events.MouseDown):
+            self.wizard.touch()
+        super()._forward_event(event)
 
-    async def _look_at_time(self) -> None:
-        if self.wizard.is_left_alone():
-            await self._show()
+    async def begin_anew(self) -> None:
+        """The vault was locked, or the wizard is somewhere else for another reason."""
+        await self._show()

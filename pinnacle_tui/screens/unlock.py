@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.timer import Timer
 from textual.widgets import Static
 
 from engine.core.errors import CredentialError
@@ -39,9 +38,9 @@ class UnlockScreen(Dialog):
         super().__init__()
         self._handover = handover
         self._failure = ""
-        """What the last password was refused with."""
+        """Why what was typed last did not do."""
         self._is_opening = False
-        self._ticks: Timer | None = None
+        self._told = Content()
 
     def compose(self) -> ComposeResult:
         """What is locked, what begins when it is open, the field, what became of it, the answers."""
@@ -65,13 +64,19 @@ class UnlockScreen(Dialog):
 
     def on_mount(self) -> None:
         """Count down while nothing can be tried."""
-        self._ticks = self.set_interval(_TICK_S, self._say)
+        self.set_interval(_TICK_S, self._say)
         self._say()
 
     def on_secret_input_submitted(self, event: SecretInput.Submitted) -> None:
         """Enter in the field."""
         event.stop()
         self.action_open()
+
+    def on_secret_input_refused(self, event: SecretInput.Refused) -> None:
+        """What was pasted is no password."""
+        event.stop()
+        self._failure = event.why
+        self._say()
 
     def action_open(self) -> None:
         """Try what is typed, where it can be tried now."""
@@ -103,18 +108,22 @@ class UnlockScreen(Dialog):
             self._handover.refuse(str(error))
         else:
             self.dismiss(None)
+            return
         finally:
             password.wipe()
-            self._is_opening = False
+        self._is_opening = False
         self._say()
 
     def _say(self) -> None:
-        self.query_one("#told", Static).update(self._state())
+        state = self._state()
+        if state != self._told:
+            self._told = state
+            self.query_one("#told", Static).update(state)
 
     def _state(self) -> Content:
         handover = self._handover
         wait_s = handover.locked.wait_s
-        if not handover.is_pending:
+        if handover.is_refused:
             told = f"{visible(handover.ending)}\n" if handover.ending else ""
             return Content.assemble((told, "$error"), ("leaving; nothing was sent", "$muted"))
         if self._is_opening:

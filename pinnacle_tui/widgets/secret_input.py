@@ -1,4 +1,4 @@
-"""A field for what must not be seen: it draws dots, and gives what it holds to whoever asks for a `Secret`."""
+"""A field for what must not be seen: it draws dots, and gives what it holds as a `Secret`."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from console.fakes import FakeSession, until
 from console.running import Console, Running, words
+from textual import events
 
 from engine.core.errors import CredentialError
 from engine.core.secret import Secret
@@ -18,6 +19,7 @@ from engine.link.mirror import EngineMirror
 from pinnacle_tui.engine_host import Ending
 from pinnacle_tui.key_handover import KeyHandover
 from pinnacle_tui.screens.unlock import UnlockScreen
+from pinnacle_tui.widgets.secret_input import SecretInput
 
 RIGHT = "tidal 41"
 DOCUMENT = '{"name": "organizations/1/apiKeys/2", "privateKey": "-----BEGIN"}'
@@ -193,6 +195,15 @@ async def test_what_no_other_password_mends_ends_the_program(
         await until(console.pilot, lambda: str(failure) in words(console.app))
         assert pipe.read() == ""
     assert pipe.handover.ending == str(failure)
+
+
+async def test_what_cannot_be_a_password_is_told_when_it_is_pasted(pipe_of: PipeOf) -> None:
+    pipe = pipe_of(FakeLockedKey())
+    async with running(pipe) as console:
+        console.app.screen.query_one(SecretInput).post_message(events.Paste("two\nlines"))
+        await until(console.pilot, lambda: "several lines were pasted" in words(console.app))
+        await console.pilot.press("enter")
+    assert not pipe.locked.tried
 
 
 async def test_an_engine_that_ends_while_a_person_types_ends_the_console(pipe_of: PipeOf) -> None:

@@ -37,7 +37,7 @@ def in_process(marked: Marked, folder: Path) -> Surfaces:
     crashes = [crash_of(one) for one in held]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(folder))
-        reports = [launch._crash_report(crash).read_bytes() for crash in crashes[:1]]
+        reports = [launch.crash_report(crash).read_bytes() for crash in crashes[:1]]
     return {
         "representations and dumps": "\n".join(text for one in held for text in dumps(one)).encode(),
         "tracebacks": "\n".join("".join(traceback.format_exception(crash)) for crash in crashes).encode(),

@@ -16,7 +16,17 @@ class Module(NamedTuple):
 
     path: str
     """From the root, with slashes."""
-    tree: ast.Module
+    source: str
+
+    @property
+    def tree(self) -> ast.Module:
+        """Parsed once."""
+        return _parsed(self.source)
+
+
+@cache
+def _parsed(source: str) -> ast.Module:
+    return ast.parse(source)
 
 
 @cache
@@ -25,7 +35,7 @@ def modules() -> tuple[Module, ...]:
     files = [
         file for package in ("engine", "pinnacle_tui") for file in sorted((ROOT / package).rglob("*.py"))
     ]
-    return tuple(Module(str(file.relative_to(ROOT)), ast.parse(file.read_text("utf-8"))) for file in files)
+    return tuple(Module(str(file.relative_to(ROOT)), file.read_text("utf-8")) for file in files)
 
 
 def calls(tree: ast.AST) -> Iterator[ast.Call]:

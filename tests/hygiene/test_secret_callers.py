@@ -29,6 +29,7 @@ ALLOWED = {
         "_signature": "signs",
     },
     "engine/runtime/key_source.py": {"_key": "the key of a run, out of the vault"},
+    "pinnacle_tui/widgets/secret_input.py": {"fill": "puts what was entered before back into the field"},
     "pinnacle_tui/key_handover.py": {"_give": "hands a key to the engine over an inherited pipe"},
 }
 
@@ -67,9 +68,12 @@ def callers(tree: ast.AST) -> set[str]:
 
 def in_the_product() -> Iterator[tuple[str, set[str]]]:
     for module in modules():
-        found = callers(module.tree)
-        if found and module.path != "engine/core/secret.py":
-            yield module.path, found
+        if module.path != "engine/core/secret.py" and (
+            ".reveal" in module.source or ".text(" in module.source
+        ):
+            found = callers(module.tree)
+            if found:
+                yield module.path, found
 
 
 def test_only_these_functions_look_into_a_secret() -> None:
@@ -80,7 +84,7 @@ def test_no_other_way_in_is_used() -> None:
     reads = [
         (module.path, node.lineno)
         for module in modules()
-        if module.path != "engine/core/secret.py"
+        if module.path != "engine/core/secret.py" and "_held" in module.source
         for node in ast.walk(module.tree)
         if isinstance(node, ast.Attribute)
         and node.attr == "_held"

@@ -78,7 +78,7 @@ def test_no_text_reaches_a_widget_as_markup() -> None:
     ],
 )
 def test_markup_would_be_found(line: str) -> None:
-    assert list(markup_faults(Module("x.py", ast.parse(line))))
+    assert list(markup_faults(Module("x.py", line)))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_markup_would_be_found(line: str) -> None:
     ],
 )
 def test_data_is_no_fault(line: str) -> None:
-    assert not list(markup_faults(Module("x.py", ast.parse(line))))
+    assert not list(markup_faults(Module("x.py", line)))
 
 
 # -- what runs or trusts data --------------------------------------------------------------------
@@ -171,7 +171,7 @@ def test_nothing_runs_data_trusts_a_stranger_or_shows_variables() -> None:
     ],
 )
 def test_it_would_be_found(line: str) -> None:
-    assert list(trust_faults(Module("x.py", ast.parse(line))))
+    assert list(trust_faults(Module("x.py", line)))
 
 
 def test_every_file_is_looked_at() -> None:

@@ -28,13 +28,16 @@ from engine.commands.doctor_machine import (
     check_terminal,
     descriptors_check,
     free_check,
+    hardening_check,
     sync_check,
 )
 from engine.commands.doctor_network import Target, check_target
 from engine.commands.doctor_venue import clock_check, product_check
-from engine.config import Resolved, load_config
+from engine.commands.unlocking import key_of_run
+from engine.config import Config, Resolved, load_config
 from engine.core.clock import ManualClock, SystemClock
 from engine.core.instrument import Instrument
+from engine.credentials.desk import WrongPassword
 from engine.exchange.coinbase.broker import (
     AuthenticationError,
     BrokerError,
@@ -42,6 +45,7 @@ from engine.exchange.coinbase.broker import (
     Permissions,
     ProductState,
 )
+from engine.exchange.coinbase.keys import ApiKey, read_key_file
 from engine.exchange.coinbase.tls import tls_context
 from engine.local_venue.keys import Rights, make_cdp_key, write_key
 from engine.local_venue.server import LocalVenue
@@ -59,6 +63,7 @@ AROUND = Surroundings(
     encoding="utf-8",
     least=(60, 16),
     version="0.0",
+    exposures=(),
 )
 KEY = {"name": "organizations/o/apiKeys/k", "privateKey": ""}
 
@@ -140,7 +145,7 @@ def good_tls(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
 
 async def examined(broker: FakeBroker | None = None, **given: Any) -> dict[str, Any]:
     """What doctor says; it has a loop of its own, as on the command line."""
-    within_s = given.pop("within_s", 5.0)
+    within_s, unlock = given.pop("within_s", 5.0), given.pop("unlock", key_of_run)
     made = broker or FakeBroker()
     answer = await asyncio.to_thread(
         doctor,
@@ -148,6 +153,7 @@ async def examined(broker: FakeBroker | None = None, **given: Any) -> dict[str, 
         AROUND,
         make_broker=lambda *_, **__: made,
         look_at_disk=lambda folder, clock: [Check("disk", "writable", Verdict.OK, str(folder))],
+        unlock=unlock,
         within_s=within_s,
     )
     assert made.is_closed
@@ -398,6 +404,27 @@ async def test_without_a_key_only_live_trading_fails(mode: str, verdict: str, co
     assert "fees" not in broker.asked
 
 
+@pytest.mark.parametrize("named", [{"engine__mode": "live"}, {"credentials__key": "main"}])
+async def test_a_key_out_of_the_vault(key_file: Path, named: dict[str, str]) -> None:
+    broker = FakeBroker()
+    async with ScriptedVenue(stay) as venue:
+        given = {"network__endpoint": f"http://127.0.0.1:{venue.port}"} | named
+        answer = await examined(broker, unlock=lambda config: read_key_file(key_file, "coinbase"), **given)
+    assert found(answer, "key", "vault")["words"] == "taken out of the vault, a key of Advanced Trade (ES256)"
+    assert "permissions" in broker.asked
+
+
+async def test_a_vault_that_stays_locked() -> None:
+    def stay_locked(config: Config) -> ApiKey:
+        raise WrongPassword("wrong password, or the header is damaged")
+
+    async with ScriptedVenue(stay) as venue:
+        given = {"network__endpoint": f"http://127.0.0.1:{venue.port}", "engine__mode": "live"}
+        answer = await examined(unlock=stay_locked, **given)
+    assert found(answer, "key", "vault")["words"].startswith("wrong password")
+    assert answer["exit_code"] == 4
+
+
 def test_a_key_file_that_others_can_read(key_file: Path) -> None:
     key_file.chmod(0o644)
     answer = asyncio.run(with_key(key_file))
@@ -516,7 +543,7 @@ def test_room_on_the_disk(free: int, verdict: Verdict) -> None:
 def terminal(**given: Any) -> dict[str, Verdict]:
     environ = {"TERM": "xterm-256color"} | given.pop("environ", {})
     usual = {"is_terminal": True, "columns": 120, "rows": 40, "encoding": "utf-8"}
-    around = Surroundings(environ=environ, least=(60, 16), version="0.0", **(usual | given))
+    around = Surroundings(environ=environ, least=(60, 16), version="0.0", exposures=(), **(usual | given))
     return {check.name: check.verdict for check in check_terminal(around)}
 
 
@@ -544,6 +571,21 @@ def test_terminals(given: dict[str, Any], name: str, verdict: Verdict) -> None:
 @pytest.mark.parametrize(("most", "verdict"), [(255, Verdict.WARN), (256, Verdict.OK), (-1, Verdict.OK)])
 def test_limits_of_open_files(most: int, verdict: Verdict) -> None:
     assert descriptors_check(most).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("exposures", "verdict", "words"),
+    [
+        ((), Verdict.OK, "no core file"),
+        (("its memory is read",), Verdict.WARN, "its memory is read"),
+        (("one thing", "another"), Verdict.WARN, "one thing and another"),
+    ],
+)
+def test_what_the_process_is_open_to(exposures: tuple[str, ...], verdict: Verdict, words: str) -> None:
+    check = hardening_check(exposures)
+    assert check.verdict is verdict
+    assert words in check.words
+    assert bool(check.advice) == bool(exposures)
 
 
 def test_the_program_says_what_it_is() -> None:

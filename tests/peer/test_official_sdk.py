@@ -15,31 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from skip_reasons import NO_PEER
 
 pytestmark = pytest.mark.peer
 
-SDK = "coinbase-advanced-py==1.8.4"
 HERE = Path(__file__).parent
-INSTALL_S = 300
 SESSION_S = 120
-
-
-@pytest.fixture(scope="module")
-def sdk_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment that has the SDK."""
-    folder = tmp_path_factory.mktemp("sdk")
-    try:
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=INSTALL_S)
-        python = folder / "bin" / "python"
-        subprocess.run(
-            [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", SDK],
-            check=True,
-            timeout=INSTALL_S,
-        )
-    except (subprocess.SubprocessError, OSError):
-        pytest.skip(NO_PEER)
-    return python
 
 
 @pytest.fixture(scope="module")

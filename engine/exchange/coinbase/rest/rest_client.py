@@ -99,7 +99,9 @@ class RestClient:
         """Raise `AuthenticationError` where there is no key."""
         if self._signer is None:
             raise AuthenticationError(
-                "NO_KEY", "this needs an API key: name its file with --key-file. Nothing was sent"
+                "NO_KEY",
+                "this needs an API key: name one in the vault with --key, or its file with --key-file. "
+                "Nothing was sent",
             )
 
     async def ask(
