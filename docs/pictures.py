@@ -25,6 +25,8 @@ MARKET_S = 240
 """Engine time of the picture."""
 LIVE_S = 30
 """The same of the live session, which is real time."""
+QUIET_S = 3
+"""The same of what lies behind the wizard."""
 
 
 async def picture(name: str, size: tuple[int, int], theme: str, keys: tuple[str, ...]) -> None:
@@ -132,6 +134,50 @@ async def past(name: str, size: tuple[int, int], theme: str) -> None:
     sys.stdout.write(f"docs/{name}.svg\n")
 
 
+async def keys(name: str, size: tuple[int, int], theme: str) -> None:
+    """A key of a local venue, checked by the wizard over a console that trades a simulated market."""
+    from engine.commands import headless
+    from engine.commands.credential_desk import desk_of
+    from engine.config import load_config
+    from engine.core.clock import SystemClock
+    from engine.credentials.desk import ADVANCED
+    from engine.local_venue.keys import make_cdp_key, write_key
+    from engine.local_venue.server import LocalVenue
+    from engine.local_venue.tls import server_context, tls_files
+    from pinnacle_tui.credential_wizard import Stage
+    from pinnacle_tui.launch import console_app, inline_session
+
+    folder, key = Path(os.environ["XDG_STATE_HOME"]) / "venue", make_cdp_key()
+    path, tls = write_key(folder, key), tls_files(folder, SystemClock())
+    async with LocalVenue(cdp_keys=(key,), ssl_context=server_context(tls)) as venue:
+        at_venue = {"network.endpoint": venue.url, "network.ca_file": str(tls.ca)}
+        resolved = load_config(None, {}, (f"console.theme={theme}",), at_venue)
+        session = inline_session(partial(headless.serve, resolved))
+        app = console_app(session, resolved, remembers=False, make_desk=lambda: desk_of(resolved.config))
+        async with app.run_test(size=size, notifications=True) as pilot:
+            is_late = asyncio.Event()
+            session.mirror.on_view = lambda: is_late.set() if _time_s(session) >= QUIET_S else None
+            async with asyncio.timeout(60):
+                await is_late.wait()
+            app.clear_notifications()
+            app.action_credentials()
+            wizard = app.wizard
+            assert wizard is not None
+            wizard.choose(ADVANCED)
+            wizard.understand(wizard.desk.read_file(ADVANCED, path))
+            wizard.go(Stage.CHECK)
+            await pilot.pause()
+            async with asyncio.timeout(20):
+                while wizard.fitness is None:
+                    await pilot.pause(0.1)
+            app.draw_anew()
+            await pilot.pause()
+            (PICTURES / f"{name}.svg").write_text(app.export_screenshot(simplify=True), encoding="utf-8")
+            session.stop()
+            await session.until_ended()
+    sys.stdout.write(f"docs/{name}.svg\n")
+
+
 def _time_s(session: EngineSession) -> float:
     view = session.mirror.view
     return view.time_ns / 1e9 if view is not None else 0.0
@@ -155,13 +201,15 @@ async def main() -> None:
     await picture("small", (80, 24), "gruvbox", ())
     await past("past", (120, 40), "pinnacle")
     await live("live", (120, 40), "pinnacle")
+    await keys("credentials", (120, 40), "pinnacle")
 
 
 if __name__ == "__main__":
     with TemporaryDirectory() as folder:
         # Nobody's own settings, themes and keys: the pictures are those of a first run.
         for name in ("RUNTIME_DIR", "CONFIG_HOME", "STATE_HOME"):
-            os.environ[f"XDG_{name}"] = folder
-        os.chmod(folder, 0o700)
+            place = Path(folder) / name
+            place.mkdir(mode=0o700)
+            os.environ[f"XDG_{name}"] = str(place)
         os.environ["COLORTERM"] = "truecolor"
         sys.exit(asyncio.run(main()))

@@ -5,6 +5,7 @@ Importing this module loads click and nothing else of weight; each command impor
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -575,8 +576,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = cli.main(given, prog_name=PROGRAM, standalone_mode=False, obj=given)
         sys.stdout.flush()
     except click.ClickException as error:
-        error.message = visible_lines(error.message)
-        error.show()
+        told = io.StringIO()
+        error.show(told)
+        click.echo(visible_lines(told.getvalue()), err=True, nl=False)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 130

@@ -86,6 +86,7 @@ class CheckStep(Step):
             self._show(finding)
             self._say()
         wizard.fitness = wizard.desk.fitness(tuple(wizard.findings))
+        self.query_one("#findings").scroll_home(animate=False)  # to be read from the first one on
         self._say()
 
     def _show(self, finding: Finding) -> None:
@@ -94,7 +95,7 @@ class CheckStep(Step):
         if finding.advice:
             words.append(Content.styled(f"→ {visible(finding.advice)}", "$muted"))
         row = Horizontal(
-            Static(Content.styled(mark, style), classes="mark"),
+            Static(Content.styled(mark, style), classes="mark", markup=False),
             Static(visible(finding.step), classes="label", markup=False),
             Static(Content("\n").join(words), classes="said", markup=False),
             classes="finding",

@@ -17,11 +17,14 @@ from engine.core.secret import Secret
 from engine.credentials.desk import Strength
 from pinnacle_tui.credential_wizard import Stage, Wizard
 from pinnacle_tui.screens.credential_step import Step, sentence, told
+from pinnacle_tui.widgets.rows import left
 from pinnacle_tui.widgets.secret_input import SecretInput
 
 _CALM_S: Final = 0.15
 _BEST: Final = 4
-_BLOCK: Final = "■ "
+_FULL: Final = "■ "
+_FREE: Final = "□ "
+_LABEL_CELLS: Final = 14
 
 
 class PasswordStep(Step):
@@ -93,7 +96,9 @@ class PasswordStep(Step):
             self._finish()
 
     def _judge(self) -> None:
-        self.run_worker(self._judged(self._first.copy()), name="judge a password", exclusive=True)
+        self.run_worker(
+            self._judged(self._first.copy()), name="judge a password", group="judge", exclusive=True
+        )
 
     async def _judged(self, password: Secret) -> None:
         try:
@@ -136,14 +141,16 @@ class PasswordStep(Step):
 
     def _meter(self) -> Content:
         strength = self._strength
+        label = (left("strength", _LABEL_CELLS), "$muted")
         if not self._first.size_bytes or strength is None:
-            return Content.styled(_BLOCK * (_BEST + 1), "$muted")
+            return Content.assemble(label, (_FREE * (_BEST + 1), "$muted"))
         style = "$success" if strength.is_enough else "$error"
         full = strength.score + 1
         return Content.assemble(
-            (_BLOCK * full, style),
-            ("□ " * (_BEST + 1 - full), "$muted"),
-            (f" {visible(strength.words)}", style),
+            label,
+            (_FULL * full, style),
+            (_FREE * (_BEST + 1 - full), "$muted"),
+            (f"\n{visible(strength.words)}", style),
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from textual.app import ComposeResult
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Input, Static
 
@@ -35,7 +36,9 @@ class NameStep(Step):
         draft, wizard = self.wizard.draft, self.wizard
         suggested = draft.suggested_name if draft is not None else ""
         yield sentence("By this name you tell your keys apart, as in --key NAME.", "muted")
-        yield Input(wizard.name or suggested, id="name", max_length=LONGEST_NAME, compact=True)
+        with Horizontal(classes="field"):
+            yield Static("name", classes="label", markup=False)
+            yield Input(wizard.name or suggested, id="name", max_length=LONGEST_NAME, compact=True)
         yield told()
 
     def on_mount(self) -> None:

@@ -36,7 +36,7 @@ class VenueStep(Step):
         yield OptionList(
             *(
                 Option(
-                    Content.assemble((KIND_NAMES[kind], "bold"), "\n", (_WHOSE[kind], "$muted"), "\n"),
+                    Content.assemble((KIND_NAMES[kind], "bold"), "\n", (_WHOSE[kind], "$muted")),
                     id=kind,
                 )
                 for kind in KINDS

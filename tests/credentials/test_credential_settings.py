@@ -24,7 +24,7 @@ class Quick(Vault):
     """Opens what was sealed with one round."""
 
     @classmethod
-    def open(cls, path: Path, password: Secret, *, iterations: int, floor: int) -> Vault:
+    def open(cls, path: Path, password: Secret, *, iterations: int, floor: int) -> Vault:  # type: ignore[override]
         return Vault.open(path, password, iterations=1, floor=1)
 
 
@@ -40,8 +40,7 @@ def test_an_open_vault_is_locked_after_this_time(
     assert (desk.path, desk.state) == (path, VaultState.LOCKED)
     asyncio.run(desk.unlock(Secret(PASSWORD)))
     clock.advance(seconds * S - 1)
-    assert desk.state is VaultState.OPEN
-    assert [key.name for key in desk.keys()] == ["mine"]
+    before = desk.state, len(desk.keys())
     clock.advance(1)
-    assert desk.state is VaultState.LOCKED
-    assert desk.keys() == ()
+    assert before == (VaultState.OPEN, 1)
+    assert (desk.state, len(desk.keys())) == (VaultState.LOCKED, 0)

@@ -234,6 +234,7 @@ def test_the_engine_reads_the_key_to_the_end_of_the_pipe() -> None:
         ("x" * 65_000, "not JSON"),
         (INSTITUTION.file_content(), "a key of Coinbase Exchange"),
     ],
+    ids=["nothing", "half", "much", "another kind"],
 )
 def test_a_pipe_without_a_key_ends_the_engine(given: str, said: str) -> None:
     with pytest.raises(CredentialError, match=said) as refused:

@@ -62,7 +62,7 @@ SHAPES = [
 ]
 
 
-@pytest.mark.parametrize("text", SHAPES)
+@pytest.mark.parametrize("text", SHAPES, ids=range(len(SHAPES)))
 def test_what_has_the_shape_of_a_secret_is_not_written(log: StringIO, text: str) -> None:
     logging.getLogger("websockets.client").debug("%s", text)
     logging.getLogger("aiohttp.client").info(text.replace("%", "%%"))

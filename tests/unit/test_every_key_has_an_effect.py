@@ -27,6 +27,7 @@ NETWORK = "live/test_network_settings.py"
 HARDNESS = "live/test_connection_hardness.py"
 FEED = "live/test_live_feed_faults.py"
 DISK = "integration/test_sessions_on_disk.py"
+CREDENTIALS = "credentials"
 
 EFFECTS = {
     "persistence.data_dir": f"{DISK}::test_data_dir",
@@ -101,12 +102,15 @@ EFFECTS = {
     "engine.order_tag": f"{RUN}::test_order_tag",
     "network.endpoint": f"{NETWORK}::test_where_the_venue_is",
     "network.ca_file": f"{HARDNESS}::test_good_tls_is_spoken_with_the_named_authority_only",
-    "credentials.key": "credentials/test_key_source.py::test_the_settings_name_vault_key_and_api",
+    "credentials.key": f"{CREDENTIALS}/test_key_source.py::test_the_settings_name_vault_key_and_api",
+    "credentials.vault": f"{CREDENTIALS}/test_key_source.py::test_the_settings_name_vault_key_and_api",
     "credentials.keyring": (
-        "credentials/test_unlocking_runs.py"
+        f"{CREDENTIALS}/test_unlocking_runs.py"
         "::test_every_source_opens_the_vault_and_is_told_without_the_password"
     ),
-    "credentials.vault": "credentials/test_key_source.py::test_the_settings_name_vault_key_and_api",
+    "credentials.lock_after_s": (
+        f"{CREDENTIALS}/test_credential_settings.py::test_an_open_vault_is_locked_after_this_time"
+    ),
     "network.key_file": "live/test_network_start.py::test_a_key_that_nobody_knows_is_refused",
     "network.deflate": f"{HARDNESS}::test_compression_is_refused_unless_asked_for",
     "network.products_per_connection": (
