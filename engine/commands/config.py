@@ -110,7 +110,7 @@ def init(path: Path | None, env: Mapping[str, str]) -> Answer:
     """Write a commented file with every default. Refuses to overwrite one that exists."""
     place = config_file.locate(path, env)
     try:
-        place.path.parent.mkdir(parents=True, exist_ok=True)
+        place.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # the vault lies there too
         with place.path.open("x", encoding="utf-8") as file:
             file.write(config_file.default_text(schema()))
     except FileExistsError:

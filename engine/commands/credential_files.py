@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -53,7 +54,7 @@ def read_contents(
     `kind` settles what a key is for where the file does not say; a vault with fewer iterations than `floor`
     is not opened. Takes as long as a derivation. Raises `CredentialError`.
     """
-    data = read_private(path.expanduser(), _WHAT, _MOST_BYTES)
+    data = read_private(Path(os.path.expanduser(path)), _WHAT, _MOST_BYTES)
     try:
         if data.startswith(MAGIC):
             return _vault(data, ask_password(), floor)

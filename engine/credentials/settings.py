@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -36,7 +37,7 @@ class CredentialSettings:
     def path(self) -> Path:
         """The vault's file, whether it exists or not."""
         if self.vault is not None:
-            return Path(self.vault).expanduser().absolute()
+            return Path(os.path.expanduser(self.vault)).absolute()  # pathlib raises where nobody is ~NAME
         from platformdirs import user_config_path  # only where nobody named a file
 
         return user_config_path("pinnacle-tui", appauthor=False) / FILE_NAME

@@ -18,6 +18,7 @@ from engine.core.foreign_text import harmless, visible
 from engine.core.private_file import PrivateFileMissing, PrivateFileReplaced
 from engine.core.secret import Secret, wipe
 from engine.credentials.entries import Entry, decode_entries, encode_entries, require_name
+from engine.credentials.log_filter import never_show
 from engine.credentials.vault_file import read_vault, saving, write_vault
 from engine.credentials.vault_format import (
     DEFAULT_ITERATIONS,
@@ -47,6 +48,7 @@ class Vault:
         """`found` is the digest of the file that was opened, None where there was none."""
         self.path = path
         self._password = Secret(password)
+        never_show(self._password)
         self._entries = dict(entries)
         self._saved = dict(entries)
         self._found = found

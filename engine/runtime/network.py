@@ -14,6 +14,7 @@ from typing import Final
 from engine.config import Config, Resolved
 from engine.core.clock import Clock, LiveClock
 from engine.core.errors import UsageError
+from engine.credentials.log_filter import never_show
 from engine.exchange.account import Opening
 from engine.exchange.coinbase.broker import (
     AuthenticationError,
@@ -26,7 +27,7 @@ from engine.exchange.coinbase.broker import (
 from engine.exchange.coinbase.feed.book_audit import BookAudit
 from engine.exchange.coinbase.feed.live_feed import LiveFeed
 from engine.exchange.coinbase.feed.user_stream import UserStream
-from engine.exchange.coinbase.keys import ApiKey, read_key_file
+from engine.exchange.coinbase.keys import ApiKey, ExchangeKey, read_key_file
 from engine.exchange.coinbase.network import ADVANCED
 from engine.exchange.coinbase.rest.brokers import broker_for
 from engine.exchange.coinbase.signing import signer_for
@@ -66,6 +67,9 @@ async def connect(resolved: Resolved, real: Clock, key: ApiKey | None = None) ->
     endpoints = config.network.endpoints(api)
     if key is None and config.network.key_file is not None:
         key = read_key_file(Path(config.network.key_file), api)
+    if isinstance(key, ExchangeKey):
+        never_show(key.secret)
+        never_show(key.passphrase)
     clock = LiveClock(real)
     broker = broker_for(
         api,

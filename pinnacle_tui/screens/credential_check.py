@@ -43,7 +43,9 @@ class CheckStep(Step):
 
     def on_mount(self) -> None:
         """Ask, or show what was found."""
-        self.query_one("#findings").focus()
+        findings = self.query_one("#findings")
+        findings.focus()
+        self.watch(findings, "scroll_y", self.wizard.touch)  # who scrolls is reading
         if self.wizard.fitness is None:
             self._ask()
         else:

@@ -1,4 +1,4 @@
-"""The step of the wizard in which a key is pasted, or its file named; what it is is told while it is typed."""
+"""The step of the wizard in which a key is pasted, or its file named. What it is is told at once."""
 
 from __future__ import annotations
 
@@ -84,7 +84,6 @@ class KeyStep(Step):
 
     def on_secret_input_changed(self, event: SecretInput.Changed) -> None:
         """Another text: what it is, is looked at when the typing pauses."""
-        event.stop()
         part = str(event.field.id).removeprefix("part-")
         held = event.field.copy()
         if held == self.wizard.parts.get(part):
@@ -102,7 +101,6 @@ class KeyStep(Step):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Another path."""
-        event.stop()
         if event.value != self.wizard.key_file:
             self.wizard.key_file = event.value
             self.wizard.drop_draft()

@@ -74,7 +74,6 @@ class PasswordStep(Step):
 
     def on_secret_input_changed(self, event: SecretInput.Changed) -> None:
         """Judge it when the typing pauses."""
-        event.stop()
         if event.field is self._first:
             self._strength = None
             if self._calm is not None:

@@ -48,7 +48,6 @@ class NameStep(Step):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Check while it is typed."""
-        event.stop()
         self._look()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Static
+from textual.widgets import Input, OptionList, Static
 
 from pinnacle_tui.credential_wizard import Stage, Wizard
 from pinnacle_tui.screens import credential_vault
@@ -23,6 +23,7 @@ from pinnacle_tui.screens.credential_password import ChangePasswordStep, Passwor
 from pinnacle_tui.screens.credential_saving import NameStep, SavedStep
 from pinnacle_tui.screens.credential_step import Step
 from pinnacle_tui.screens.credential_venue import VenueStep
+from pinnacle_tui.widgets.secret_input import SecretInput
 
 _STEPS: Final[Mapping[Stage, type[Step]]] = {
     Stage.VENUE: VenueStep,
@@ -167,11 +168,13 @@ class CredentialsScreen(Dialog):
 
     def action_step(self, deed: str) -> None:
         """Do what the step offers by this key."""
+        self.wizard.touch()
         if self.step is not None:
             self.step.do(deed)
 
     async def action_back(self) -> None:
         """One step back; from the first one out."""
+        self.wizard.touch()
         before = self.wizard.stage_before
         if before is None:
             self.action_leave()
@@ -187,6 +190,7 @@ class CredentialsScreen(Dialog):
             self._leave(Leave.FORGET)
 
     def _leave(self, answer: Leave | None) -> None:
+        self.wizard.touch()
         if answer is Leave.FORGET:
             self.wizard.close()
         if answer in (Leave.FORGET, Leave.KEEP):
@@ -214,11 +218,15 @@ class CredentialsScreen(Dialog):
 
     # -- nobody there ------------------------------------------------------------------------------
 
-    def _forward_event(self, event: events.Event) -> None:
-        """See `Screen`. Whatever a person does comes through here, whoever takes it."""
-        if isinstance(event, events.Key | events.Paste | events.MouseDown):
-            self.wizard.touch()
-        super()._forward_event(event)
+    @on(events.Key)
+    @on(events.MouseDown)
+    @on(events.DescendantFocus)
+    @on(SecretInput.Changed)
+    @on(Input.Changed)
+    @on(OptionList.OptionHighlighted)
+    def _touched(self) -> None:
+        """A person did something. Keys that a field or a list takes come as what they have changed."""
+        self.wizard.touch()
 
     async def begin_anew(self) -> None:
         """The vault was locked, or the wizard is somewhere else for another reason."""

@@ -25,7 +25,7 @@ from engine.credentials.desk import (
 
 RIGHT = "tidal quartz 41 lantern"
 NAME = "organizations/7c1f/apiKeys/0b9d-4e57"
-PEM = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIJ2v9qsecretsecret\nq9s8canarycanary\n-----END EC PRIVATE KEY-----\n"
+PEM = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIJ2v9q\npemsecretcanary\n-----END EC PRIVATE KEY-----\n"
 DOCUMENT = f'{{\n  "name": "{NAME}",\n  "privateKey": "jsonsecretcanary"\n}}'
 MAIN = KeySummary("main", ADVANCED, "4e57", "ES256")
 OFFICE = KeySummary("office", "coinbase-exchange", "91aa", "HMAC-SHA256")

@@ -14,6 +14,7 @@ from engine.config import load_config
 from engine.core.clock import ManualClock
 from engine.core.secret import Secret
 from engine.credentials.desk import VaultState
+from engine.credentials.settings import CredentialSettings
 from engine.credentials.vault import Vault
 from engine.local_venue.keys import make_cdp_key
 
@@ -44,3 +45,11 @@ def test_an_open_vault_is_locked_after_this_time(
     clock.advance(1)
     assert before == (VaultState.OPEN, 1)
     assert (desk.state, len(desk.keys())) == (VaultState.LOCKED, 0)
+
+
+def test_a_vault_is_named_from_home_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert CredentialSettings(vault="~/v").path == tmp_path / "v"
+    assert CredentialSettings(vault="v").path == tmp_path / "v"
+    assert CredentialSettings(vault="~no-such-user/v").path == tmp_path / "~no-such-user" / "v"

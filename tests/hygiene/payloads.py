@@ -32,6 +32,12 @@ PAYLOADS: Final = {
     "undecodable file name": "\udc9bx",
     "html": "<html>\n<head><title>502 Bad Gateway</title></head>\n<body>\x1b[31m</body></html>",
 }
+WIRED: Final = {
+    name: text for name, text in PAYLOADS.items() if name not in ("surrogates", "undecodable file name")
+}
+"""What can be in a frame: JSON and UTF-8 have no lone surrogates, the decoder refuses them."""
+ARGUMENTS: Final = {name: text for name, text in PAYLOADS.items() if name != "surrogates"}
+"""What can be a file's name or an argument: bytes that are no UTF-8 become surrogates of one kind alone."""
 WORDLESS: Final = ("ZXZpbA==", "owned", "[2J", "31m", "17/41", "QUFB")
 """What would be seen of the sequences if only their first characters were taken out."""
 
