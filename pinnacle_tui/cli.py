@@ -214,9 +214,7 @@ def cli(
         from pinnacle_tui import launch
 
         locked = _locked_key(resolved, password_fd)
-        return launch.run_console(
-            resolved, _without_password_fd(arguments), locked, partial(_desk, resolved)
-        )
+        return launch.run_console(resolved, _without_password_fd(arguments), locked, partial(_desk, resolved))
     from engine.commands import headless as headless_run
 
     if inline:
@@ -259,8 +257,10 @@ def _locked_key(resolved: Resolved, password_fd: int | None) -> LockedKey | None
     if not resolved.config.uses_vault:
         return None
     from engine.commands import unlocking
+    from engine.commands.left_open import left_open_told
 
-    return unlocking.locked_key_of_run(resolved.config, password_fd)
+    with left_open_told(resolved):
+        return unlocking.locked_key_of_run(resolved.config, password_fd)
 
 
 def _ask_to_arm(resolved: Resolved) -> tuple[str, ...]:
@@ -583,7 +583,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return 130
     except PinnacleError as error:
-        click.echo(f"{PROGRAM}: {visible_lines(str(error))}", err=True)
+        told = ". ".join([str(error).removesuffix("."), *getattr(error, "__notes__", ())])
+        click.echo(f"{PROGRAM}: {visible_lines(told)}", err=True)
         return error.exit_code
     except BrokenPipeError:
         abandon(sys.stdout)

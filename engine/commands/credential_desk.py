@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
+import os
+import shlex
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
@@ -12,10 +14,11 @@ from pathlib import Path
 from engine.commands import pasted_keys
 from engine.commands.key_check import check_key, fitness
 from engine.config import Config
-from engine.core.clock import Clock, SystemClock
+from engine.core.clock import Clock
 from engine.core.errors import CredentialError
-from engine.core.private_file import PrivateFileError, PrivateFileMissing
-from engine.core.secret import Secret, wipe
+from engine.core.foreign_text import visible
+from engine.core.private_file import BACKUP, PrivateFileMissing
+from engine.core.secret import Secret
 from engine.credentials.attempts import Attempts
 from engine.credentials.desk import Draft, Finding, Fitness, KeySummary, Strength, VaultState, WrongPassword
 from engine.credentials.entries import Entry, require_name
@@ -23,9 +26,10 @@ from engine.credentials.idle_lock import IdleLock
 from engine.credentials.passwords import judge
 from engine.credentials.vault import Vault
 from engine.credentials.vault_file import read_vault
-from engine.credentials.vault_format import DEFAULT_ITERATIONS, FLOOR
+from engine.credentials.vault_format import DEFAULT_ITERATIONS, FLOOR, require_vault
 from engine.exchange.coinbase.keys import ApiKey
 from engine.exchange.coinbase.network import NetworkSettings
+from engine.watchdog.uptime import Uptime
 
 
 class Desk:
@@ -76,10 +80,17 @@ class Desk:
         if self._open_vault() is not None:
             return VaultState.OPEN, ""
         try:
-            wipe(read_vault(self.path))
+            sealed = read_vault(self.path)
+            require_vault(sealed, floor=self.floor)
         except PrivateFileMissing:
-            return VaultState.ABSENT, ""
-        except PrivateFileError as error:
+            backup = self.path.with_name(self.path.name + BACKUP)
+            if not os.path.lexists(backup):
+                return VaultState.ABSENT, ""
+            return VaultState.REFUSED, (
+                f"the vault {visible(str(self.path))} is gone, and its state before the last save is beside "
+                f"it: put that back, mv {_quoted(backup)} {_quoted(self.path)}, or move it away to begin anew"
+            )
+        except CredentialError as error:
             return VaultState.REFUSED, str(error)
         return VaultState.LOCKED, ""
 
@@ -100,6 +111,9 @@ class Desk:
             raise CredentialError(f"the next password can be tried in {math.ceil(self.wait_s)} s")
 
         def opened() -> None:
+            before, self._vault = self._vault, None
+            if before is not None:
+                before.lock()
             self._vault = Vault.open(self.path, password, iterations=self._iterations, floor=self.floor)
 
         try:
@@ -244,9 +258,9 @@ class Desk:
 
     async def remove(self, name: str) -> None:
         """See `CredentialDesk`."""
+        vault = self._required_vault()
 
         def removed() -> None:
-            vault = self._required_vault()
             vault.remove(name)
             vault.save()
 
@@ -255,7 +269,8 @@ class Desk:
     async def change_password(self, new: Secret) -> None:
         """See `CredentialDesk`."""
         await self.require_strong(new)
-        await self._off_the_loop(lambda: self._required_vault().change_password(new))
+        vault = self._required_vault()
+        await self._off_the_loop(lambda: vault.change_password(new))
 
     def _names(self) -> tuple[str, ...]:
         return tuple(key.name for key in self.keys())
@@ -265,7 +280,11 @@ def desk_of(config: Config, clock: Clock | None = None) -> Desk:
     """The desk of these settings."""
     credentials = config.credentials
     return Desk(
-        credentials.path, config.network, lock_after_s=credentials.lock_after_s, clock=clock or SystemClock()
+        # A laptop that wakes has left its vault alone while it slept.
+        credentials.path,
+        config.network,
+        lock_after_s=credentials.lock_after_s,
+        clock=clock or Uptime(),
     )
 
 
@@ -284,6 +303,10 @@ def _summary(name: str, entry: Entry) -> KeySummary:
         # Another program may have put it there: the others are to be seen all the same.
         return KeySummary(name, entry.kind, "", "unreadable")
     return KeySummary(name, entry.kind, pasted_keys.tail_of(key), key.algorithm)
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(visible(str(path)))
 
 
 def _fingerprint(draft: Draft) -> bytes:

@@ -88,6 +88,8 @@ def _named(desk: Desk, contents: Contents, name: str | None) -> dict[str, Draft]
     for found in contents.keys:
         draft = draft_of(found.key, taken | named.keys())
         wanted = name or found.name or draft.suggested_name
+        if name is None and wanted in taken:
+            wanted = draft.suggested_name
         require_name(wanted)
         if wanted in taken:
             raise CredentialError(

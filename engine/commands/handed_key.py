@@ -23,14 +23,15 @@ def key_from_console(descriptor: int, exchange: str | None) -> ApiKey:
 
     Raises `CredentialError` when the pipe ends without one, or this process is told to end.
     """
-    document = bytearray()
+    document, length = bytearray(_MOST_BYTES + 1), 0
     try:
-        with _told_to_end(), open(descriptor, "rb", buffering=0) as pipe:
-            while len(document) <= _MOST_BYTES and (piece := pipe.read(_MOST_BYTES)):
-                document += piece
-        if not document:
+        with _told_to_end(), open(descriptor, "rb", buffering=0) as pipe, memoryview(document) as view:
+            while count := pipe.readinto(view[length:]):
+                length += count
+        if not length:
             raise CredentialError(_NO_KEY)
-        return parse_key_document(bytes(document), exchange or ADVANCED)
+        del document[length:]
+        return parse_key_document(document, exchange or ADVANCED)
     except OSError as error:
         raise UsageError(
             f"--key-fd {descriptor}: {error.strerror}; it takes a pipe that was inherited. Nothing was sent"

@@ -6,17 +6,18 @@ import asyncio
 import json
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 import msgspec
 
+from engine.commands.left_open import left_open_told
 from engine.commands.line_writer import LineWriter
 from engine.config import LIVE_MODES, Resolved
 from engine.core.clock import Clock, SystemClock
-from engine.core.errors import PinnacleError, UsageError
+from engine.core.errors import UsageError
 from engine.core.events import (
     Alert,
     AnyEvent,
@@ -31,7 +32,6 @@ from engine.core.events import (
 )
 from engine.core.foreign_text import visible, visible_lines
 from engine.exchange.protocol import Edge
-from engine.persistence.errors import LockedError
 from engine.persistence.latch_file import NAME, ON_PAPER, LatchFile
 from engine.runtime import status
 from engine.runtime.builder import Market, build_engine
@@ -43,7 +43,6 @@ from engine.runtime.kill_file import KillFileWatch
 from engine.runtime.latch_keeper import LatchKeeper
 from engine.runtime.observers import Observers
 from engine.runtime.session import Session, open_session
-from engine.runtime.session_opening import left_open
 from engine.runtime.session_store import data_dir_of
 from engine.runtime.status import Report
 from engine.telemetry.histogram import Histogram
@@ -87,9 +86,9 @@ def run(
     `vault_key_of`.
     """
     form = _JsonLines() if as_json else _TextLines() if owner_fd is None else _LogLines()
-    owner = None if owner_fd is None else _inherited(owner_fd)
-    with _left_open_told(resolved, stderr):
+    with left_open_told(resolved):
         key = vault_key_of(resolved, password_fd, key_fd)
+    owner = None if owner_fd is None else _inherited(owner_fd)
     return asyncio.run(_run(resolved, key, is_new, form, stdout, stderr, owner)).exit_code
 
 
@@ -113,19 +112,6 @@ def vault_key_of(
     return key_of_run(config, password_fd)
 
 
-@contextmanager
-def _left_open_told(resolved: Resolved, stderr: TextIO) -> Iterator[None]:
-    """Where a run cannot be started, say which orders of the one before may still be open."""
-    try:
-        yield
-    except LockedError:
-        raise  # its engine runs, and looks after them
-    except PinnacleError:
-        if warning := left_open(resolved, data_dir_of(resolved.config)):
-            stderr.write(visible_lines(warning) + "\n")
-        raise
-
-
 async def _run(
     resolved: Resolved,
     key: ApiKey | None,
@@ -135,7 +121,7 @@ async def _run(
     stderr: TextIO,
     owner: socket.socket | None,
 ) -> Outcome:
-    with _left_open_told(resolved, stderr):
+    with left_open_told(resolved):
         session = await _opened(resolved, key, is_new=is_new)
     fees = session.resolved.fee_notices() if owner is None else ()
     notices = [*(text for _, text in fees), *session.notices()]

@@ -34,7 +34,7 @@ class Secret(str):
         return made
 
     def reveal(self) -> bytearray:
-        """The very bytes it holds, UTF-8 for text; they are zero after `wipe`."""
+        """The very bytes it holds, UTF-8 for text; none after `wipe`."""
         return self._held
 
     def text(self) -> str:
@@ -42,8 +42,9 @@ class Secret(str):
         return self._held.decode("utf-8")
 
     def wipe(self) -> None:
-        """Overwrite what is held. Best effort: copies that were made of it are not known here."""
+        """Overwrite what is held, and hold nothing. Best effort: copies that were made are not known."""
         wipe(self._held)
+        self._held = bytearray()
 
     @property
     def size(self) -> int:

@@ -95,7 +95,7 @@ class Strength(NamedTuple):
     """What a master password is worth."""
 
     score: int
-    """0 to 4, as zxcvbn has it."""
+    """0 to 4, by the time that guessing it takes: below a minute, a day, a year, 1,000 years, or longer."""
     words: str
     """One sentence: how long guessing takes at the speed that this vault allows, or what is wrong with it."""
     is_enough: bool

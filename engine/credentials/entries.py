@@ -13,7 +13,7 @@ from engine.core.errors import CredentialError
 from engine.core.foreign_text import harmless
 from engine.core.secret import Secret
 from engine.credentials.desk import FIELDS
-from engine.credentials.vault_format import VaultFormatError
+from engine.credentials.vault_format import MOST_BYTES, VaultFormatError
 
 LONGEST_NAME: Final = 32
 _NAME: Final = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
@@ -63,7 +63,7 @@ def require_name(name: str) -> str:
 
 def encode_entries(entries: Mapping[str, Entry]) -> bytearray:
     """The plaintext of a vault; the caller wipes it. Raises `CredentialError` for a part that is no text."""
-    plaintext = bytearray()
+    plaintext = bytearray(MOST_BYTES)  # one that grows leaves what it held behind
     try:
         _ENCODER.encode_into(
             {"v": _VERSION, "entries": {name: _document(entry) for name, entry in entries.items()}}, plaintext

@@ -23,11 +23,13 @@ _LEAST: Final = 4
 """Characters below which a known secret is not looked for: it would be found in everything."""
 _FOLD: Final = " | "
 _known: Final[list[Secret]] = []
+_registering: Final = threading.Lock()
 
 
 def never_show(secret: Secret) -> None:
     """From now on this one is looked for in every record, until it is wiped."""
-    _known.append(secret)
+    with _registering:
+        _known[:] = [known for known in _known if known] + [secret]
 
 
 def install() -> None:
@@ -36,12 +38,12 @@ def install() -> None:
     logging.setLogRecordFactory(_record)
     sys.excepthook = lambda kind, error, trace: _tell(error)
     threading.excepthook = lambda told: _tell(told.exc_value)
+    sys.unraisablehook = lambda told: _tell(told.exc_value)
 
 
 def redacted(text: str) -> str:
     """`text` with `***` for each secret that is known or has the shape of one."""
-    _known[:] = [secret for secret in _known if any(secret.reveal())]
-    for spelt in {spelt for secret in _known for spelt in _spellings(secret)}:
+    for spelt in {spelt for secret in tuple(_known) for spelt in _spellings(secret)}:
         text = text.replace(spelt, SHOWN)
     return without_secrets(text)
 

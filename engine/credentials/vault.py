@@ -124,7 +124,13 @@ class Vault:
         """The same with another password. Copies that the old one opens are overwritten as best effort; file
         systems and backups may keep others."""
         self._require_open()
-        self._write(Secret(new), keep_old=False)
+        password = Secret(new)
+        never_show(password)
+        try:
+            self._write(password, keep_old=False)
+        finally:
+            if self._password is not password:
+                password.wipe()
 
     def lock(self) -> None:
         """Forget the password and the keys, and whatever was not saved. Harmless where it is locked."""
@@ -163,6 +169,7 @@ class Vault:
             if is_replaced:
                 self._settle(_digest(sealed), password)
             else:
+                _wipe_all_but(self._saved, self._entries)
                 self._entries = dict(self._saved)
 
     def _settle(self, found: bytes, password: Secret) -> None:
@@ -171,10 +178,7 @@ class Vault:
         if password is not self._password:
             self._password.wipe()
             self._password = password
-        kept = set(map(id, self._entries.values()))
-        for entry in self._saved.values():
-            if id(entry) not in kept:
-                entry.wipe()
+        _wipe_all_but(self._entries, self._saved)
         self._saved = dict(self._entries)
 
     def _require_unchanged(self) -> None:
@@ -196,6 +200,14 @@ class Vault:
     def _require_open(self) -> None:
         if self._is_locked:
             raise CredentialError("the vault is locked: open it with its master password")
+
+
+def _wipe_all_but(kept: Mapping[str, Entry], entries: Mapping[str, Entry]) -> None:
+    """Wipe those of `entries` that are not among `kept`."""
+    ids = set(map(id, kept.values()))
+    for entry in entries.values():
+        if id(entry) not in ids:
+            entry.wipe()
 
 
 def _digest(sealed: bytes | bytearray) -> bytes:

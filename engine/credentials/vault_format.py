@@ -74,8 +74,11 @@ def seal(plaintext: bytes | bytearray, password: Secret, iterations: int = DEFAU
     """A vault file that holds `plaintext`, with a salt and an initialisation vector of its own.
 
     Takes as long as the derivation (about 0.2 to 0.8 s at the default): not for a loop. Raises
-    `VaultFormatError` when `plaintext` is larger than a vault, `WrongPassword` when `password` is no text.
+    `VaultFormatError` when `plaintext` is larger than a vault, `WrongPassword` when `password` is no text or
+    empty.
     """
+    if not password:
+        raise WrongPassword("the master password is empty: no vault is sealed with it")
     return _seal(plaintext, password, iterations, salt=os.urandom(_BLOCK), iv=os.urandom(_BLOCK))
 
 
@@ -100,6 +103,11 @@ def open_sealed(blob: bytes | bytearray, password: Secret, *, floor: int = FLOOR
         "wrong password, or the header of the vault is damaged (they cannot be told apart): type the "
         f"password again; if you are sure of it, {_RESTORE}"
     )
+
+
+def require_vault(blob: bytes | bytearray, *, floor: int = FLOOR) -> None:
+    """Every test of a vault's file that needs no password. Raises `VaultFormatError`."""
+    _read_header(blob, floor)
 
 
 def iterations_of(blob: bytes | bytearray) -> int:

@@ -22,6 +22,11 @@ from engine.credentials.desk import (
     Verdict,
     WrongPassword,
 )
+from pinnacle_tui.credential_wizard import Wizard
+from pinnacle_tui.launch_credentials import WizardApp
+from pinnacle_tui.remembered import Remembered
+from pinnacle_tui.theme_file import themes_folder
+from pinnacle_tui.themes import ThemeLibrary
 
 RIGHT = "tidal quartz 41 lantern"
 NAME = "organizations/7c1f/apiKeys/0b9d-4e57"
@@ -64,6 +69,20 @@ UNCHECKED = (
 )
 
 
+def wizard_app(desk: FakeDesk, clock: ManualClock, *, theme: str = "pinnacle") -> WizardApp:
+    """The wizard as a program of its own, over a desk that is played."""
+    themes = ThemeLibrary([themes_folder()])
+    themes.load()
+    return WizardApp(
+        Wizard(desk, clock),
+        clock,
+        themes=themes,
+        remembered=Remembered(None),
+        wanted_theme=theme,
+        is_theme_given=True,
+    )
+
+
 class FakeDesk:
     """`RIGHT` opens it. What a check finds is `findings`; `may_go_on` holds back whatever takes long."""
 
@@ -92,14 +111,14 @@ class FakeDesk:
         self.saved: dict[str, str] = {}
         """The documents that were saved, by name."""
         self.checks = 0
-        self._clock = clock or ManualClock(0, 0)
+        self.clock = clock or ManualClock(0, 0)
         self._keys = list(keys)
         self._failures = 0
         self._until_ns = 0
 
     @property
     def wait_s(self) -> float:
-        return max(0, self._until_ns - self._clock.monotonic_ns()) / 1e9
+        return max(0, self._until_ns - self.clock.monotonic_ns()) / 1e9
 
     async def unlock(self, password: Secret) -> None:
         self.tried.append(password.text())
@@ -110,7 +129,7 @@ class FakeDesk:
         self._failures += 1
         if self._failures == 5:
             raise TooManyAttempts("the password was wrong 5 times: nothing was opened")
-        self._until_ns = self._clock.monotonic_ns() + 10**9
+        self._until_ns = self.clock.monotonic_ns() + 10**9
         raise WrongPassword("wrong password, or the header is damaged")
 
     def lock(self) -> None:

@@ -415,3 +415,60 @@ def test_where_the_vault_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     named = load_config(env={}, overrides=["credentials.vault=~/mine.vault"]).config
     assert desk_of(named).path == Path(os.path.expanduser("~/mine.vault"))
     assert desk_of(named).venue == "Coinbase"
+
+
+# -- what reviews have found ---------------------------------------------------------------------------
+
+
+async def test_a_vault_that_is_gone_is_not_begun_anew_over_its_backup(opened: Desk) -> None:
+    await opened.save("second", _draft(opened, INSTITUTION))
+    opened.lock()
+    opened.path.unlink()
+    assert opened.state is VaultState.REFUSED
+    backup = opened.path.with_name("credentials.vault.bak")
+    assert f"mv {backup} {opened.path}" in opened.trouble
+    with pytest.raises(CredentialError, match="is gone"):
+        await opened.save("third", _draft(opened, EDWARDS), Secret(GOOD))
+    backup.rename(opened.path)
+    await opened.unlock(Secret(GOOD))
+    assert _names(opened) == ["first"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"PNCLCRED", b"PNCLCRED" + bytes(200)])
+async def test_a_file_that_is_no_vault_asks_for_no_password(desk: Desk, content: bytes) -> None:
+    desk.path.parent.mkdir(mode=0o700)
+    desk.path.touch(0o600)
+    desk.path.write_bytes(content)
+    assert desk.state is VaultState.REFUSED
+    assert "vault" in desk.trouble
+
+
+@pytest.mark.parametrize("deed", ["remove", "change"])
+async def test_nothing_is_changed_once_the_time_is_over(opened: Desk, clock: ManualClock, deed: str) -> None:
+    clock.advance(301 * S)
+    with pytest.raises(CredentialError, match="locked"):
+        await (opened.remove("first") if deed == "remove" else opened.change_password(Secret(OTHER)))
+    assert opened.state is VaultState.LOCKED
+    await opened.unlock(Secret(GOOD))
+    assert _names(opened) == ["first"]
+
+
+async def test_a_vault_that_is_opened_again_forgets_what_it_held(opened: Desk) -> None:
+    first = opened._vault
+    assert first is not None
+    await opened.unlock(Secret(GOOD))
+    with pytest.raises(CredentialError, match="locked"):
+        first.entry("first")
+    assert _names(opened) == ["first"]
+
+
+async def test_no_vault_is_sealed_with_a_password_that_was_wiped(desk: Desk) -> None:
+    password = Secret(GOOD)
+    password.wipe()
+    with pytest.raises(CredentialError):
+        await desk.save("first", _draft(desk), password)
+    vault = Vault.create(desk.path, password, iterations=1, floor=1)
+    with pytest.raises(WrongPassword, match="empty"):
+        vault.save()
+    vault.lock()
+    assert desk.state is VaultState.ABSENT

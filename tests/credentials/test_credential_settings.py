@@ -38,6 +38,7 @@ def test_an_open_vault_is_locked_after_this_time(
     given = [f"credentials.vault={path}", f"credentials.lock_after_s={seconds}"]
     clock = ManualClock()
     desk = desk_of(load_config(env={}, overrides=given).config, clock)
+    desk.floor = 1
     assert (desk.path, desk.state) == (path, VaultState.LOCKED)
     asyncio.run(desk.unlock(Secret(PASSWORD)))
     clock.advance(seconds * S - 1)

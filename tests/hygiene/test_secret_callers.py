@@ -15,10 +15,7 @@ ALLOWED = {
         "fields_of_draft": "puts a key into the vault",
     },
     "engine/credentials/entries.py": {"_document": "the vault's plaintext"},
-    "engine/credentials/log_filter.py": {
-        "redacted": "forgets those that were wiped",
-        "_spellings": "looks for known secrets in what is logged",
-    },
+    "engine/credentials/log_filter.py": {"_spellings": "looks for known secrets in what is logged"},
     "engine/credentials/passwords.py": {"judge": "judges a new master password"},
     "engine/credentials/pinnaclemm_file.py": {"_opened": "derives the key of an older file"},
     "engine/credentials/vault_format.py": {"_normalised": "derives the keys of the vault"},

@@ -188,8 +188,9 @@ def test_wiped_bytes_are_zero_where_they_were() -> None:
     secret = Secret(CLEAR)
     held = secret.reveal()
     secret.wipe()
-    assert held is secret.reveal()
     assert held == bytes(len(CLEAR))
+    assert not secret
+    assert not secret.reveal()
     secret.wipe()
 
 
