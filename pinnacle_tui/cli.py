@@ -576,9 +576,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = cli.main(given, prog_name=PROGRAM, standalone_mode=False, obj=given)
         sys.stdout.flush()
     except click.ClickException as error:
-        told = io.StringIO()
-        error.show(told)
-        click.echo(visible_lines(told.getvalue()), err=True, nl=False)
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo(visible_lines(shown.getvalue()), err=True, nl=False)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 130

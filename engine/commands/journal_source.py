@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ def source(wanted: str, data_dir: Path) -> Source:
     Raises `UsageError` where there is none, `DamageError` where a session does not say what it is.
     """
     try:
-        for path in (data_dir / wanted, Path(wanted).expanduser()):
+        for path in (data_dir / wanted, Path(os.path.expanduser(wanted))):
             if (path / META).is_file() and not (path / _SESSION).exists():
                 return Source(path, None)
         session = find(wanted, data_dir)

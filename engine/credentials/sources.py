@@ -86,9 +86,10 @@ class PasswordSources:
 
 
 def prompt(question: str) -> Secret:
-    """Ask the person at the terminal, without showing what is typed.
+    """Ask the person at the terminal itself, wherever errors go, without showing what is typed.
 
-    Raises `CredentialError` where there is none: nothing is read from an input that is no terminal.
+    The question may name files, which strangers have named. Raises `CredentialError` where there is none:
+    nothing is read from an input that is no terminal.
     """
     try:
         is_terminal = sys.stdin is not None and sys.stdin.isatty()
@@ -99,7 +100,7 @@ def prompt(question: str) -> Secret:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", getpass.GetPassWarning)  # it would show what is typed
-            return _required(Secret(getpass.getpass(question, stream=sys.stderr)), "what was typed")
+            return _required(Secret(getpass.getpass(visible(question))), "what was typed")
     except EOFError:
         raise CredentialError("no password was typed: nothing was opened") from None
     except UnicodeDecodeError:

@@ -98,7 +98,7 @@ def default_data_dir() -> Path:
 def data_dir_of(config: Config) -> Path:
     """Where the sessions of a configuration are kept."""
     given = config.persistence.data_dir
-    return default_data_dir() if given is None else Path(given).expanduser()
+    return default_data_dir() if given is None else Path(os.path.expanduser(given))
 
 
 def sessions(data_dir: Path) -> list[StoredSession]:
@@ -131,7 +131,7 @@ def find(wanted: str, data_dir: Path) -> StoredSession:
 
     Raises `UsageError` where there is none.
     """
-    for path in (data_dir / wanted, Path(wanted).expanduser()):
+    for path in (data_dir / wanted, Path(os.path.expanduser(wanted))):
         if (path / _FILE).is_file():
             return load(path)
         if path.is_dir() and (held := sessions(path)):

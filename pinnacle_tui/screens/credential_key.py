@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -185,7 +186,7 @@ def _path(text: str) -> Path:
     """Raises `CredentialError` for what is no path."""
     try:
         if text.isprintable():
-            return Path(text).expanduser()
+            return Path(os.path.expanduser(text))
     except RuntimeError:
         pass  # the home of nobody
     raise CredentialError("there can be no file of that name; type its path again")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from pathlib import Path
 
 from textual.suggester import Suggester
 
@@ -26,7 +25,7 @@ def _completed(value: str) -> str | None:
     if not slash and begun.startswith("~"):
         return None
     try:
-        with os.scandir(Path(front + slash or ".").expanduser()) as entries:
+        with os.scandir(os.path.expanduser(front + slash or ".")) as entries:
             names = sorted(
                 entry.name + ("/" if entry.is_dir() else "")
                 for entry in entries

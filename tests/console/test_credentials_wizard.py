@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from console import fake_desk as played
-from console.fake_desk import DOCUMENT, NAME, PEM, RIGHT, FakeDesk
+from console.fake_desk import DOCUMENT, NAME, PEM, RIGHT, FakeDesk, wizard_app
 from console.fakes import FakeSession, until
 from console.running import Console, Running, words
 from rich.console import Console as Printer
 from textual.events import Paste
+from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
 from engine.core.errors import CredentialError
@@ -23,6 +24,7 @@ from engine.credentials.desk import ADVANCED, EXCHANGE, VaultState
 from engine.link.messages import CommandName
 from pinnacle_tui.credential_wizard import Stage, Wizard
 from pinnacle_tui.palette_commands import ConsoleCommands
+from pinnacle_tui.screens.answers import HELD_NS
 from pinnacle_tui.screens.credential_leaving import LeaveQuestion
 from pinnacle_tui.screens.credentials import CredentialsScreen, StepKey
 from pinnacle_tui.screens.kill_report import KillReport
@@ -43,15 +45,15 @@ S = 1_000_000_000
 
 
 class Walk:
-    """A console with the wizard open, and the desk behind it."""
+    """The wizard on a screen, and the desk behind it."""
 
-    def __init__(self, console: Console, desk: FakeDesk) -> None:
-        self.console = console
+    def __init__(self, pilot: Pilot[None], desk: FakeDesk) -> None:
+        self.pilot = pilot
         self.desk = desk
 
     @property
     def app(self) -> Any:
-        return self.console.app
+        return self.pilot.app
 
     @property
     def wizard(self) -> Wizard:
@@ -72,28 +74,28 @@ class Walk:
     def heading(self) -> str:
         return str(self.app.screen.query_one("#heading", Static).render())
 
-    async def open(self) -> None:
-        self.app.action_credentials()
-        await self.console.pilot.pause()
-
     async def press(self, *keys: str) -> None:
-        await self.console.press(*keys)
+        for key in keys:
+            self.desk.clock.advance(HELD_NS)
+            await self.pilot.press(key)
+            await self.pilot.pause()
 
     async def paste(self, text: str) -> None:
         self.app.screen.focused.post_message(Paste(text))
-        await self.console.pilot.pause()
+        await self.pilot.pause()
+
+    async def until(self, met: Callable[[], bool]) -> None:
+        await until(self.pilot, met)
 
     async def until_said(self, what: str) -> None:
-        await until(self.console.pilot, lambda: what in self.said)
+        await self.until(lambda: what in self.said)
+
+    async def until_offered(self, key: str) -> None:
+        await self.until(lambda: key in self.offered)
 
     async def until_at(self, stage: Stage) -> None:
-        await until(self.console.pilot, lambda: self.wizard.stage is stage)
-        await self.console.pilot.pause()
-
-    async def look_at_time(self, after_s: float) -> None:
-        """So much time passes, and the wizard notices."""
-        self.console.session.clock.advance(int(after_s * S))
-        await until(self.console.pilot, lambda: not self.wizard.has_entries)
+        await self.until(lambda: self.wizard.stage is stage)
+        await self.pilot.pause()
 
     async def to_key(self, kind: str = ADVANCED) -> None:
         """From the first step to the fields."""
@@ -108,8 +110,8 @@ class Walk:
         await self.press("enter")
         await self.paste(PEM)
         await self.press("enter")
-        await until(self.console.pilot, lambda: self.wizard.fitness is not None)
-        await self.console.pilot.pause()
+        await self.until(lambda: self.wizard.fitness is not None)
+        await self.pilot.pause()
 
     async def choose(self, password: str, again: str | None = None) -> None:
         """Both fields of a new master password."""
@@ -118,13 +120,33 @@ class Walk:
         await self.paste(password if again is None else again)
 
 
+class ConsoleWalk(Walk):
+    """The same over a console, while the engine goes on."""
+
+    def __init__(self, console: Console, desk: FakeDesk) -> None:
+        super().__init__(console.pilot, desk)
+        self.console = console
+
+    async def open(self) -> None:
+        self.app.action_credentials()
+        await self.pilot.pause()
+
+
 @asynccontextmanager
-async def walking(desk: FakeDesk | None = None, *, size: tuple[int, int] = (100, 30)) -> AsyncIterator[Walk]:
+async def walking(desk: FakeDesk | None = None, *, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Walk]:
+    desk = desk or FakeDesk()
+    async with wizard_app(desk, desk.clock).run_test(size=size) as pilot:
+        await pilot.pause()
+        yield Walk(pilot, desk)
+
+
+@asynccontextmanager
+async def walking_in_console(desk: FakeDesk | None = None) -> AsyncIterator[ConsoleWalk]:
     session = FakeSession()
-    desk = desk or FakeDesk(clock=session.clock)
-    desk._clock = session.clock
-    async with Running(session, size=size, make_desk=lambda: desk) as console:
-        walk = Walk(console, desk)
+    desk = desk or FakeDesk()
+    desk.clock = session.clock
+    async with Running(session, size=(80, 24), make_desk=lambda: desk) as console:
+        walk = ConsoleWalk(console, desk)
         await walk.open()
         yield walk
 
@@ -146,7 +168,7 @@ def everything(app: Any) -> str:
 # -- the whole way ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [(60, 18), (80, 24), (160, 50)])
+@pytest.mark.parametrize("size", [(60, 16), (100, 30)])
 async def test_from_no_vault_to_a_saved_key_by_the_keyboard_and_nothing_secret_is_shown(
     size: tuple[int, int],
 ):
@@ -163,7 +185,7 @@ async def test_from_no_vault_to_a_saved_key_by_the_keyboard_and_nothing_secret_i
         await walk.press("enter")
         await walk.choose(RIGHT)
         look()
-        await until(walk.console.pilot, lambda: "enter" in walk.offered)
+        await walk.until_offered("enter")
         await walk.press("enter")
         assert walk.app.screen.query_one(Input).value == "coinbase"
         await walk.press("end", "backspace", "2", "enter")
@@ -222,7 +244,7 @@ async def test_a_key_file_is_named_and_its_path_completed(tmp_path: Path):
         await walk.press("tab", "tab")
         field = walk.app.screen.focused
         await walk.paste(f"{tmp_path}/cdp")
-        await until(walk.console.pilot, lambda: field._suggestion.endswith("cdp_api_key.json"))
+        await walk.until(lambda: field._suggestion.endswith("cdp_api_key.json"))
         await walk.press("right", "enter")
         await walk.until_at(Stage.CHECK)
 
@@ -269,7 +291,7 @@ async def test_a_paste_that_is_too_large_is_refused_in_a_sentence():
 
 
 async def test_letters_in_a_field_are_no_commands_and_the_kill_switch_works_all_the_same():
-    async with walking(opened()) as walk:
+    async with walking_in_console(opened()) as walk:
         await walk.to_key()
         await walk.press("K", "q", "s", "d", "space")
         assert walk.console.session.names == []
@@ -372,7 +394,7 @@ async def test_findings_come_one_by_one_and_a_check_can_be_left_and_made_again()
         await walk.until_said("nothing beyond")
         assert desk.checks == 2
         await walk.press("r")
-        await until(walk.console.pilot, lambda: desk.checks == 3 and walk.wizard.fitness is not None)
+        await walk.until(lambda: desk.checks == 3 and walk.wizard.fitness is not None)
         await walk.until_said("nothing beyond")
         assert walk.said.count(played.GOOD[0].words) == 1
 
@@ -393,8 +415,8 @@ async def test_another_text_of_the_key_is_another_key_to_be_checked():
 
 
 async def test_a_wrong_password_is_waited_for_and_the_fifth_closes_the_wizard_but_not_the_console():
-    async with walking(FakeDesk(VaultState.LOCKED, (played.MAIN,))) as walk:
-        clock = walk.console.session.clock
+    async with walking_in_console(FakeDesk(VaultState.LOCKED, (played.MAIN,))) as walk:
+        clock = walk.desk.clock
         for attempt in range(4):
             await walk.paste(f"wrong{attempt}")
             await walk.press("enter")
@@ -404,10 +426,10 @@ async def test_a_wrong_password_is_waited_for_and_the_fifth_closes_the_wizard_bu
             assert len(walk.desk.tried) == attempt + 1
             clock.advance(S)
             await walk.until_said("wrong password")
-            await until(walk.console.pilot, lambda: "enter" in walk.offered)
+            await walk.until_offered("enter")
         await walk.paste("wrong4")
         await walk.press("enter")
-        await until(walk.console.pilot, lambda: isinstance(walk.app.screen, MainScreen))
+        await walk.until(lambda: isinstance(walk.app.screen, MainScreen))
         assert any("wrong 5 times" in told for told in walk.console.told)
         await walk.open()
         assert isinstance(walk.app.screen, MainScreen)
@@ -422,7 +444,7 @@ async def test_while_the_key_is_derived_it_is_said_and_nothing_leaves():
         await walk.press("escape", "enter", "ctrl+x")
         assert walk.heading == "The vault is locked"
         walk.desk.may_go_on.set()
-        await until(walk.console.pilot, lambda: walk.heading == "Keys in the vault")
+        await walk.until(lambda: walk.heading == "Keys in the vault")
         assert walk.desk.tried == [RIGHT]
 
 
@@ -455,7 +477,7 @@ async def test_a_key_is_removed_once_its_name_was_typed():
         await walk.press("escape")
         assert len(walk.desk.keys()) == 2
         await walk.press("d", *"main", "enter")
-        await until(walk.console.pilot, lambda: walk.desk.keys() == (played.OFFICE,))
+        await walk.until(lambda: walk.desk.keys() == (played.OFFICE,))
         await walk.until_said("main was removed")
 
 
@@ -475,7 +497,7 @@ async def test_the_master_password_is_changed():
     async with walking(opened(played.MAIN)) as walk:
         await walk.press("p")
         await walk.choose(ANOTHER)
-        await until(walk.console.pilot, lambda: "enter" in walk.offered)
+        await walk.until_offered("enter")
         walk.desk.failure = CredentialError("somebody else has changed the vault")
         await walk.press("enter")
         await walk.until_said("somebody else")
@@ -493,7 +515,7 @@ async def test_escape_is_one_step_back_and_keeps_what_was_entered():
         await walk.to_check()
         await walk.press("enter")
         await walk.choose(RIGHT)
-        await until(walk.console.pilot, lambda: "enter" in walk.offered)
+        await walk.until_offered("enter")
         await walk.press("enter")
         for stage in (Stage.PASSWORD, Stage.CHECK, Stage.KEY, Stage.VENUE, Stage.VAULT):
             await walk.press("escape")
@@ -517,7 +539,7 @@ async def test_another_venue_has_other_parts():
 
 
 async def test_leaving_asks_only_where_something_would_be_lost():
-    async with walking(opened()) as walk:
+    async with walking_in_console(opened()) as walk:
         await walk.press("escape")
         assert isinstance(walk.app.screen, MainScreen)
         assert walk.desk.state is VaultState.LOCKED
@@ -525,7 +547,7 @@ async def test_leaving_asks_only_where_something_would_be_lost():
 
 @pytest.mark.parametrize("way", ["ctrl+x", "escape"])
 async def test_what_was_entered_is_kept_for_later_or_forgotten(way: str):
-    async with walking() as walk:
+    async with walking_in_console() as walk:
         await walk.to_key()
         await walk.paste(NAME)
         held = walk.wizard.parts["name"]
@@ -547,7 +569,7 @@ async def test_what_was_entered_is_kept_for_later_or_forgotten(way: str):
 
 
 async def test_nothing_of_it_is_remembered_for_the_next_run():
-    async with walking() as walk:
+    async with walking_in_console() as walk:
         await walk.to_key()
         await walk.paste(NAME)
         walk.app._remember()
@@ -558,20 +580,20 @@ async def test_nothing_of_it_is_remembered_for_the_next_run():
 
 @pytest.mark.parametrize("is_open", [True, False])
 async def test_who_is_gone_for_too_long_finds_the_vault_locked_and_nothing_kept(is_open: bool):
-    async with walking(opened(played.MAIN)) as walk:
+    async with walking_in_console(opened(played.MAIN)) as walk:
         await walk.to_key()
         await walk.paste(NAME)
         held = walk.wizard.parts["name"]
         if not is_open:
             await walk.press("ctrl+x", "L")
-        walk.console.session.clock.advance(299 * S)
-        walk.app._frame()
+        walk.desk.clock.advance(299 * S)
         assert not walk.wizard.is_left_alone()
-        await walk.look_at_time(1)
+        walk.desk.clock.advance(2 * S)
+        await walk.until(lambda: not walk.wizard.has_entries)
         assert not any(held.reveal())
         assert walk.desk.state is VaultState.LOCKED
         if is_open:
-            await until(walk.console.pilot, lambda: walk.heading == "The vault is locked")
+            await walk.until(lambda: walk.heading == "The vault is locked")
             assert "nobody did anything for 300 s" in walk.said
         else:
             assert any("what was entered is forgotten" in told for told in walk.console.told)
@@ -581,21 +603,21 @@ async def test_every_key_counts_as_somebody_being_there():
     async with walking(opened(played.MAIN)) as walk:
         for key in ("a", "down", "enter", "x", "backspace", "tab", "y", "insert"):
             before = walk.desk.touches
-            walk.console.session.clock.advance(200 * S)
+            walk.desk.clock.advance(200 * S)
             await walk.press(key)
             assert walk.desk.touches > before, key
         assert not walk.wizard.is_left_alone()
 
 
 async def test_a_desk_that_has_locked_by_itself_leads_back_to_the_password():
-    async with walking(opened(played.MAIN)) as walk:
+    async with walking_in_console(opened(played.MAIN)) as walk:
         await walk.press("escape")
         await walk.open()
         await walk.paste(RIGHT)
         await walk.press("enter")
-        await until(walk.console.pilot, lambda: walk.heading == "Keys in the vault")
+        await walk.until(lambda: walk.heading == "Keys in the vault")
         walk.desk.lock()
-        await until(walk.console.pilot, lambda: walk.heading == "The vault is locked")
+        await walk.until(lambda: walk.heading == "The vault is locked")
         assert "nobody did anything" in walk.said
 
 
@@ -614,7 +636,7 @@ async def test_the_palette_opens_it_and_a_console_without_a_desk_says_why_not():
 
 
 async def test_trading_is_drawn_on_and_it_opens_once():
-    async with walking() as walk:
+    async with walking_in_console() as walk:
         await walk.open()
         assert [type(screen) for screen in walk.app.screen_stack].count(CredentialsScreen) == 1
         walk.app._frame()
@@ -622,6 +644,6 @@ async def test_trading_is_drawn_on_and_it_opens_once():
 
 
 async def test_help_over_it_names_its_keys():
-    async with walking(opened(played.MAIN)) as walk:
+    async with walking_in_console(opened(played.MAIN)) as walk:
         await walk.press("f1")
         assert "Ask the venue about the key" in walk.said

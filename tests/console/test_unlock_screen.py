@@ -168,6 +168,18 @@ async def test_who_leaves_lets_the_engine_end_without_a_key(pipe_of: PipeOf, key
         assert console.app.return_code == 4
 
 
+async def test_the_kill_switch_before_the_vault_is_open_lets_the_engine_end_without_a_key(
+    pipe_of: PipeOf,
+) -> None:
+    pipe = pipe_of(FakeLockedKey())
+    async with running(pipe) as console:
+        await console.press("t", "f9", "f9")
+        assert pipe.read() == ""
+        await until(console.pilot, lambda: "nothing was sent" in words(console.app))
+        assert isinstance(console.app.screen, UnlockScreen)
+    assert "killed before the vault was open" in pipe.handover.ending
+
+
 async def test_a_key_that_comes_after_a_person_left_is_not_given(pipe_of: PipeOf) -> None:
     pipe = pipe_of(FakeLockedKey())
     async with running(pipe) as console:

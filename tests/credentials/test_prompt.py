@@ -27,7 +27,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], str]]:
     """How the terminal answers."""
     answers: list[Callable[[], str]] = []
     monkeypatch.setattr(sys, "stdin", Terminal())
-    monkeypatch.setattr(getpass, "getpass", lambda question, stream: answers.pop(0)())
+    monkeypatch.setattr(getpass, "getpass", lambda question: answers.pop(0)())
     return answers
 
 
@@ -80,17 +80,23 @@ def test_an_interrupt_stays_one(asked: list[Callable[[], str]]) -> None:
         prompt("?")
 
 
-def test_nothing_typed_appears_on_a_real_terminal() -> None:
+@pytest.mark.parametrize("is_owned", [False, True], ids=["a terminal", "the process's own terminal"])
+def test_nothing_typed_appears_on_a_real_terminal(is_owned: bool) -> None:
     ours, theirs = pty.openpty()
-    code = "from engine.credentials.sources import prompt; print(prompt('Master password: ').size)"
+    code = "from engine.credentials.sources import prompt; print(prompt('Password of a\x1b]0;b\x07: ').size)"
+    if is_owned:
+        code = f"import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); {code}"
+    # Who keeps the errors of a run in a file must see what is asked nevertheless.
+    errors = subprocess.DEVNULL if is_owned else theirs
     command = [sys.executable, "-c", code]
     shown = b""
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True):
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=errors, start_new_session=True):
         os.close(theirs)
-        while not shown.endswith(b"Master password: "):
+        while not shown.endswith(b"Password of a: "):
             shown += os.read(ours, 1_000)
         os.write(ours, f"{PASSWORD}\n".encode())
         while not shown.endswith(b"\n24\r\n"):
             shown += os.read(ours, 1_000)
     os.close(ours)
     assert b"tidal" not in shown
+    assert b"\x1b" not in shown

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -95,7 +96,7 @@ def read_key_file(path: Path, api: str) -> ApiKey:
     The file must be a regular file of ours that nobody else can read. Raises `CredentialError` saying what
     is wrong and, for its mode, the command that puts it right.
     """
-    document = _read_private(path.expanduser())
+    document = _read_private(Path(os.path.expanduser(path)))
     try:
         return parse_key_document(document, api)
     finally:

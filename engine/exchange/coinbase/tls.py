@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import ssl
-from pathlib import Path
 
 from engine.core.errors import UsageError
 
@@ -17,7 +17,7 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if ca_file is not None:
         try:
-            context.load_verify_locations(cafile=Path(ca_file).expanduser())
+            context.load_verify_locations(cafile=os.path.expanduser(ca_file))
         except (OSError, ssl.SSLError) as error:
             raise UsageError(
                 f"network.ca_file = {ca_file}: cannot be read as certificates (PEM): "
