@@ -220,6 +220,16 @@ class ConsoleApp(PlayingApp):
         if self._handover is None or not self._handover.refuse():
             ask_to_quit(self)
 
+    def action_kill(self) -> None:
+        """The kill switch. An engine that waits for its key has sent nothing, and is never to have it."""
+        handover = self._handover
+        if handover is None or not (handover.is_pending or handover.is_refused):
+            super().action_kill()
+        else:
+            handover.refuse("killed before the vault was open")
+
+    action_kill_now = action_kill
+
     def _remember(self) -> None:
         self.remembered.keep("theme", self.theme)
         for screen in self.screen_stack:

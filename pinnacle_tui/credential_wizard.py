@@ -209,7 +209,15 @@ class Wizard:
         draft, fitness = self.draft, self.fitness
         if draft is None:
             raise CredentialError("there is no key to be saved any more: what was entered is forgotten")
-        await self.desk.save(self.name, draft, self.password)
+        # Of its own: whatever becomes of the screen meanwhile, nothing is sealed that has just been wiped.
+        kept = draft._replace(document=Secret(draft.document))
+        password = None if self.password is None else Secret(self.password)
+        try:
+            await self.desk.save(self.name, kept, password)
+        finally:
+            kept.document.wipe()
+            if password is not None:
+                password.wipe()
         self.opened()
         self.saved = KeySummary(self.name, draft.kind, draft.tail, draft.algorithm)
         self.forget()

@@ -28,6 +28,7 @@ _FILE_MODE: Final = stat.S_IRUSR | stat.S_IWUSR
 _FOLDER_MODE: Final = stat.S_IRWXU
 _HERE: Final = os.O_NOFOLLOW | os.O_CLOEXEC
 _RANDOM_BYTES: Final = 8
+_PARTS_OF_THE_SYSTEM: Final = 2  # those of /, /tmp, /etc
 _NO_SUCH_SERVICE: Final = (errno.EINVAL, errno.ENOTSUP)
 """How file systems answer that cannot be told to keep the names of a folder."""
 
@@ -151,7 +152,7 @@ def _open_folder(path: Path, what: str) -> int:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _HERE)
         try:
-            _require_private_folder(os.fstat(descriptor), f"the folder {shown} of {what}", quoted)
+            _require_private_folder(os.fstat(descriptor), path, what)
         except BaseException:
             os.close(descriptor)
             raise
@@ -169,12 +170,16 @@ def _open_folder(path: Path, what: str) -> int:
     return descriptor
 
 
-def _require_private_folder(status: os.stat_result, named: str, quoted: str) -> None:
-    if status.st_uid != os.geteuid():
+def _require_private_folder(status: os.stat_result, path: Path, what: str) -> None:
+    named, quoted = f"the folder {visible(str(path))} of {what}", _quoted(path)
+    is_ours, mode = status.st_uid == os.geteuid(), stat.S_IMODE(status.st_mode)
+    if is_ours and not mode & _OTHERS:
+        return
+    if len(path.absolute().parts) <= _PARTS_OF_THE_SYSTEM:  # to close or to take it would stop the machine
+        raise PrivateFileError(f"{named} is the system's: keep {what} in a folder of your own (mkdir -m 700)")
+    if not is_ours:
         raise PrivateFileError(f"{named} belongs to another user; run: sudo chown {os.geteuid()} {quoted}")
-    if status.st_mode & _OTHERS:
-        mode = stat.S_IMODE(status.st_mode)
-        raise PrivateFileError(f"{named} is open to others (mode {mode:04o}); run: chmod 700 {quoted}")
+    raise PrivateFileError(f"{named} is open to others (mode {mode:04o}); run: chmod 700 {quoted}")
 
 
 # -- writing ---------------------------------------------------------------------------------------

@@ -60,6 +60,8 @@ class Market:
     """What is known of a venue on the network."""
     openings: Mapping[str, Opening] = field(default_factory=dict)
     """By product, what the account held at the start, where the settings do not say it."""
+    account: str = ""
+    """Tells the account at the venue from others; empty where there is none, or the venue does not say."""
 
 
 def build_market(config: Config) -> Market:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -52,6 +53,7 @@ from engine.watchdog.hello import hello_of
 from engine.watchdog.log import read_log
 from engine.watchdog.messages import Report
 
+_ACCOUNT_DIGITS: Final = 16
 _KEY_ADVICE: Final = "make a key that may view and trade, and no more"
 
 
@@ -83,8 +85,11 @@ async def connect(resolved: Resolved, real: Clock, key: ApiKey | None = None) ->
         await broker.open()
         products = await _products(broker, config)
         balances: dict[str, Balance] = {}
+        account = ""
         if key is not None:
-            _require_rights(await broker.permissions(), config)
+            rights = await broker.permissions()
+            _require_rights(rights, config)
+            account = _account(rights)
             rates = await broker.fees()
             resolved = _with_fees(resolved, rates.maker_bps, rates.taker_bps, rates.tier, broker.name)
         opened_ns = clock.wall_ns() + (broker.clock_offset_ns or 0)
@@ -94,7 +99,7 @@ async def connect(resolved: Resolved, real: Clock, key: ApiKey | None = None) ->
     except BaseException:
         await broker.close()
         raise
-    return Network(resolved, api, key, clock, broker, products, balances, opened_ns)
+    return Network(resolved, api, key, clock, broker, products, balances, account, opened_ns)
 
 
 async def _products(broker: Broker, config: Config) -> dict[str, ProductState]:
@@ -118,6 +123,11 @@ def _require_rights(rights: Permissions, config: Config) -> None:
         )
     if config.engine.mode == "live" and rights.can_trade is False:
         raise AuthenticationError("PERMISSION", f"this key may not trade: {_KEY_ADVICE}. Nothing was sent")
+
+
+def _account(rights: Permissions) -> str:
+    """What tells a portfolio from others, without its id: sessions are shown to strangers."""
+    return hashlib.sha256(rights.portfolio.encode()).hexdigest()[:_ACCOUNT_DIGITS] if rights.portfolio else ""
 
 
 def _require_clock(broker: Broker) -> None:
@@ -153,9 +163,11 @@ class Network:
         broker: Broker,
         products: Mapping[str, ProductState],
         balances: Mapping[str, Balance],
+        account: str,
         opened_ns: int,
     ) -> None:
-        """`opened_ns`: wall time of the venue just before it was asked for the balances."""
+        """`account`: see `Market`. `opened_ns`: wall time of the venue just before it was asked for the
+        balances."""
         engine = resolved.config.engine
         if not engine.order_tag:
             # No id of this session may have been used by another one of this account.
@@ -171,6 +183,7 @@ class Network:
         self._broker = broker
         self._products = products
         self._balances = balances
+        self._account = account
         self._opened_ns = opened_ns
         self._bell = Bell()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -288,6 +301,7 @@ class Network:
                 self._audit(config, feed, desks),
             ],
             openings=begun.openings,
+            account=self._account,
         )
 
     def _audit(self, config: Config, feed: LiveFeed, desks: Sequence[Desk]) -> BookAudit:

@@ -309,6 +309,7 @@ def _go_on(last: StoredSession, resolved: Resolved, real: Clock, making: MarketM
         market = making.market(
             resolved.config, Begun(last.info.openings, last.info.start_wall_ns, last.info.baselines)
         )
+        opening.require_same_account(last, market)
         opening.require_same_instruments(last, market)
         clock = ManualClock(0, last.info.start_wall_ns)
         read = read_in(last.name, directory, market, clock, real, resolved.config)

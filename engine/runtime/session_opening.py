@@ -138,6 +138,18 @@ def require_same_instruments(session: StoredSession, market: Market) -> None:
         )
 
 
+def require_same_account(session: StoredSession, market: Market) -> None:
+    """`UsageError` when the key belongs to another account: orders of the session are not seen with it, and
+    would pass for gone."""
+    begun = session.info.account
+    if begun and market.account and begun != market.account:
+        raise UsageError(
+            f"session {session.name} would go on, but the key of this start belongs to another account: "
+            "start with a key of the former one, so that its orders are accounted for, or add --new to begin "
+            "another session and leave it as it is. Nothing was sent"
+        )
+
+
 def begin(
     data_dir: Path, resolved: Resolved, market: Market, real: Clock
 ) -> tuple[StoredSession, JournalDirectory]:
@@ -171,6 +183,7 @@ def _info(number: int, resolved: Resolved, market: Market, real: Clock) -> Sessi
         settings=resolved.texts(),
         instruments=tuple(desk.trader.instrument for desk in market.desks),
         openings=dict(market.openings),
+        account=market.account,
     )
 
 

@@ -71,6 +71,8 @@ class SessionInfo(msgspec.Struct, frozen=True):
     """None while it runs, and after a crash."""
     baselines: dict[str, dict[str, Decimal]] = {}
     """By product and currency, what the account holds beyond our record and a person has accepted."""
+    account: str = ""
+    """As `Market` has it; empty also where an older version did not say."""
 
 
 @dataclass(frozen=True, slots=True)

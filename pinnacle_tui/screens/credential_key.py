@@ -184,9 +184,6 @@ class KeyStep(Step):
 
 def _path(text: str) -> Path:
     """Raises `CredentialError` for what is no path."""
-    try:
-        if text.isprintable():
-            return Path(os.path.expanduser(text))
-    except RuntimeError:
-        pass  # the home of nobody
-    raise CredentialError("there can be no file of that name; type its path again")
+    if not text.isprintable():
+        raise CredentialError("there can be no file of that name; type its path again")
+    return Path(os.path.expanduser(text))  # the home of nobody is left as it is

@@ -24,7 +24,7 @@ _CALM_S: Final = 0.15
 _BEST: Final = 4
 _FULL: Final = "■ "
 _FREE: Final = "□ "
-_LABEL_CELLS: Final = 14
+_LABEL_CELLS: Final = 15
 
 
 class PasswordStep(Step):

@@ -146,8 +146,9 @@ class SavedStep(Step):
 
     def _next(self) -> Iterator[Content]:
         name = self.wizard.saved.name if self.wizard.saved is not None else ""
+        live = f"pinnacle-tui --mode live --key {visible(name)}"
         for command, meaning in (
             ("pinnacle-tui --mode paper", "the real market, simulated orders"),
-            (f"pinnacle-tui --mode live --key {visible(name)}", "real orders"),
+            (live, "real orders"),
         ):
-            yield Content.assemble((command, "bold"), (f"   {meaning}", "$muted"))
+            yield Content.assemble((left(command, len(live)), "bold"), (f"   {meaning}", "$muted"))

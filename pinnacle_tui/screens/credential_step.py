@@ -54,8 +54,10 @@ class Step(Vertical):
 
     def tell(self, told: str, style: str = "$muted") -> None:
         """Say a sentence below the fields."""
+        content = Content.styled(told, style)
         for place in self.query("#told").results(Static):  # none while the step is taken down
-            place.update(Content.styled(told, style))
+            if place.content != content:
+                place.update(content)
         self.post_message(self.Changed())
 
 

@@ -87,6 +87,8 @@ class CredentialsScreen(Dialog):
         super().__init__()
         self.wizard = wizard
         self._may_return = may_return
+        self._offered: tuple[object, ...] = ()
+        """What decided which keys are shown."""
 
     def compose(self) -> ComposeResult:
         """The steps, the step, the keys."""
@@ -143,18 +145,11 @@ class CredentialsScreen(Dialog):
 
     def _line(self) -> Content:
         """All steps; the one that is being taken is marked."""
-        wizard = self.wizard
-        parts = []
-        for number, step in enumerate(wizard.steps, start=1):
-            is_now = step is wizard.step
-            words = f"{number} {step.value}"
-            parts.append(
-                Content.styled(
-                    f"[{words}]" if is_now and self.app.no_color else words,
-                    "bold $accent" if is_now else "$muted",
-                )
-            )
-        return Content.styled(" · ", "$muted").join(parts)
+        now = self.wizard.step
+        return Content.styled(" · ", "$muted").join(
+            Content.styled(f"{number} {step.value}", "bold $accent" if step is now else "$muted")
+            for number, step in enumerate(self.wizard.steps, start=1)
+        )
 
     # -- keys --------------------------------------------------------------------------------------
 
@@ -183,7 +178,9 @@ class CredentialsScreen(Dialog):
             await self._show()
 
     def action_leave(self) -> None:
-        """Out; where something was entered, after a question."""
+        """Out; where something was entered, after a question. What is under way is finished first."""
+        if self.wizard.is_busy:
+            return
         if self.wizard.has_entries:
             self.app.push_screen(LeaveQuestion(may_return=self._may_return), self._leave)
         else:
@@ -202,7 +199,11 @@ class CredentialsScreen(Dialog):
 
     def _offer(self) -> None:
         step = self.step
-        offered = step.offers() if step is not None else {}
+        offered = dict(step.offers()) if step is not None else {}
+        state = (step, offered, self.wizard.is_busy)
+        if state == self._offered:
+            return
+        self._offered = state
         for key in self.query(StepKey):
             deed = key.action.removeprefix("step('").removesuffix("')")
             is_step = deed != key.action
@@ -229,5 +230,6 @@ class CredentialsScreen(Dialog):
         self.wizard.touch()
 
     async def begin_anew(self) -> None:
-        """The vault was locked, or the wizard is somewhere else for another reason."""
-        await self._show()
+        """The vault was locked: to its password."""
+        if self.is_attached:
+            await self._show()

@@ -22,11 +22,6 @@ from engine.credentials.desk import (
     Verdict,
     WrongPassword,
 )
-from pinnacle_tui.credential_wizard import Wizard
-from pinnacle_tui.launch_credentials import WizardApp
-from pinnacle_tui.remembered import Remembered
-from pinnacle_tui.theme_file import themes_folder
-from pinnacle_tui.themes import ThemeLibrary
 
 RIGHT = "tidal quartz 41 lantern"
 NAME = "organizations/7c1f/apiKeys/0b9d-4e57"
@@ -67,20 +62,6 @@ UNCHECKED = (
         for step in ("clock", "signature", "permissions", "key type")
     ),
 )
-
-
-def wizard_app(desk: FakeDesk, clock: ManualClock, *, theme: str = "pinnacle") -> WizardApp:
-    """The wizard as a program of its own, over a desk that is played."""
-    themes = ThemeLibrary([themes_folder()])
-    themes.load()
-    return WizardApp(
-        Wizard(desk, clock),
-        clock,
-        themes=themes,
-        remembered=Remembered(None),
-        wanted_theme=theme,
-        is_theme_given=True,
-    )
 
 
 class FakeDesk:

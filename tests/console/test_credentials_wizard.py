@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from console import fake_desk as played
-from console.fake_desk import DOCUMENT, NAME, PEM, RIGHT, FakeDesk, wizard_app
-from console.fakes import FakeSession, until
-from console.running import Console, Running, words
-from rich.console import Console as Printer
-from textual.events import Paste
-from textual.pilot import Pilot
+from console.fake_desk import DOCUMENT, NAME, PEM, RIGHT, FakeDesk
+from console.running import Running
+from console.wizard_walk import everything, walking, walking_in_console
 from textual.widgets import Input, OptionList, Static
 
 from engine.core.errors import CredentialError
 from engine.core.secret import Secret
-from engine.credentials.desk import ADVANCED, EXCHANGE, VaultState
+from engine.credentials.desk import EXCHANGE, VaultState
 from engine.link.messages import CommandName
-from pinnacle_tui.credential_wizard import Stage, Wizard
+from pinnacle_tui.credential_wizard import Stage
 from pinnacle_tui.palette_commands import ConsoleCommands
-from pinnacle_tui.screens.answers import HELD_NS
 from pinnacle_tui.screens.credential_leaving import LeaveQuestion
-from pinnacle_tui.screens.credentials import CredentialsScreen, StepKey
+from pinnacle_tui.screens.credentials import CredentialsScreen
 from pinnacle_tui.screens.kill_report import KillReport
 from pinnacle_tui.screens.main import MainScreen
 from pinnacle_tui.screens.typed_word import TypedWord
@@ -44,125 +37,8 @@ ANOTHER = "another good password"
 S = 1_000_000_000
 
 
-class Walk:
-    """The wizard on a screen, and the desk behind it."""
-
-    def __init__(self, pilot: Pilot[None], desk: FakeDesk) -> None:
-        self.pilot = pilot
-        self.desk = desk
-
-    @property
-    def app(self) -> Any:
-        return self.pilot.app
-
-    @property
-    def wizard(self) -> Wizard:
-        wizard = self.app.wizard
-        assert isinstance(wizard, Wizard)
-        return wizard
-
-    @property
-    def said(self) -> str:
-        return words(self.app)
-
-    @property
-    def offered(self) -> set[str]:
-        """The keys of the last line, as they are written."""
-        return {key.key for key in self.app.screen.query(StepKey) if key.display}
-
-    @property
-    def heading(self) -> str:
-        return str(self.app.screen.query_one("#heading", Static).render())
-
-    async def press(self, *keys: str) -> None:
-        for key in keys:
-            self.desk.clock.advance(HELD_NS)
-            await self.pilot.press(key)
-            await self.pilot.pause()
-
-    async def paste(self, text: str) -> None:
-        self.app.screen.focused.post_message(Paste(text))
-        await self.pilot.pause()
-
-    async def until(self, met: Callable[[], bool]) -> None:
-        await until(self.pilot, met)
-
-    async def until_said(self, what: str) -> None:
-        await self.until(lambda: what in self.said)
-
-    async def until_offered(self, key: str) -> None:
-        await self.until(lambda: key in self.offered)
-
-    async def until_at(self, stage: Stage) -> None:
-        await self.until(lambda: self.wizard.stage is stage)
-        await self.pilot.pause()
-
-    async def to_key(self, kind: str = ADVANCED) -> None:
-        """From the first step to the fields."""
-        await self.press("enter" if self.desk.state is VaultState.ABSENT else "a")
-        await self.press(*(["down"] if kind == EXCHANGE else []), "enter")
-        assert self.wizard.stage is Stage.KEY
-
-    async def to_check(self) -> None:
-        """On to a check that is over."""
-        await self.to_key()
-        await self.paste(NAME)
-        await self.press("enter")
-        await self.paste(PEM)
-        await self.press("enter")
-        await self.until(lambda: self.wizard.fitness is not None)
-        await self.pilot.pause()
-
-    async def choose(self, password: str, again: str | None = None) -> None:
-        """Both fields of a new master password."""
-        await self.paste(password)
-        await self.press("enter")
-        await self.paste(password if again is None else again)
-
-
-class ConsoleWalk(Walk):
-    """The same over a console, while the engine goes on."""
-
-    def __init__(self, console: Console, desk: FakeDesk) -> None:
-        super().__init__(console.pilot, desk)
-        self.console = console
-
-    async def open(self) -> None:
-        self.app.action_credentials()
-        await self.pilot.pause()
-
-
-@asynccontextmanager
-async def walking(desk: FakeDesk | None = None, *, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Walk]:
-    desk = desk or FakeDesk()
-    async with wizard_app(desk, desk.clock).run_test(size=size) as pilot:
-        await pilot.pause()
-        yield Walk(pilot, desk)
-
-
-@asynccontextmanager
-async def walking_in_console(desk: FakeDesk | None = None) -> AsyncIterator[ConsoleWalk]:
-    session = FakeSession()
-    desk = desk or FakeDesk()
-    desk.clock = session.clock
-    async with Running(session, size=(80, 24), make_desk=lambda: desk) as console:
-        walk = ConsoleWalk(console, desk)
-        await walk.open()
-        yield walk
-
-
 def opened(*keys: Any) -> FakeDesk:
     return FakeDesk(VaultState.OPEN, keys)
-
-
-def everything(app: Any) -> str:
-    """What can be made of the screen: picture, trees, clipboard, objects."""
-    told = io.StringIO()
-    printer = Printer(file=told, width=300)
-    printer.print(app.tree, app.screen.css_tree)
-    for widget in app.screen.walk_children():
-        printer.print(repr(widget), str(widget.render()))
-    return f"{app.export_screenshot()}{app.clipboard}{told.getvalue()}{app.wizard.__dict__}"
 
 
 # -- the whole way ---------------------------------------------------------------------------------
@@ -204,8 +80,8 @@ async def test_from_no_vault_to_a_saved_key_by_the_keyboard_and_nothing_secret_i
 
 
 async def test_a_vault_that_is_there_asks_for_no_new_password():
-    async with walking(opened(played.MAIN)) as walk:
-        await walk.to_check()
+    async with walking(opened(played.MAIN), Stage.CHECK) as walk:
+        await walk.until_offered("enter")
         await walk.press("enter", "enter")
         await walk.until_at(Stage.SAVED)
         assert list(walk.desk.saved) == ["coinbase"]
@@ -224,11 +100,9 @@ async def test_a_key_of_exchange_has_three_parts():
         assert walk.wizard.draft.kind == EXCHANGE
 
 
-@pytest.mark.parametrize("field", [0, 1])
-async def test_a_whole_key_file_pasted_into_any_field_is_enough(field: int):
-    async with walking(opened()) as walk:
-        await walk.to_key()
-        await walk.press(*["tab"] * field)
+async def test_a_whole_key_file_pasted_into_any_field_is_enough():
+    async with walking(opened(), Stage.KEY) as walk:
+        await walk.press("tab")
         await walk.paste(DOCUMENT)
         await walk.until_said("✓ an ECDSA P-256 private key")
         await walk.press("enter")
@@ -239,8 +113,7 @@ async def test_a_whole_key_file_pasted_into_any_field_is_enough(field: int):
 
 async def test_a_key_file_is_named_and_its_path_completed(tmp_path: Path):
     (tmp_path / "cdp_api_key.json").write_text(DOCUMENT)
-    async with walking(opened(), size=(200, 40)) as walk:
-        await walk.to_key()
+    async with walking(opened(), Stage.KEY, size=(200, 40)) as walk:
         await walk.press("tab", "tab")
         field = walk.app.screen.focused
         await walk.paste(f"{tmp_path}/cdp")
@@ -251,8 +124,7 @@ async def test_a_key_file_is_named_and_its_path_completed(tmp_path: Path):
 
 @pytest.mark.parametrize("path", ["/nowhere/key.json", "~nobody-of-this-name/key.json"])
 async def test_a_file_that_is_not_there_is_told(path: str):
-    async with walking(opened()) as walk:
-        await walk.to_key()
+    async with walking(opened(), Stage.KEY) as walk:
         await walk.press("tab", "tab")
         await walk.paste(path)
         await walk.press("enter")
@@ -264,8 +136,7 @@ async def test_a_file_that_is_not_there_is_told(path: str):
 
 
 async def test_what_is_pasted_is_recognised_while_it_is_entered():
-    async with walking(opened()) as walk:
-        await walk.to_key()
+    async with walking(opened(), Stage.KEY) as walk:
         assert "still to come: name, private key" in walk.said
         await walk.paste(NAME)
         await walk.until_said("still to come: private key")
@@ -283,8 +154,7 @@ async def test_what_is_pasted_is_recognised_while_it_is_entered():
 
 
 async def test_a_paste_that_is_too_large_is_refused_in_a_sentence():
-    async with walking(opened()) as walk:
-        await walk.to_key()
+    async with walking(opened(), Stage.KEY) as walk:
         await walk.paste("x" * (MOST_BYTES + 1))
         assert "64 KiB" in walk.said
         assert not walk.wizard.has_entries
@@ -304,9 +174,7 @@ async def test_letters_in_a_field_are_no_commands_and_the_kill_switch_works_all_
 
 
 async def test_the_master_password_is_judged_and_typed_twice():
-    async with walking() as walk:
-        await walk.to_check()
-        await walk.press("enter")
+    async with walking(stage=Stage.PASSWORD) as walk:
         await walk.paste("short")
         await walk.until_said("too short: 5 more")
         assert "enter" not in walk.offered
@@ -322,67 +190,74 @@ async def test_the_master_password_is_judged_and_typed_twice():
         assert walk.wizard.stage is Stage.NAME
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [("main", "a key named main already"), ("No good", "cannot be called"), ("", "needs a name")],
-)
-async def test_a_name_is_checked_while_it_is_typed(name: str, said: str):
-    async with walking(opened(played.MAIN)) as walk:
-        await walk.to_check()
-        await walk.press("enter")
-        walk.app.screen.query_one(Input).value = name
-        await walk.until_said(said)
-        assert "enter" not in walk.offered
-        await walk.press("enter")
+async def test_a_name_is_checked_while_it_is_typed():
+    async with walking(opened(played.MAIN), Stage.NAME) as walk:
+        for name, said in (
+            ("main", "a key named main already"),
+            ("No good", "cannot be called"),
+            ("", "needs a name"),
+        ):
+            walk.app.screen.query_one(Input).value = name
+            await walk.until_said(said)
+            assert "enter" not in walk.offered
+            await walk.press("enter")
         assert walk.desk.saved == {}
 
 
 async def test_what_the_saving_failed_with_is_told_and_can_be_tried_again():
-    async with walking(opened()) as walk:
-        await walk.to_check()
+    async with walking(opened(), Stage.NAME) as walk:
         walk.desk.failure = CredentialError("somebody else has changed the vault; open it again")
-        await walk.press("enter", "enter")
+        await walk.press("enter")
         await walk.until_said("somebody else has changed the vault")
         await walk.press("enter")
         await walk.until_at(Stage.SAVED)
 
 
+async def test_what_is_being_saved_is_not_wiped_by_leaving():
+    desk = FakeDesk()
+    desk.may_go_on.clear()
+    async with walking(desk, Stage.NAME) as walk:
+        await walk.press("enter")
+        await walk.until_said("sealing the vault")
+        await walk.press("escape", "ctrl+x", "ctrl+c")
+        assert walk.wizard.stage is Stage.NAME
+        walk.wizard.close()
+        desk.may_go_on.set()
+        await walk.until(lambda: "coinbase" in desk.saved)
+    assert "pemsecretcanary" in desk.saved["coinbase"]
+    assert desk.password == RIGHT
+
+
 # -- the check -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("findings", "keys", "said"),
-    [
-        (played.GOOD, {"enter", "r"}, "nothing beyond"),
-        (played.LIMITED, {"enter", "r"}, "read what is marked"),
-        (played.REFUSED, {"r"}, "The key is not saved"),
-        (played.UNCHECKED, {"r", "s"}, "could not be asked"),
-    ],
-)
-async def test_what_was_found_decides_which_ways_are_open(findings: Any, keys: set[str], said: str):
-    desk = opened()
-    desk.findings = findings
-    async with walking(desk) as walk:
-        await walk.to_check()
-        assert walk.offered - {"esc", "^x"} == keys
-        assert said in walk.said
-        for finding in findings:
-            assert finding.words in walk.said
-            assert finding.advice in walk.said
-        await walk.press("enter" if "enter" not in keys else "s")
-        assert walk.wizard.stage is Stage.CHECK
-        await walk.press(min({"enter", "s"} & keys, default="escape"))
-        assert walk.wizard.stage is (Stage.NAME if {"enter", "s"} & keys else Stage.KEY)
+async def test_what_was_found_decides_which_ways_are_open():
+    async with walking(opened(), Stage.CHECK) as walk:
+        for findings, keys, said in (
+            (played.GOOD, {"enter", "r"}, "nothing beyond"),
+            (played.LIMITED, {"enter", "r"}, "read what is marked"),
+            (played.REFUSED, {"r"}, "The key is not saved"),
+            (played.UNCHECKED, {"r", "s"}, "could not be asked"),
+        ):
+            walk.desk.findings = findings
+            await walk.until_offered("r")
+            await walk.press("r")
+            await walk.until_said(said)
+            assert walk.offered - {"esc", "^x"} == keys
+            for finding in findings:
+                assert finding.words in walk.said
+                assert finding.advice in walk.said
+            await walk.press(*({"enter", "s"} - keys))
+            assert walk.wizard.stage is Stage.CHECK
+        await walk.press("s")
+        assert walk.wizard.stage is Stage.NAME
 
 
 async def test_findings_come_one_by_one_and_a_check_can_be_left_and_made_again():
     desk = opened()
     desk.held_checks = 2
     desk.may_go_on.clear()
-    async with walking(desk) as walk:
-        await walk.to_key()
-        await walk.paste(DOCUMENT)
-        await walk.press("enter")
+    async with walking(desk, Stage.CHECK) as walk:
         await walk.until_said("corrected for")
         assert "asking Coinbase…" in walk.said
         assert played.GOOD[2].words not in walk.said
@@ -400,8 +275,8 @@ async def test_findings_come_one_by_one_and_a_check_can_be_left_and_made_again()
 
 
 async def test_another_text_of_the_key_is_another_key_to_be_checked():
-    async with walking(opened()) as walk:
-        await walk.to_check()
+    async with walking(opened(), Stage.CHECK) as walk:
+        await walk.until_offered("enter")
         draft = walk.wizard.draft
         await walk.press("escape")
         assert walk.wizard.fitness is not None
@@ -511,12 +386,7 @@ async def test_the_master_password_is_changed():
 
 
 async def test_escape_is_one_step_back_and_keeps_what_was_entered():
-    async with walking() as walk:
-        await walk.to_check()
-        await walk.press("enter")
-        await walk.choose(RIGHT)
-        await walk.until_offered("enter")
-        await walk.press("enter")
+    async with walking(stage=Stage.NAME) as walk:
         for stage in (Stage.PASSWORD, Stage.CHECK, Stage.KEY, Stage.VENUE, Stage.VAULT):
             await walk.press("escape")
             assert walk.wizard.stage is stage
@@ -525,12 +395,12 @@ async def test_escape_is_one_step_back_and_keeps_what_was_entered():
         assert "36 characters" in " ".join(
             str(each.render()) for each in walk.app.screen.query("SecretInput")
         )
-        assert walk.desk.checks == 1
+        assert walk.wizard.password == Secret(RIGHT)
+        assert walk.desk.checks == 0
 
 
 async def test_another_venue_has_other_parts():
-    async with walking(opened()) as walk:
-        await walk.to_key()
+    async with walking(opened(), Stage.KEY) as walk:
         await walk.paste(NAME)
         held = walk.wizard.parts["name"]
         await walk.press("escape", "down", "enter")
@@ -545,13 +415,12 @@ async def test_leaving_asks_only_where_something_would_be_lost():
         assert walk.desk.state is VaultState.LOCKED
 
 
-@pytest.mark.parametrize("way", ["ctrl+x", "escape"])
-async def test_what_was_entered_is_kept_for_later_or_forgotten(way: str):
+async def test_what_was_entered_is_kept_for_later_or_forgotten():
     async with walking_in_console() as walk:
         await walk.to_key()
         await walk.paste(NAME)
         held = walk.wizard.parts["name"]
-        await walk.press(*([way] if way == "ctrl+x" else [way] * 3))
+        await walk.press("escape", "escape", "escape")
         assert isinstance(walk.app.screen, LeaveQuestion)
         await walk.press("escape")
         assert isinstance(walk.app.screen, CredentialsScreen)
@@ -586,6 +455,7 @@ async def test_who_is_gone_for_too_long_finds_the_vault_locked_and_nothing_kept(
         held = walk.wizard.parts["name"]
         if not is_open:
             await walk.press("ctrl+x", "L")
+            await walk.until(lambda: walk.app.screen_stack == [walk.app.screen])
         walk.desk.clock.advance(299 * S)
         assert not walk.wizard.is_left_alone()
         walk.desk.clock.advance(2 * S)

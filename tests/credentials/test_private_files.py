@@ -107,6 +107,13 @@ def test_what_belongs_to_another_user_is_refused(
     )
 
 
+@pytest.mark.parametrize("folder", ["/", "/tmp"])
+def test_nobody_is_told_to_close_a_folder_of_the_system(folder: str) -> None:
+    said = refusal(Path(folder) / "no.vault")
+    assert "the system's: keep the vault in a folder of your own" in said
+    assert "run:" not in said
+
+
 def _link(path: Path) -> None:
     path.rename(path.with_name("elsewhere"))
     path.symlink_to("elsewhere")

@@ -21,7 +21,7 @@ from trader_bench import configured as simulated
 from engine.commands import headless
 from engine.config import Resolved
 from engine.core.clock import SystemClock
-from engine.core.errors import PinnacleError
+from engine.core.errors import PinnacleError, UsageError
 from engine.exchange.coinbase.broker import BrokerError
 from engine.local_venue.faults.interference import FaultInterference
 from engine.local_venue.faults.plan import FaultPlan, parse_fault
@@ -147,6 +147,27 @@ async def test_a_session_of_another_place_is_not_gone_on_with(tmp_path: Path) ->
         assert again.name == first
         assert again.report is not None
         await again.end(Outcome("killed", 75))
+
+
+async def test_a_session_of_another_account_is_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = {"persistence__data_dir": str(tmp_path / "data"), "engine__symbols": "BTC-USD"}
+    async with running_venue(tmp_path) as (venue, key_file):
+        resolved = configured(venue, "live", key_file, **at)
+        first = await left_unfinished(resolved)
+        with monkeypatch.context() as patch:
+            patch.setattr("engine.local_venue.advanced.account_rest.PORTFOLIO_ID", "7d3f0c1e")
+            with pytest.raises(UsageError, match=f"session {first} .* another account: .* --new"):
+                await opened(resolved)
+            beside = await opened(resolved, is_new=True)
+            assert beside.name != first
+            await beside.end(Outcome("killed", 75))
+        with pytest.raises(UsageError, match=f"session {beside.name} .* another account"):
+            await opened(resolved)
+        kept = (tmp_path / "data" / beside.name / "session.json").read_text()
+        assert '"account": "' in kept
+        assert "7d3f0c1e" not in kept
 
 
 async def test_a_venue_that_is_gone_does_not_hide_a_session_left_open(tmp_path: Path) -> None:
