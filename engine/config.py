@@ -24,7 +24,7 @@ from engine.core.errors import UsageError
 from engine.core.events import Severity
 from engine.core.settings import require_valid, setting
 from engine.credentials.settings import CredentialSettings
-from engine.exchange.coinbase.network import NetworkSettings
+from engine.exchange.coinbase.network import EXCHANGE, NetworkSettings
 from engine.exchange.fees import FeeSchedule
 from engine.exchange.paper import PaperSettings
 from engine.exchange.simulator.settings import SimulatorSettings
@@ -258,14 +258,22 @@ class Config:
         return self.network.key_file is None and (mode == "live" or (mode == "paper" and named is not None))
 
     @property
-    def key_notice(self) -> str | None:
-        """What whoever trades live should be told about where the key lies; None where all is well."""
-        if self.engine.mode != "live" or self.network.key_file is None:
-            return None
-        return (
-            f"the API key lies unencrypted in {self.network.key_file}: a vault is safer, and "
-            "`pinnacle-tui credentials import` puts it into one"
-        )
+    def key_notices(self) -> tuple[str, ...]:
+        """What whoever trades live should be told about the key, one sentence each."""
+        if self.engine.mode != "live":
+            return ()
+        notices = []
+        if self.network.key_file is not None:
+            notices.append(
+                f"the API key lies unencrypted in {self.network.key_file}: a vault is safer, and "
+                "`pinnacle-tui credentials import` puts it into one"
+            )
+        if self.exchange.name == EXCHANGE:
+            notices.append(
+                "Coinbase Exchange does not tell what a key may do: see in its settings that this one may "
+                "view and trade, and never transfer"
+            )
+        return tuple(notices)
 
     def limits_sentence(self) -> str:
         """What live trading may do at most, for whoever arms it."""

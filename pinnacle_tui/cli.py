@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from engine.credentials.desk import CredentialDesk
     from pinnacle_tui.key_handover import LockedKey
 
+_PLAIN_PASSWORD = "PINNACLE_MASTER_PASSWORD"
 _PASSWORD_FD = "--password-fd"
 _SETTINGS = {"max_content_width": 110, "help_option_names": ["-h", "--help"]}
 
@@ -210,6 +211,10 @@ def cli(
         armed = _ask_to_arm(resolved)
         arguments += [word for product in armed for word in ("--arm", product)]
     resolved.config.require_runnable(armed)
+    if not resolved.config.uses_vault and key_fd is None:
+        if password_fd is not None:
+            raise click.UsageError(f"--password-fd {password_fd}: this run takes no key out of the vault")
+        os.environ.pop(_PLAIN_PASSWORD, None)  # no process that we start needs it
     if not headless and not inline:
         from pinnacle_tui import launch
 

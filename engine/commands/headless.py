@@ -125,8 +125,8 @@ async def _run(
         session = await _opened(resolved, key, is_new=is_new)
     fees = session.resolved.fee_notices() if owner is None else ()
     notices = [*(text for _, text in fees), *session.notices()]
-    if owner is None and (told := resolved.config.key_notice):
-        notices.append(told)
+    if owner is None:
+        notices += resolved.config.key_notices
     for notice in notices:
         stderr.write(visible_lines(notice) + "\n")
     stderr.flush()
@@ -210,7 +210,7 @@ async def _served(
         await service.start(owner)
         for severity, notice in session.resolved.fee_notices() if owner is not None else ():
             service.operator.tell(severity, "FEES", notice)
-        if owner is not None and (told := session.resolved.config.key_notice):
+        for told in session.resolved.config.key_notices if owner is not None else ():
             service.operator.tell(Severity.INFO, "KEY", told)
         session.resume(engine)
         await edges.start()

@@ -64,9 +64,14 @@ def require_private_folder(path: Path, what: str) -> None:
 
 
 def make_private_folder(path: Path, what: str) -> None:
-    """Make the folder where it is missing; refuse it where it is not private. Raises `PrivateFileError`."""
+    """Make the folder where it is missing; refuse it where it is not private. Raises `PrivateFileError`.
+
+    Whoever may write to a folder above could put another one in its place: those that are made are private
+    too, whatever the umask is.
+    """
     try:
-        path.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        for missing in reversed([level for level in (path, *path.parents) if not level.exists()]):
+            missing.mkdir(mode=_FOLDER_MODE, exist_ok=True)
     except OSError as error:
         raise PrivateFileError(
             f"the folder {visible(str(path))} cannot be made for {what}: {error.strerror}"

@@ -88,7 +88,7 @@ async def connect(resolved: Resolved, real: Clock, key: ApiKey | None = None) ->
         account = ""
         if key is not None:
             rights = await broker.permissions()
-            _require_rights(rights, config)
+            _require_rights(rights, config, api)
             account = _account(rights)
             rates = await broker.fees()
             resolved = _with_fees(resolved, rates.maker_bps, rates.taker_bps, rates.tier, broker.name)
@@ -114,7 +114,7 @@ async def _products(broker: Broker, config: Config) -> dict[str, ProductState]:
     return {symbol: known[symbol] for symbol in wanted}
 
 
-def _require_rights(rights: Permissions, config: Config) -> None:
+def _require_rights(rights: Permissions, config: Config, api: str) -> None:
     if rights.can_transfer:
         raise AuthenticationError(
             "KEY_TOO_STRONG",
@@ -123,6 +123,13 @@ def _require_rights(rights: Permissions, config: Config) -> None:
         )
     if config.engine.mode == "live" and rights.can_trade is False:
         raise AuthenticationError("PERMISSION", f"this key may not trade: {_KEY_ADVICE}. Nothing was sent")
+    # Exchange never tells, which whoever starts is told; Advanced Trade always does.
+    if config.engine.mode == "live" and api == ADVANCED and None in (rights.can_trade, rights.can_transfer):
+        raise AuthenticationError(
+            "PERMISSION",
+            "the venue does not say whether this key may trade and may not move money out: try again later, "
+            f"or {_KEY_ADVICE}. Nothing was sent",
+        )
 
 
 def _account(rights: Permissions) -> str:

@@ -156,8 +156,13 @@ def test_a_file_and_a_key_in_the_vault_are_not_both_named() -> None:
 
 
 def test_live_trading_with_a_key_in_clear_is_told_of_the_vault() -> None:
-    notice = config(engine__mode="live", network__key_file="key.json").key_notice
-    assert notice is not None
+    (notice,) = config(engine__mode="live", network__key_file="key.json").key_notices
     assert "unencrypted in key.json: a vault is safer" in notice
-    assert config(engine__mode="live").key_notice is None
-    assert config(engine__mode="paper", network__key_file="key.json").key_notice is None
+    assert not config(engine__mode="live").key_notices
+    assert not config(engine__mode="paper", network__key_file="key.json").key_notices
+
+
+def test_live_trading_at_exchange_is_told_that_nobody_knows_what_the_key_may_do() -> None:
+    (notice,) = config(engine__mode="live", exchange__name="coinbase-exchange").key_notices
+    assert "does not tell what a key may do" in notice
+    assert not config(engine__mode="paper", exchange__name="coinbase-exchange").key_notices

@@ -302,3 +302,13 @@ def test_a_second_program_that_saves_is_refused_at_once(path: Path) -> None:
     with saving(path), pytest.raises(PrivateFileError, match="saved by another program, nothing was changed"):
         vault.save()
     vault.save()
+
+
+def test_every_folder_that_is_made_is_private_whatever_the_umask_is(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        make_private_folder(tmp_path / "one" / "two" / "three", "the vault")
+    finally:
+        os.umask(before)
+    made = [tmp_path / "one", tmp_path / "one" / "two", tmp_path / "one" / "two" / "three"]
+    assert [folder.stat().st_mode & 0o777 for folder in made] == [0o700] * 3

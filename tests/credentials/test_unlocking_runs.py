@@ -301,3 +301,15 @@ def test_a_run_without_a_terminal_trades_by_every_source(here: Machine, source: 
     assert not venue.open_orders()
     assert PASSWORD not in json.dumps(engine.reports)
     assert last["type"] == "summary"
+
+
+def test_a_password_that_no_run_needs_is_refused_and_left_to_no_child(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PINNACLE_MASTER_PASSWORD", PASSWORD)
+    given = ["--no-ui", "--mode", "sim", "--duration", "1", "--speed", "max"]
+    given += ["--data-dir", str(tmp_path)]
+    assert main([*given, "--password-fd", "77"]) == 2
+    assert "takes no key out of the vault" in capsys.readouterr().err
+    assert main(given) == 0
+    assert "PINNACLE_MASTER_PASSWORD" not in os.environ

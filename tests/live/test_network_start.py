@@ -5,12 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 from live.venue_kit import configured, running_venue
 
 from engine.core.clock import SystemClock
 from engine.core.errors import PinnacleError, UsageError
-from engine.exchange.coinbase.broker import AuthenticationError, BrokerError
+from engine.exchange.coinbase.broker import AuthenticationError, BrokerError, Permissions
+from engine.exchange.coinbase.rest.advanced_broker import AdvancedBroker
 from engine.local_venue.keys import Rights, make_cdp_key, write_key
 from engine.runtime.network import connect
 
@@ -62,6 +64,21 @@ async def test_a_key_with_other_rights_is_refused(tmp_path: Path, rights: Rights
             await connect(configured(venue, "live", key_file), SystemClock())
         assert refused.value.exit_code == 5
         assert not venue.core.orders()
+
+
+@pytest.mark.parametrize("unknown", ["can_trade", "can_transfer"])
+async def test_rights_that_the_venue_does_not_tell_are_no_rights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unknown: str
+) -> None:
+    told = AdvancedBroker.permissions
+
+    async def silent(broker: AdvancedBroker) -> Permissions:
+        return msgspec.structs.replace(await told(broker), **{unknown: None})
+
+    monkeypatch.setattr(AdvancedBroker, "permissions", silent)
+    async with running_venue(tmp_path) as (venue, key_file):
+        with pytest.raises(AuthenticationError, match="does not say whether this key may trade"):
+            await connect(configured(venue, "live", key_file), SystemClock())
 
 
 async def test_a_key_that_nobody_knows_is_refused(tmp_path: Path) -> None:
