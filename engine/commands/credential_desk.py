@@ -218,6 +218,17 @@ class Desk:
     async def save(self, name: str, draft: Draft, password: Secret | None = None) -> None:
         """See `CredentialDesk`."""
         require_name(name)
+        # Whoever gave it may wipe it while it is being sealed.
+        draft = draft._replace(document=Secret(draft.document))
+        password = None if password is None else Secret(password)
+        try:
+            await self._save(name, draft, password)
+        finally:
+            draft.document.wipe()
+            if password is not None:
+                password.wipe()
+
+    async def _save(self, name: str, draft: Draft, password: Secret | None) -> None:
         if _fingerprint(draft) in self._refused:
             raise CredentialError(
                 "the last check refused this key, so it is not saved: make another one that may view and "

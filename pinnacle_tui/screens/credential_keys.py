@@ -88,8 +88,8 @@ class KeysStep(Step):
     def _ask_to_remove(self, name: str) -> None:
         question = TypedWord(
             f"Remove the key {visible(name)}?",
-            "It is taken out of the vault, and cannot be brought back from it. The venue goes on taking it: "
-            "delete it there too, where it is not used any more.",
+            "It is taken out of the vault; the state before, with it, stays beside it, encrypted, until the "
+            "next save. The venue goes on taking it: delete it there too, where it is not used any more.",
             word=name,
             yes="Remove it",
             no="Keep it",

@@ -171,7 +171,9 @@ class ChangePasswordStep(PasswordStep):
         except CredentialError as error:
             self.tell(visible(str(error)), "$error")
         else:
-            self.wizard.notice = "the master password was changed; the one before opens nothing any more"
+            self.wizard.notice = (
+                "the master password was changed; copies of the file made before keep the old one"
+            )
             self.go(Stage.VAULT)
         finally:
             password.wipe()

@@ -87,7 +87,7 @@ def preparing(scene: Scene) -> Prepare:
     return prepare
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", ["80x24", pytest.param("120x40", marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("name", SCENES)
 def test_a_step(snap_compare: Compare, name: str, size: str) -> None:
     scene = SCENES[name]

@@ -472,3 +472,16 @@ async def test_no_vault_is_sealed_with_a_password_that_was_wiped(desk: Desk) -> 
         vault.save()
     vault.lock()
     assert desk.state is VaultState.ABSENT
+
+
+async def test_what_is_being_sealed_may_be_wiped_meanwhile(desk: Desk) -> None:
+    draft, password = _draft(desk), Secret(GOOD)
+    saving = asyncio.create_task(desk.save("first", draft, password))
+    await asyncio.sleep(0)
+    draft.document.wipe()
+    password.wipe()
+    await saving
+    desk.lock()
+    await desk.unlock(Secret(GOOD))
+    assert desk.draft("first").document == _draft(desk).document
+    desk.lock()
