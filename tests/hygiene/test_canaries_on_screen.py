@@ -15,8 +15,11 @@ import time
 from collections.abc import Callable
 
 import pytest
+from console import wizard_walk
+from console.fake_desk import FakeDesk
 from console.fakes import FakeSession
 from console.running import Running
+from console.wizard_walk import Walk, wizard_app
 from engine_process import machine
 from hygiene.canary_kit import KINDS, Marked, venue_that_listens
 from hygiene.canary_runs import children, seen, stored, where
@@ -25,10 +28,12 @@ from textual.app import App
 from textual.events import Paste
 
 from engine.core.secret import Secret
-from engine.credentials.desk import ADVANCED
+from engine.credentials.desk import ADVANCED, EXCHANGE
 from engine.link.mirror import EngineMirror
+from pinnacle_tui.credential_wizard import Wizard
 from pinnacle_tui.key_handover import KeyHandover
 from pinnacle_tui.screens.unlock import UnlockScreen
+from pinnacle_tui.widgets.secret_input import SecretInput
 
 
 class LockedKey:
@@ -75,6 +80,25 @@ async def test_a_password_that_is_entered_is_nowhere(way: str) -> None:
     os.close(handover.inherits)
     assert "•".encode() in shown or "●".encode() in shown, "something was typed"
     assert marked.canaries.found_in(KINDS[0], shown) == []
+
+
+@pytest.mark.parametrize("kind", [ADVANCED, EXCHANGE])
+async def test_a_key_that_is_pasted_into_the_wizard_is_nowhere(kind: str) -> None:
+    marked = Marked()
+    key = marked.advanced if kind == ADVANCED else marked.exchange
+    desk = FakeDesk()
+    async with wizard_app(Wizard(desk, desk.clock), desk.clock).run_test(size=(100, 30)) as pilot:
+        await pilot.pause()
+        walk = Walk(pilot, desk)
+        await walk.to_key(kind)
+        await walk.paste(key.file_content())
+        field = walk.app.screen.query(SecretInput).first()
+        await walk.until(lambda: field.size_bytes == len(key.file_content().encode()))
+        shown = wizard_walk.everything(walk.app)
+        await walk.press("ctrl+a", "ctrl+c", "enter")
+        shown += wizard_walk.everything(walk.app)
+    for what in KINDS:
+        assert marked.canaries.found_in(what, shown.encode()) == []
 
 
 # -- the real program in a terminal of its own -----------------------------------------------------
