@@ -25,7 +25,7 @@ def key_from_console(descriptor: int, exchange: str | None) -> ApiKey:
     """
     document, length = bytearray(_MOST_BYTES + 1), 0
     try:
-        with _told_to_end(), open(descriptor, "rb", buffering=0) as pipe, memoryview(document) as view:
+        with open(descriptor, "rb", buffering=0) as pipe, memoryview(document) as view, _told_to_end():
             while count := pipe.readinto(view[length:]):
                 length += count
         if not length:

@@ -466,7 +466,9 @@ async def test_who_is_gone_for_too_long_finds_the_vault_locked_and_nothing_kept(
             await walk.until(lambda: walk.heading == "The vault is locked")
             assert "nobody did anything for 300 s" in walk.said
         else:
-            assert any("what was entered is forgotten" in told for told in walk.console.told)
+            await walk.until(
+                lambda: any("what was entered is forgotten" in told for told in walk.console.told)
+            )
 
 
 async def test_every_key_counts_as_somebody_being_there():
