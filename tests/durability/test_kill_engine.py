@@ -134,7 +134,13 @@ def campaign(folder: Path, durability: str, kills: int, seed: int) -> Counter[st
 
 
 @pytest.mark.parametrize(
-    ("durability", "seed"), [("none", 101), ("interval", 102), ("interval", 103), ("group", 104)]
+    ("durability", "seed"),
+    [
+        pytest.param("none", 101, marks=pytest.mark.nightly),
+        ("interval", 102),
+        pytest.param("interval", 103, marks=pytest.mark.nightly),
+        ("group", 104),
+    ],
 )
 def test_what_was_told_is_on_record_and_the_session_goes_on(
     tmp_path_factory: pytest.TempPathFactory, durability: str, seed: int

@@ -151,7 +151,7 @@ async def test_what_is_no_loss_leaves_the_book_live(variant: str) -> None:
         )
         if variant == "error frame":
             assert reader.warnings == [
-                ("VENUE", "the venue refused a request for market data: rate limit [31m exceeded")
+                ("VENUE", "the venue refused a request for market data: rate limit exceeded")
             ]
 
 
