@@ -36,7 +36,9 @@ DIFFERENT = 25
 MOST_LOOKS = 20_000
 
 
-@pytest.mark.parametrize("mode", ["none", "interval", "group"])
+@pytest.mark.parametrize(
+    "mode", [*(pytest.param(mode, marks=pytest.mark.nightly) for mode in ("none", "interval")), "group"]
+)
 def test_a_reader_beside_a_writing_process_finds_a_prefix_and_never_damage(tmp_path: Path, mode: str) -> None:
     path = f"{tmp_path}/j"
     JournalDirectory.create(path, created_ns=0).close()

@@ -24,7 +24,7 @@ from engine.persistence.reader import CLEAN, CORRUPT, TORN, JournalReader
 from engine.persistence.scanner import look_on, records_of, scan
 
 PAGE = 4096
-CASES = 1_500
+CASES = 900
 HISTORY = written_journal(Random(11), 60, "interval", sync_share=0.1)
 [NAME] = [segment.name for segment in HISTORY.segments]
 IMAGE = HISTORY.files[NAME]

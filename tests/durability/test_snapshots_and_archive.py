@@ -269,7 +269,13 @@ def test_fewer_than_two_are_never_kept() -> None:
     directory.close()
 
 
-@pytest.mark.parametrize("kind", list(MarketDataClass))
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=() if kind is MarketDataClass.THINNED else pytest.mark.nightly)
+        for kind in MarketDataClass
+    ],
+)
 def test_retiring_that_is_cut_off_anywhere_loses_nothing_and_goes_on(kind: MarketDataClass) -> None:
     session, files = session_files(300, 5)
     saved = sorted(session.bodies)

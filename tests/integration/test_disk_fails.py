@@ -58,7 +58,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, call: str, number: int, after: int)
         ("fstat", errno.EIO, 20),
     ],
 )
-@pytest.mark.parametrize("durability", ["interval", "group"])
+@pytest.mark.parametrize("durability", [pytest.param("interval", marks=pytest.mark.nightly), "group"])
 def test_a_disk_that_fails_ends_the_trading_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int, after: int, durability: str
 ) -> None:
