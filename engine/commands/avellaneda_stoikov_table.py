@@ -7,12 +7,8 @@ import random
 import statistics
 from typing import Final, NamedTuple
 
-from engine.strategy.avellaneda_stoikov_model import (
-    AvellanedaStoikovParameters,
-    intensity_per_s,
-    reservation_offset_ticks,
-    spread_ticks,
-)
+from engine.strategy.avellaneda_stoikov_model import intensity_per_s, reservation_offset_ticks, spread_ticks
+from engine.strategy.optimal_quoting import OptimalQuotingParameters
 
 PATHS: Final = 1_000
 _STEPS: Final = 200
@@ -147,5 +143,5 @@ def deviations(row: Row, found: Statistics) -> Statistics:
     return Statistics(*(abs(value - mean) / sd for value, mean, sd in pairs))
 
 
-def _parameters(gamma: float) -> AvellanedaStoikovParameters:
-    return AvellanedaStoikovParameters(gamma, _SIGMA, _A, _K)
+def _parameters(gamma: float) -> OptimalQuotingParameters:
+    return OptimalQuotingParameters(gamma, _SIGMA, _A, _K)

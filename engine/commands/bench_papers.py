@@ -9,14 +9,10 @@ import msgspec
 
 from engine.commands.avellaneda_stoikov_table import TABLE, Statistics, average_spread, deviations, simulated
 from engine.exchange.queue_model import ahead_after_change, queue_model
-from engine.strategy.avellaneda_stoikov_model import (
-    AvellanedaStoikovParameters,
-    intensity_per_s,
-    reservation_offset_ticks,
-    spread_ticks,
-)
-from engine.strategy.glft_model import ClosedForm, ExactSolution, GlftParameters
+from engine.strategy.avellaneda_stoikov_model import intensity_per_s, reservation_offset_ticks, spread_ticks
+from engine.strategy.glft_model import ClosedForm, ExactSolution
 from engine.strategy.micro_price import adjustments
+from engine.strategy.optimal_quoting import OptimalQuotingParameters
 from engine.strategy.order_flow import Touch, order_flow
 
 MOST_DEVIATIONS: Final = 4.0
@@ -82,7 +78,7 @@ def _table(seed: int) -> Iterator[Comparison]:
 
 
 def _points() -> Iterator[Comparison]:
-    parameters = AvellanedaStoikovParameters(0.1, 2.0, 140.0, 1.5)
+    parameters = OptimalQuotingParameters(0.1, 2.0, 140.0, 1.5)
     for left_s, spread, intensity in (
         (1.0, "1.690770", "39.392"),
         (0.5, "1.490770", "45.767"),
@@ -105,7 +101,7 @@ def _points() -> Iterator[Comparison]:
 
 
 def _glft() -> Iterator[Comparison]:
-    closed = ClosedForm(GlftParameters(0.05, 10.69, 2.986162360812285, 0.04235741115084049))
+    closed = ClosedForm(OptimalQuotingParameters(0.05, 10.69, 2.986162360812285, 0.04235741115084049))
     yield _digits(_GLFT, "half-spread, closed form", "20.47208533844371", closed.half_spread_ticks)
     yield _digits(_GLFT, "skew per unit, closed form", "9.76326865029227", closed.skew_ticks)
     yield _digits(_GLFT, "c1", "15.590451013", closed.c1_ticks)
@@ -124,7 +120,7 @@ def _glft() -> Iterator[Comparison]:
 
 _GLFT_ROWS: Final = (
     (
-        GlftParameters(0.01, 0.3, 0.9, 0.3),
+        OptimalQuotingParameters(0.01, 0.3, 0.9, 0.3),
         "gamma 0.01",
         (
             ("bid", 0, "3.313045", "3.312915"),
@@ -133,7 +129,7 @@ _GLFT_ROWS: Final = (
         ),
     ),
     (
-        GlftParameters(0.1, 0.3, 0.9, 0.3),
+        OptimalQuotingParameters(0.1, 0.3, 0.9, 0.3),
         "gamma 0.1",
         (
             ("bid", 0, "2.993084", "2.991576"),
@@ -142,7 +138,7 @@ _GLFT_ROWS: Final = (
         ),
     ),
     (
-        GlftParameters(0.1, 2.0, 140.0, 1.5),
+        OptimalQuotingParameters(0.1, 2.0, 140.0, 1.5),
         "sigma 2",
         (
             ("bid", 0, "0.671628", "0.671244"),

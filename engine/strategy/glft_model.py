@@ -7,31 +7,12 @@ Units: depths and prices in ticks, sizes in order units (one unit is one order),
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+from engine.strategy.optimal_quoting import OptimalQuotingParameters
 
 _BISECTIONS: Final = 200
 """Halvings of the interval of the eigenvalue; floating point ends it much earlier."""
-
-
-@dataclass(frozen=True, slots=True)
-class GlftParameters:
-    """Everything positive. `ValueError` for anything else."""
-
-    gamma_per_tick: float
-    """Risk aversion: of one unit of inventory and one tick of price."""
-    sigma_ticks_sqrt_s: float
-    """Volatility of the mid."""
-    A_per_s: float
-    """Fills per second at depth 0: intensity is A e^(-k depth)."""
-    k_per_tick: float
-    """How quickly fills become rare with depth."""
-
-    def __post_init__(self) -> None:
-        for name in self.__slots__:
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise ValueError(f"{name} = {value}: must be a number above 0")
 
 
 class Depths(NamedTuple):
@@ -47,7 +28,9 @@ class ClosedForm:
     depth of the bid = c1 + (2q + delta)/2 * sigma * c2, of the ask c1 - (2q - delta)/2 * sigma * c2.
     """
 
-    def __init__(self, parameters: GlftParameters, *, xi: float | None = None, delta: float = 1.0) -> None:
+    def __init__(
+        self, parameters: OptimalQuotingParameters, *, xi: float | None = None, delta: float = 1.0
+    ) -> None:
         """`xi` is the aversion to the risk of not being filled (None: gamma, the model of 2013), `delta` the
         size of an order in units."""
         gamma, sigma = parameters.gamma_per_tick, parameters.sigma_ticks_sqrt_s
@@ -76,7 +59,7 @@ class ExactSolution:
     fraction, computed from the edge inwards, where it is stable; f is symmetric, which gives the eigenvalue.
     """
 
-    def __init__(self, parameters: GlftParameters, most_units: int) -> None:
+    def __init__(self, parameters: OptimalQuotingParameters, most_units: int) -> None:
         """`most_units` is Q: beyond it nothing is bought (or sold)."""
         if most_units < 1:
             raise ValueError(f"most_units = {most_units}: must be at least 1")

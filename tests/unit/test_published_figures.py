@@ -10,9 +10,10 @@ import pytest
 from engine.commands import bench_papers
 from engine.commands.avellaneda_stoikov_table import TABLE, Row, Statistics, deviations, simulated
 from engine.commands.bench_papers import MOST_DEVIATIONS, Comparison, comparisons
-from engine.strategy.avellaneda_stoikov_model import AvellanedaStoikovParameters, liquidity_half_spread_ticks
-from engine.strategy.glft_model import ClosedForm, ExactSolution, GlftParameters
+from engine.strategy.avellaneda_stoikov_model import liquidity_half_spread_ticks
+from engine.strategy.glft_model import ClosedForm, ExactSolution
 from engine.strategy.micro_price import adjustments, weighted_mid
+from engine.strategy.optimal_quoting import OptimalQuotingParameters
 from engine.strategy.order_flow import Touch, order_flow
 
 
@@ -50,7 +51,7 @@ def test_every_printed_figure(figures: list[Comparison], paper: str, count: int)
 
 
 def test_glft_to_nine_digits() -> None:
-    closed = ClosedForm(GlftParameters(0.05, 10.69, 2.986162360812285, 0.04235741115084049))
+    closed = ClosedForm(OptimalQuotingParameters(0.05, 10.69, 2.986162360812285, 0.04235741115084049))
     assert closed.half_spread_ticks == pytest.approx(20.47208533844371, rel=1e-14)
     assert closed.skew_ticks == pytest.approx(9.76326865029227, rel=1e-14)
     assert closed.c1_ticks == pytest.approx(15.590451013, abs=5e-10)
@@ -59,7 +60,7 @@ def test_glft_to_nine_digits() -> None:
 
 @pytest.mark.parametrize("most", [1, 2, 7, 30])
 def test_the_exact_solution_is_the_eigenvector(most: int) -> None:
-    parameters = GlftParameters(0.1, 2.0, 140.0, 1.5)
+    parameters = OptimalQuotingParameters(0.1, 2.0, 140.0, 1.5)
     exact = ExactSolution(parameters, most)
     k, gamma = 1.5, 0.1
     alpha, eta = k * gamma * 4 / 2, 140 * (1 + gamma / k) ** -(1 + k / gamma)
@@ -69,7 +70,7 @@ def test_the_exact_solution_is_the_eigenvector(most: int) -> None:
         assert depth is not None
         logs.append(
             logs[-1]
-            - k * (depth - liquidity_half_spread_ticks(AvellanedaStoikovParameters(0.1, 2.0, 140.0, 1.5)))
+            - k * (depth - liquidity_half_spread_ticks(OptimalQuotingParameters(0.1, 2.0, 140.0, 1.5)))
         )
     from math import exp
 
@@ -83,7 +84,7 @@ def test_the_exact_solution_is_the_eigenvector(most: int) -> None:
 
 
 def test_the_exact_solution_ends_at_its_bounds() -> None:
-    exact = ExactSolution(GlftParameters(0.01, 0.3, 0.9, 0.3), 3)
+    exact = ExactSolution(OptimalQuotingParameters(0.01, 0.3, 0.9, 0.3), 3)
     assert exact.bid_depth(3) is None
     assert exact.ask_depth(-3) is None
     assert exact.bid_depth(-3) is not None
@@ -97,9 +98,8 @@ def test_the_exact_solution_ends_at_its_bounds() -> None:
 def test_parameters_must_be_numbers_above_zero(place: int, wrong: float) -> None:
     values = [0.1, 2.0, 140.0, 1.5]
     values[place] = wrong
-    for kind in (AvellanedaStoikovParameters, GlftParameters):
-        with pytest.raises(ValueError, match="must be a number above 0"):
-            kind(*values)
+    with pytest.raises(ValueError, match="must be a number above 0"):
+        OptimalQuotingParameters(*values)
 
 
 def test_the_weighted_mid_leans_to_the_side_that_gives_way() -> None:
