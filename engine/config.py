@@ -12,7 +12,7 @@ import dataclasses
 import re
 import typing
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -30,8 +30,13 @@ from engine.exchange.paper import PaperSettings
 from engine.exchange.simulator.settings import SimulatorSettings
 from engine.link.settings import ConsoleSettings
 from engine.persistence.settings import PersistenceSettings
+from engine.risk.breaker_settings import BreakerSettings
+from engine.risk.portfolio_settings import PortfolioSettings
 from engine.risk.settings import RiskSettings
+from engine.runtime.alert_settings import AlertSettings
+from engine.strategies import BASIC, choice_violation
 from engine.strategy.basic_settings import BasicSettings
+from engine.strategy.model_settings import ModelSettings
 
 MODES = ("sim", "paper", "live", "replay")
 LIVE_MODES = ("paper", "live")
@@ -68,7 +73,12 @@ class EngineSettings:
 
     mode: str = setting("sim", "Where market data comes from and where orders go.", choices=MODES)
     symbols: tuple[str, ...] = setting(("BTC-USD",), "The products to trade.")
-    strategy: str = setting("basic", "The quoting model.", choices=("basic",))
+    strategy: str = setting(
+        BASIC, "The quoting model: basic, avellaneda-stoikov, glft, or the name of an installed plugin."
+    )
+    strategy_parameters: tuple[str, ...] | None = setting(
+        None, "The settings of a plugin strategy, name=value each."
+    )
     input: str | None = setting(None, "The recording that replay mode reads.")
     speed: Decimal | str = setting(
         Decimal(1),
@@ -127,7 +137,7 @@ class EngineSettings:
                 return f"engine.symbols = {symbol!r}: must be a product such as BTC-USD"
         if len(set(self.symbols)) < len(self.symbols):
             return f"engine.symbols = {value_text(self.symbols)}: names a product twice"
-        return None
+        return choice_violation(self.strategy, self.strategy_parameters or ())
 
 
 class FeeTier(NamedTuple):
@@ -206,6 +216,10 @@ class Config:
     fees: FeeSettings
     persistence: PersistenceSettings
     console: ConsoleSettings
+    breaker: BreakerSettings = field(default_factory=BreakerSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
+    portfolio: PortfolioSettings = field(default_factory=PortfolioSettings)
 
     def require_runnable(self, armed: Collection[str] = ()) -> None:
         """`UsageError` when these settings are valid but no run can start from them.
@@ -247,8 +261,23 @@ class Config:
             missing.append("engine.live = true in the configuration")
         if unarmed := [symbol for symbol in engine.symbols if symbol not in armed]:
             missing.append(f"the typed name of what is traded (--arm {','.join(unarmed)})")
+        if reason := self.edge_violation():
+            missing.append(reason)
         if missing:
             raise UsageError(f"live mode needs {'; '.join(missing)}. Nothing was sent")
+
+    def edge_violation(self) -> str | None:
+        """Why the basic model's spread cannot earn its fees; None if it does or need not.
+
+        The models of section `model` keep to the fee by themselves, and a plugin answers for itself.
+        """
+        spread, break_even = self.strategy.base_spread_bps, self.fees.schedule().break_even_bps
+        if self.engine.strategy != BASIC or self.strategy.allow_negative_edge or spread >= break_even:
+            return None
+        return (
+            f"strategy.base_spread_bps of at least {value_text(break_even)} bp, the break-even spread of two "
+            f"maker fills (it is {value_text(spread)}), or strategy.allow_negative_edge = true"
+        )
 
     @property
     def uses_vault(self) -> bool:
@@ -328,7 +357,7 @@ class Resolved:
             f"({self._fee_origin(mode)}); break-even spread {value_text(break_even)} bps"
         )
         base = Decimal(str(self.config.strategy.base_spread_bps))
-        if base >= break_even:
+        if self.config.engine.strategy != BASIC or base >= break_even:
             return ((Severity.INFO, told),)
         warning = (
             f"strategy.base_spread_bps = {value_text(base)} is below the break-even spread of "

@@ -14,7 +14,9 @@ from engine.core.ledger import Ledger
 from engine.core.order import BUY, SELL, OrderState, Side
 from engine.core.order_manager import OrderManager
 from engine.core.price_levels import PriceLevels
+from engine.quote_sizes import reducing, share_of
 from engine.risk.gate import RiskContext, RiskGate
+from engine.risk.limits import Ratio
 from engine.strategy.protocol import Decision, Quote, Take
 
 TAKE_LIFE_NS: Final = 1_000_000_000
@@ -43,6 +45,7 @@ class OrderEntryState(msgspec.Struct, frozen=True):
     wanted: tuple[WantedState, ...]
     take: Take | None
     take_since_ns: int
+    rate_since_ns: int | None
 
 
 class Reasons(msgspec.Struct, frozen=True):
@@ -101,22 +104,34 @@ class OrderEntry:
         self._slot_freed = False
         self._take: Take | None = None
         self._take_since_ns = 0
+        self._rate_since_ns: int | None = None
+        """Since when the rate of orders (R11) has let none leave."""
 
     # -- what is wanted --------------------------------------------------------------------------
 
     def forget(self) -> None:
         """What was wanted is not wanted any more: a fill, a person or the feed has changed the grounds."""
         self.wanted, self._take, self._slot_freed = (), None, False
+        self._gate.runaway.forget()
 
     def slot_freed(self) -> None:
         """The venue has proven a cancel: what waits for the slot may leave with the next timer."""
         self._slot_freed = True
 
-    def want(self, decision: Decision, event: Event, is_reducing: bool) -> list[AnyCommand]:
-        """A new decision: change the working orders into these."""
-        self.wanted = self._reducing(decision.quotes) if is_reducing else decision.quotes
-        if decision.take is not None:
-            self._take, self._take_since_ns = decision.take, event.recv_ns
+    def want(
+        self, decision: Decision, event: Event, is_reducing: bool, size_share: Ratio | None = None
+    ) -> list[AnyCommand]:
+        """A new decision: change the working orders into these, each no more than a share of its size."""
+        quotes: Sequence[Quote] = decision.quotes
+        least = max(1, self._instrument.min_size)
+        if size_share is not None:
+            quotes = share_of(quotes, size_share, least)
+        self.wanted = reducing(quotes, self._ledger.position, least) if is_reducing else quotes
+        for quote in self.wanted:
+            self._gate.runaway.mean(quote.slot, quote.price, quote.size, event.recv_ns)
+        if (take := decision.take) is not None:
+            self._gate.runaway.mean(take.purpose, take.price, take.size, event.recv_ns)
+            self._take, self._take_since_ns = take, event.recv_ns
         return self._proceed(event, is_reducing)
 
     def proceed(self, event: Event, is_reducing: bool) -> list[AnyCommand]:
@@ -141,6 +156,7 @@ class OrderEntry:
             return []
         price = self.closing_price(side, mid)
         lots = self._instrument.size_text(size)
+        self._gate.runaway.mean(purpose, price, size, event.recv_ns)
         text = f"{purpose.replace('_', ' ')}: {side.word} {lots} to close the position"
         return self._send_take(Take(side, price, size, purpose, text), event, reduce_only=True) or []
 
@@ -160,7 +176,13 @@ class OrderEntry:
         """All of it but the reasons, which are for people."""
         wanted = [WantedState(q.slot, q.side, q.level, q.price, q.size) for q in self.wanted]
         return OrderEntryState(
-            self.is_live, self.quote_count, self._slot_freed, tuple(wanted), self._take, self._take_since_ns
+            self.is_live,
+            self.quote_count,
+            self._slot_freed,
+            tuple(wanted),
+            self._take,
+            self._take_since_ns,
+            self._rate_since_ns,
         )
 
     def load(self, state: OrderEntryState, reasons: Mapping[str, Reasons]) -> None:
@@ -169,6 +191,7 @@ class OrderEntry:
         self._slot_freed = state.slot_freed
         self.wanted = [_quote(wanted, reasons.get(wanted.slot, _NO_REASONS)) for wanted in state.wanted]
         self._take, self._take_since_ns = state.take, state.take_since_ns
+        self._rate_since_ns = state.rate_since_ns
 
     # -- quotes ----------------------------------------------------------------------------------
 
@@ -185,11 +208,25 @@ class OrderEntry:
         if places:
             context = self._refilled(now)
             for quote in places:
-                if quote.size <= self._room(quote.side, context, is_reducing):
-                    commands += self._send_quote(quote, event, context)
+                if quote.size > self._room(quote.side, context, is_reducing):
+                    continue
+                if self._must_wait(now):
+                    self._slot_freed = True
+                    break
+                commands += self._send_quote(quote, event, context)
         if self._take is not None:
             commands += self._try_take(event)
         return commands
+
+    def _must_wait(self, now_ns: int) -> bool:
+        """True while the rate of orders lets none leave, for as long as one may wait for it; then it is
+        denied like any other, and counted."""
+        if self._gate.is_free(now_ns):
+            self._rate_since_ns = None
+            return False
+        if self._rate_since_ns is None:
+            self._rate_since_ns = now_ns
+        return now_ns - self._rate_since_ns <= self._gate.limits.order_wait_ns
 
     def _send_quote(self, quote: Quote, event: Event, context: RiskContext) -> list[AnyCommand]:
         intent = self._orders.intent(quote, event.recv_ns)
@@ -210,17 +247,6 @@ class OrderEntry:
         room = self._gate.limits.max_quoted_position - side * context.position - resting
         return min(room, self._gate.reducible(side, context)) if is_reducing else room
 
-    def _reducing(self, quotes: Sequence[Quote]) -> list[Quote]:
-        """The quotes of the side that reduces, cut so that all of them together do not turn the position."""
-        position = self._ledger.position
-        left, kept = abs(position), []
-        for quote in quotes:
-            size = min(quote.size, left)
-            if quote.side * position < 0 and size >= max(1, self._instrument.min_size):
-                kept.append(quote if size == quote.size else _cut(quote, size))
-                left -= size
-        return kept
-
     # -- orders that take ------------------------------------------------------------------------
 
     def _try_take(self, event: Event) -> list[AnyCommand]:
@@ -235,7 +261,7 @@ class OrderEntry:
     def _send_take(self, take: Take, event: Event, *, reduce_only: bool) -> list[AnyCommand] | None:
         """Send a taking order, short of our own and cut to the largest allowed; None while it must wait."""
         own, book = self._orders.own, self._book
-        if take.purpose in own.by_slot:
+        if take.purpose in own.by_slot or not self._gate.is_free(event.recv_ns):
             return None
         if take.side is BUY:
             price = take.price if own.best_ask is None else min(take.price, own.best_ask - 1)
@@ -300,12 +326,3 @@ def _quote(wanted: WantedState, reasons: Reasons) -> Quote:
 
 def _told(terms: tuple[Term, ...]) -> tuple[Term, ...]:
     return terms
-
-
-def _cut(quote: Quote, size: int) -> Quote:
-    """The quote with fewer lots, and its explanation with what is missing."""
-
-    def explain_size() -> tuple[Term, ...]:
-        return (*quote.explain_size(), Term("reducing", size - quote.size, "no more than the position"))
-
-    return msgspec.structs.replace(quote, size=size, explain_size=explain_size)

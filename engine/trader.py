@@ -25,6 +25,7 @@ from engine.core.events import (
     BookSnapshot,
     BookUpdate,
     CancelRejected,
+    DayCarried,
     EdgeStatus,
     Event,
     FeedState,
@@ -47,7 +48,7 @@ from engine.core.events import (
     TradePrint,
 )
 from engine.core.instrument import Instrument
-from engine.core.ledger import DAY_NS, Ledger, LedgerState
+from engine.core.ledger import DAY_NS, BookedFill, Ledger, LedgerState
 from engine.core.order import BUY, SELL
 from engine.core.order_manager import NOTHING_DUE, OrderManager, OrderManagerState
 from engine.core.own_orders import ExcludingOwn
@@ -56,7 +57,8 @@ from engine.operator_commands import OperatorCommands, OperatorState, Reconfigur
 from engine.order_entry import OrderEntry, OrderEntryState, Reasons
 from engine.risk.gate import FLATTEN, RiskGate, RiskGateState
 from engine.risk.loss_guard import LossGuard, LossGuardState
-from engine.risk.state import RiskState, RiskStateSaved, TradingState
+from engine.risk.market_guards import MarketGuards, MarketGuardsState
+from engine.risk.state import GUARDS, UNTIL_RESUMED, RiskState, RiskStateSaved, TradingState
 from engine.strategy.protocol import Decision, MarketView, Quote, Strategy
 
 _LIVE: Final = FeedState.LIVE
@@ -67,15 +69,20 @@ _SAME_ALERT_EVERY_NS: Final = 60_000_000_000
 """The same code of a denial or rejection is told once a minute; every one of them is counted."""
 
 
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
 """Of `TraderState`: another one cannot be gone on with."""
 _RECOVERED: Final = "RECOVERED"
+_STRATEGY: Final = "STRATEGY"
+"""The strategy itself has failed; a person looks at it before it is asked again."""
 _NEVER_THERE: Final = {NOT_SENT: "an order was not sent", NEVER_ARRIVED: "an order has never arrived"}
-_SEVERITY_OF: Final = {
-    Restraint.AWAITED: Severity.INFO,
-    Restraint.PAUSED: Severity.WARNING,
-    Restraint.HALTED: Severity.ERROR,
+_ASKED_BY: Final = {
+    Restraint.REDUCING: (TradingState.REDUCING, Severity.ERROR),
+    Restraint.REDUCING_LATCHED: (TradingState.REDUCING, Severity.ERROR),
+    Restraint.AWAITED: (TradingState.PAUSED, Severity.INFO),
+    Restraint.PAUSED: (TradingState.PAUSED, Severity.WARNING),
+    Restraint.HALTED: (TradingState.HALTED, Severity.ERROR),
 }
+"""What a restraint holds, and how loudly it is told."""
 _encode: Final = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
@@ -108,6 +115,7 @@ class TraderState(msgspec.Struct, frozen=True):
     risk: RiskStateSaved
     guard: LossGuardState
     gate: RiskGateState
+    guards: MarketGuardsState
     entry: OrderEntryState
     strategy: bytes
     explanations: Explanations = Explanations()
@@ -133,6 +141,7 @@ class Trader:
         gate: RiskGate,
         risk: RiskState,
         guard: LossGuard,
+        guards: MarketGuards,
         *,
         opening_quote: int,
         opening_base: int,
@@ -140,12 +149,14 @@ class Trader:
         reconfigure: Reconfigure,
     ) -> None:
         self.instrument = instrument
+        self.opening_base = opening_base
         self.strategy = strategy
         self.orders = orders
         self.ledger = ledger
         self.gate = gate
         self.risk = risk
         self.guard = guard
+        self.guards = guards
         self.book = PriceLevels()
         self.feed_state = FeedState.IDLE
         self.event_count = 0
@@ -160,7 +171,7 @@ class Trader:
         """What the accounts were judged by last; the judgement follows from it."""
         self._closing = ""
         self._alerts: list[Alert] = []
-        self._fills: list[tuple[OrderFilled, int]] = []
+        self._fills: list[BookedFill] = []
         self._told_ns: dict[str, int] = {}
         own = orders.own
         self.market: DepthReader = (
@@ -201,6 +212,7 @@ class Trader:
             Recovered: self._on_recovered,
             StorageStatus: self._on_storage,
             EdgeStatus: self._on_edge,
+            DayCarried: self._on_day_carried,
             OrderAccepted: self._on_order,
             OrderRejected: self._on_order,
             OrderUncertain: self._on_order,
@@ -223,8 +235,8 @@ class Trader:
         alerts, self._alerts = self._alerts, []
         return alerts
 
-    def drain_fills(self) -> list[tuple[OrderFilled, int]]:
-        """The fills booked since the last call, each with the position after it in lots."""
+    def drain_fills(self) -> list[BookedFill]:
+        """The fills booked since the last call."""
         fills, self._fills = self._fills, []
         return fills
 
@@ -288,6 +300,7 @@ class Trader:
             self.risk.save(),
             self.guard.save(),
             self.gate.save(),
+            self.guards.save(),
             self._entry.save(),
             self.strategy.save(),
             explanations,
@@ -314,6 +327,7 @@ class Trader:
         self.risk.load(state.risk)
         self.guard.load(state.guard)
         self.gate.load(state.gate)
+        self.guards.load(state.guards)
         self._entry.load(state.entry, state.explanations.wanted)
         self.decision = Decision(reason=state.explanations.decision)
         self.strategy.load(state.strategy)
@@ -357,20 +371,30 @@ class Trader:
         self._entry.forget()
         if restraint is Restraint.LATCHED:
             return self._halt(event, event.code, event.reason)
-        state = TradingState.HALTED if restraint is Restraint.HALTED else _PAUSED
+        state, severity = _ASKED_BY[restraint]
         is_new = not self.risk.has_hold(event.code)
-        self.risk.hold(event.code, state, event.reason, event.release, now)
+        if restraint is Restraint.REDUCING_LATCHED:
+            self.risk.latch(state, event.code, event.reason, now)
+        else:
+            self.risk.hold(event.code, state, event.reason, event.release, now)
         if is_new:
-            self._alert(event, _SEVERITY_OF[restraint], event.code, event.reason)
+            self._alert(event, severity, event.code, event.reason)
         if restraint is Restraint.HALTED:
             return self.orders.cancel_all(now, event.code)
         return self._entry.pull(now)
+
+    def _on_day_carried(self, event: DayCarried) -> Sequence[AnyCommand]:
+        self.guard.carry(event.day, event.profit)
+        self._judged = ()
+        return _NOTHING
 
     # -- market data -----------------------------------------------------------------------------
 
     def _on_book_update(self, event: BookUpdate) -> Sequence[AnyCommand]:
         # Also while it is not believed: what ends that need not be a new snapshot.
         self.book.apply(event.bids, event.asks)
+        if event.exchange_ns:
+            self.guards.breaker.on_delay(event.wall_ns - event.exchange_ns, event.recv_ns)
         if self.feed_state is _LIVE:
             self._mark()
         return _NOTHING
@@ -394,6 +418,7 @@ class Trader:
 
     def _on_trade(self, event: TradePrint) -> Sequence[AnyCommand]:
         self.strategy.on_trade(event)
+        self.guards.breaker.on_trade(event.size, event.recv_ns)
         return _NOTHING
 
     def _on_feed_status(self, event: FeedStatus) -> Sequence[AnyCommand]:
@@ -407,6 +432,7 @@ class Trader:
         if was is not _LIVE:
             return _NOTHING
         self._entry.forget()
+        self.guards.on_feed_lost(event.recv_ns)
         self._alert(
             event, Severity.WARNING, "FEED", f"book is {event.state.value}: {event.reason}; quotes are pulled"
         )
@@ -415,6 +441,7 @@ class Trader:
     # -- the venue's answers ---------------------------------------------------------------------
 
     def _on_order(self, event: OrderEvent) -> Sequence[AnyCommand]:
+        was_open = event.client_id in self.orders.own.by_id
         update = self.orders.on_event(event)
         if update.alerts:
             self._alerts.extend(update.alerts)
@@ -426,17 +453,21 @@ class Trader:
         elif isinstance(event, OrderCancelled):
             # A refused order is not sent again before the next decision.
             self._entry.slot_freed()
+        if was_open and (order := update.order) is not None and order.ended_ns is not None:
+            self.gate.runaway.come_back(order.remaining, order.sent_ns)
         if update.must_halt:
             return self._halt(event, "CONTRADICTION", "our record and the venue's contradict each other")
         return _NOTHING
 
     def _book_fill(self, fill: OrderFilled) -> None:
         self.ledger.apply(fill)
-        self._fills.append((fill, self.ledger.position))
+        self.strategy.on_fill(fill)
+        self._fills.append(BookedFill(fill, self.ledger.position, self.ledger.reference_half_ticks))
         self._check_accounts()
         # What was wanted before the fill is not wanted with this position.
         self._entry.forget()
         self.gate.on_position(self.ledger.position, fill.recv_ns)
+        self.guards.fills.on_fill(fill.size, fill.recv_ns)
 
     def _check_accounts(self) -> None:
         if self.ledger.residual:
@@ -459,7 +490,9 @@ class Trader:
                 commands += self._halt(event, "UNRESOLVED", "an order stayed unknown for too long")
         if self.feed_state is _LIVE:
             self.strategy.on_book(now, self.market)
+        self._judge_market(now)
         closing = self._closing_now(event)
+        self._tell_changes(event)
         if self.risk.is_flattening:
             closing = self._flatten(event)
         if self._operator.is_stopping:
@@ -478,14 +511,53 @@ class Trader:
         decision = self._decide(event)
         if decision is None:
             commands += self._entry.proceed(event, is_reducing)
-            return commands
+            return self._stopped(commands, event)
+        if decision.is_failure:
+            commands += self._distrust(decision, event)
+            return self._stopped(commands, event)
         if is_reducing:
             reason = f"REDUCING: only what brings the position of {self._lots(self.ledger.position)} down"
             reason = f"{decision.reason}; {reason}" if decision.reason else reason
             decision = msgspec.structs.replace(decision, reason=reason)
         self.decision = decision
-        commands += self._entry.want(decision, event, is_reducing)
+        commands += self._entry.want(decision, event, is_reducing, self.guards.breaker.size_share)
+        return self._stopped(commands, event)
+
+    def _distrust(self, decision: Decision, event: Timer) -> Sequence[AnyCommand]:
+        """The strategy has failed: its quotes are withdrawn, and it is not asked again before a resume."""
+        self.decision = decision
+        self.risk.hold(_STRATEGY, _PAUSED, decision.reason, UNTIL_RESUMED, event.recv_ns)
+        self._alert(event, Severity.ERROR, _STRATEGY, decision.reason)
+        self._settled = self.risk.effective
+        self._entry.forget()
+        return self._entry.pull(event.recv_ns)
+
+    def _stopped(self, commands: list[AnyCommand], event: Timer) -> list[AnyCommand]:
+        """The commands of a decision; where the gate has latched over them, everything is cancelled, too."""
+        if self.risk.effective > self._settled:
+            self._settled = self.risk.effective
+            self._entry.forget()
+            self._tell_changes(event)
+            commands += self.orders.cancel_all(event.recv_ns, "stopped by the risk gate")
         return commands
+
+    def _judge_market(self, now_ns: int) -> None:
+        bid = ask = None
+        if self.feed_state is _LIVE:
+            bid, ask = self.book.best_bid(), self.book.best_ask()
+        self.guards.on_time(bid, ask, self.ledger.position, now_ns)
+
+    def _tell_changes(self, event: Timer) -> None:
+        """Tell of what the guards hold, latch and release. Whatever else does has told of it by itself."""
+        for change, has_begun in self.risk.drain_changes():
+            if change.code not in GUARDS:
+                continue
+            if has_begun:
+                severity = Severity.CRITICAL if change.state is TradingState.KILLED else Severity.ERROR
+                text = f"{change.state.name}: {change.reason}; released when {change.release}"
+                self._alert(event, severity, change.code, text)
+            else:
+                self._alert(event, Severity.INFO, change.code, f"over: {change.reason}")
 
     def _closing_now(self, event: Timer) -> str:
         """What must be closed. The accounts are judged anew only where something they depend on changed."""
@@ -504,20 +576,17 @@ class Trader:
         return self._closing
 
     def _guard(self, event: Timer) -> str:
-        """Judge the accounts; tells what restricts trading from now on, returns what must be closed."""
-        ledger, before = self.ledger, self.risk.effective
-        closing = self.guard.check(
+        """Judge the accounts; what must be closed."""
+        ledger = self.ledger
+        return self.guard.check(
             equity=ledger.equity,
             position=ledger.position if self._is_tradable(ledger.position) else 0,
             open_cost=ledger.open_cost,
             unrealised=ledger.unrealised,
             day_volume=ledger.day_volume(event.wall_ns),
+            day=event.wall_ns // DAY_NS,
             now_ns=event.recv_ns,
         )
-        if self.risk.effective > before and (worst := self.risk.worst) is not None:
-            text = f"{worst.state.name}: {worst.reason}; released when {worst.release}"
-            self._alert(event, Severity.ERROR, worst.code, text)
-        return closing
 
     def _flatten(self, event: Timer) -> str:
         """Judge a flatten that is under way; what must be closed, nothing when it has ended."""
@@ -542,7 +611,7 @@ class Trader:
             return Decision(reason=f"no quotes: {worst.state.name}, {worst.reason}")
         view = self._view
         view.now_ns, view.wall_ns = event.recv_ns, event.wall_ns
-        view.position = self.ledger.position
+        view.position, view.open_cost = self.ledger.position, self.ledger.open_cost
         return self.strategy.decide(view)
 
     def _is_tradable(self, position: int) -> bool:

@@ -450,10 +450,16 @@ class ConsoleApp(PlayingApp):
         self.draw_anew()
         self.refresh_bindings()
 
-    def action_next_product(self) -> None:
-        """Show the next product."""
-        self._scenes.next_product()
+    def action_next_product(self, by: int = 1) -> None:
+        """Show the next product, or that before."""
+        self._scenes.next_product(by)
         self.draw_now()
+
+    def show_product(self, symbol: str) -> None:
+        """Show a product; a screen that stands still keeps the one that it shows."""
+        if self.frozen is None:
+            self._scenes.choose(symbol)
+            self.draw_now()
 
     def action_debug(self) -> None:
         """Show or hide what drawing costs in detail."""

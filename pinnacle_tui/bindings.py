@@ -70,10 +70,13 @@ APP_BINDINGS: Final[list[BindingType]] = [
     _key("o", "show('orders')", "orders", "orders", "Orders and fills on the whole screen"),
     _key("r", "show('risk')", "risk", "risk", "Limits, what is used of them, what restricts trading"),
     _key("l", "show('latency')", "latency", "latency", "Every stage, and the histogram"),
+    _key("m", "show('analytics')", "analytics", "analytics", "Where the profit came from, and markouts"),
     _key("f", "freeze", "freeze", "freeze", "Stop drawing, to read; trading and data go on", show=False),
     _key("f", "unfreeze", "unfreeze", "unfreeze", "Draw the present again"),
     _key("t", "themes", "theme", "theme", "Choose the colours", show=False),
     _key("n", "next_product", "next product", "next_product", "Show the next product"),
+    _key("N", "next_product(-1)", "product before", "product_before", "Show the product before", show=False),
+    _key("O", "show('overview')", "overview", "overview", "All products, and their limits together"),
     _key(
         "T",
         "take_control",

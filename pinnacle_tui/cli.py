@@ -17,6 +17,7 @@ import click
 
 from pinnacle_tui.cli_credentials import credentials, open_wizard
 from pinnacle_tui.cli_doctor import doctor
+from pinnacle_tui.cli_export import export
 from pinnacle_tui.cli_journal import journal
 from pinnacle_tui.cli_network import venue
 from pinnacle_tui.cli_parts import (
@@ -312,13 +313,17 @@ def sessions(data_dir: Path | None, as_json: bool) -> int:
 @click.argument(
     "deed",
     type=click.Choice(
-        ["status", "pause", "resume", "cancel-all", "flatten", "kill", "rearm", "set", "shutdown"]
+        ["status", "pause", "resume", "cancel-all", "flatten", "kill", "rearm", "set", "ack", "shutdown"]
     ),
 )
-@click.argument("setting", required=False, metavar="[KEY=VALUE]")
+@click.argument("setting", required=False, metavar="[KEY=VALUE | ALERT]")
 @click.option("--session", metavar="NAME", help="Which engine; needed where several run.")
 @click.option("--take", is_flag=True, help="Take control from whoever holds it.")
-@click.option("--confirm", metavar="PRODUCT", help="rearm asks for a product's name; this answers it.")
+@click.option(
+    "--confirm",
+    metavar="WORD",
+    help="rearm asks for a product's name, set for the key where it loosens a limit of real money.",
+)
 @json_option
 def ctl(
     deed: str, setting: str | None, session: str | None, take: bool, confirm: str | None, as_json: bool
@@ -331,11 +336,11 @@ def ctl(
     cancel-all   cancel every order; quoting goes on
     flatten      cancel all and close the position by orders that take; then paused
     kill         cancel all and send nothing more        rearm    take that back
-    set          change a setting while the engine runs
+    set          change a setting while the engine runs  ack      of an alert, by its name: it is seen
     shutdown     cancel all, prove it, end
     """
-    if (setting is None) == (deed == "set"):
-        raise click.UsageError("set takes one KEY=VALUE, and nothing else does")
+    if (setting is None) == (deed in ("set", "ack")):
+        raise click.UsageError("set takes one KEY=VALUE, ack an alert's name, and nothing else does")
     from engine.commands import ctl as control
 
     answer = control.ctl(deed, setting, session=session, take=take, confirmed=confirm)
@@ -465,6 +470,7 @@ def replay(
 
 
 cli.add_command(journal)
+cli.add_command(export)
 cli.add_command(record)
 cli.add_command(doctor)
 cli.add_command(credentials)

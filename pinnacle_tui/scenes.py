@@ -58,11 +58,15 @@ class Scenes:
         """True where there is a next product."""
         return len(self._symbols) > 1
 
-    def next_product(self) -> None:
-        """Choose the next product; after the last comes the first."""
+    def next_product(self, by: int = 1) -> None:
+        """Choose the product so many places further on; after the last comes the first."""
         symbols = self._symbols
         if symbols:
-            self._chosen = symbols[(symbols.index(self.symbol) + 1) % len(symbols)]
+            self._chosen = symbols[(symbols.index(self.symbol) + by) % len(symbols)]
+
+    def choose(self, symbol: str) -> None:
+        """Choose a product; one that is not traded leaves it at the first."""
+        self._chosen = symbol
 
     @property
     def _symbols(self) -> list[str]:

@@ -16,7 +16,7 @@ from engine.core.order_book_levels import PLAIN, BookOrder, OrderTerms
 
 Path = tuple[str | int, ...]
 
-_PLAIN = (int, float, str, bytes, bool, type(None), enum.Enum, Decimal)
+_PLAIN = (int, float, str, bytes, bytearray, bool, type(None), enum.Enum, Decimal)
 ANY_ORDER = frozenset(
     {
         "Agenda._entries",

@@ -61,6 +61,7 @@ QUOTES = (
     "strategy.order_quantity=0.002",
     "strategy.order_timeout_ms=60000",
     "engine.live=true",
+    "strategy.allow_negative_edge=true",
     "persistence.journal=false",
     f"engine.symbols={PRODUCT}",
 )

@@ -41,6 +41,15 @@ class VenueProcess:
 
 def live_engine(here: Machine, venue: VenueProcess, *options: str) -> Engine:
     """An engine that trades BTC-USD live at the venue; what it reports has not been read yet."""
-    armed = ("--set", "engine.live=true", "--symbol", "BTC-USD", "--arm", "BTC-USD")
+    armed = (
+        "--set",
+        "engine.live=true",
+        "--set",
+        "strategy.allow_negative_edge=true",
+        "--symbol",
+        "BTC-USD",
+        "--arm",
+        "BTC-USD",
+    )
     where = ("--endpoint", venue.url, "--key-file", venue.key_file)
     return Engine(here.start("--no-ui", "--json", "--mode", "live", *armed, *where, *options))

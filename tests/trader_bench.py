@@ -29,6 +29,7 @@ from engine.exchange.coinbase.network import NetworkSettings
 from engine.exchange.simulator.settings import SimulatorSettings
 from engine.link.settings import ConsoleSettings
 from engine.persistence.settings import PersistenceSettings
+from engine.risk.breaker_settings import BreakerSettings
 from engine.risk.settings import RiskSettings
 from engine.runtime.builder import build_trader
 from engine.strategy.basic_settings import BasicSettings
@@ -50,6 +51,7 @@ def configured(**changes: Any) -> Config:
         FeeSettings(),
         PersistenceSettings(),
         ConsoleSettings(),
+        breaker=BreakerSettings.for_mode("sim"),
     )
     for name, value in changes.items():
         section, _, key = name.partition("__")

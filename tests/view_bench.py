@@ -68,7 +68,7 @@ class DeskBench(TraderBench):
         commands = [command for event in events for command in self.trader.on_event(event)]
         self.sent += commands
         wake = WakeUp(events, commands, self.trader.drain_fills(), self.trader.orders.drain_ended())
-        self.desk.watcher.on_wake_up(wake.timeline())
+        self.desk.watcher.on_wake_up(wake)
         for observer in self.observers:
             observer.on_wake_up(self.desk, wake)
         return commands

@@ -35,13 +35,14 @@ from engine.exchange.coinbase.wire.advanced import AdvancedSession
 from engine.exchange.simulator.settings import SimulatorSettings
 from engine.link.settings import ConsoleSettings
 from engine.persistence.settings import PersistenceSettings
+from engine.risk.breaker_settings import BreakerSettings
 from engine.risk.gate import RiskContext, RiskGate
 from engine.risk.settings import RiskSettings
 from engine.risk.state import RiskState
 from engine.runtime.builder import build_trader
-from engine.strategy.basic import BasicMarketMaker
+from engine.strategies import BASIC, BUILT_IN, build_strategy
 from engine.strategy.basic_settings import BasicSettings
-from engine.strategy.protocol import MarketView
+from engine.strategy.protocol import MarketView, StrategyContext
 from engine.telemetry.histogram import Histogram
 from engine.telemetry.process import QuietCollector
 from engine.trader import Trader
@@ -64,15 +65,16 @@ def bench_config() -> Config:
         FeeSettings(),
         PersistenceSettings(),
         ConsoleSettings(),
+        breaker=BreakerSettings.for_mode("sim"),
     )
 
 
-def bench_strategy_step(seed: int = 7, chunks: int = 30, size: int = 100) -> BenchResult:
-    """One decision of the basic strategy: imbalance, spread, skew, and three quotes a side."""
+def bench_strategy_step(name: str = BASIC, seed: int = 7, chunks: int = 30, size: int = 100) -> BenchResult:
+    """One decision of a built-in model, three quotes a side, with what it recalculates once a second."""
     instrument = catalogue()["BTC-USD"]
     book = PriceLevels()
     book.apply_snapshot(*opening_book())
-    strategy = BasicMarketMaker(instrument, _SETTINGS)
+    strategy = build_strategy(name, StrategyContext(instrument, _SETTINGS))
     strategy.start()
     view = MarketView(0, 0, book, book, 0)
     quoted = 0
@@ -90,7 +92,8 @@ def bench_strategy_step(seed: int = 7, chunks: int = 30, size: int = 100) -> Ben
     parts = [stream[start : start + size] for start in range(0, len(stream), size)]
     (timing,) = time_interleaved([Candidate("strategy", run)], parts, len)
     assert quoted >= 5 * len(stream), "the strategy did not quote"
-    return timing.result("strategy step, three levels a side", f"{quoted} quotes; includes one book update")
+    note = f"{quoted} quotes; includes one book update"
+    return timing.result(f"strategy step, {name}, three levels a side", note)
 
 
 def bench_risk_check(chunks: int = 30, size: int = 500) -> BenchResult:
@@ -110,25 +113,30 @@ def bench_risk_check(chunks: int = 30, size: int = 500) -> BenchResult:
         base_balance=instrument.lots("10"),
         equity=instrument.atoms(1_000_000),
     )
-    intents = [
-        SubmitOrder(
-            instrument.symbol,
-            0,
-            f"order {number}",
-            Side.BUY,
-            1_000_000 + number,
-            mid // 2 - 1_000,
-            post_only=True,
-            slot=f"B{number % 3}",
-        )
-        for number in range(size)
+    parts = [
+        [
+            SubmitOrder(
+                instrument.symbol,
+                0,
+                f"{number:012x}",
+                Side.BUY,
+                1_000_000 + number,
+                mid // 2 - 1_000,
+                post_only=True,
+                slot=f"B{number % 3}",
+            )
+            for number in range(chunk * size, (chunk + 1) * size)
+        ]
+        for chunk in range(chunks)
     ]
 
     def run(batch: Sequence[SubmitOrder]) -> None:
+        gate.runaway.mean("all", batch[0].size, sum(intent.size for intent in batch), context.now_ns)
         for intent in batch:
+            context.now_ns += 2 * _MS  # what the rate of orders allows
             gate.check(intent, context)
 
-    (timing,) = time_interleaved([Candidate("risk", run)], [intents] * chunks, len)
+    (timing,) = time_interleaved([Candidate("risk", run)], parts, len)
     assert gate.approved == chunks * size, f"the gate denied {gate.denied}"
     return timing.result("risk check, all controls", f"{gate.approved} approved")
 
@@ -259,4 +267,4 @@ def _quantiles(name: str, rounds: Sequence[Sequence[int]], note: str) -> list[Be
 
 def bench_trader() -> list[BenchResult]:
     """Every figure of this module."""
-    return [bench_strategy_step(), bench_risk_check(), *bench_tick_to_quote()]
+    return [*map(bench_strategy_step, BUILT_IN), bench_risk_check(), *bench_tick_to_quote()]

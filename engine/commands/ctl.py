@@ -35,9 +35,11 @@ def ctl(
 ) -> dict[str, Any]:
     """Ask an engine and wait for proof. The answer holds `exit_code`: 0 done, 1 refused, 75 not proven.
 
-    `take` takes control from whoever has it. `rearm` wants a traded product's name as `confirmed`.
+    `setting` is the KEY=VALUE of `set`, and the name of the alert of `ack`. `take` takes control from
+    whoever has it. `rearm` wants a traded product's name as `confirmed`; `set` wants the key, where real
+    money's limit is loosened.
     """
-    if setting is not None and "=" not in setting:
+    if deed == "set" and "=" not in (setting or ""):
         raise UsageError(f"set {setting}: must be KEY=VALUE, for example strategy.levels=2; nothing was done")
     place = folder or default_folder()
     if deed == "status" and session is None:
@@ -120,12 +122,20 @@ async def _ask(
             _require_confirmed(hello, confirmed)
         if take:
             await client.ask(CommandName.TAKE_CONTROL)
-        key, _, value = (setting or "").partition("=")
-        arguments = {"key": key.strip(), "value": value} if setting is not None else None
-        ack = await client.ask(name, arguments, deadline_s=_PROOF_S)
+        ack = await client.ask(name, _arguments(name, setting or "", confirmed), deadline_s=_PROOF_S)
     finally:
         client.close()
     return _answer(name, ack)
+
+
+def _arguments(name: CommandName, setting: str, confirmed: str | None) -> dict[str, str] | None:
+    if name is CommandName.ACK:
+        return {"name": setting.strip()}
+    if name is not CommandName.SET:
+        return None
+    key, _, value = setting.partition("=")
+    arguments = {"key": key.strip(), "value": value}
+    return arguments if confirmed is None else arguments | {"confirm": confirmed}
 
 
 def _require_confirmed(hello: EngineHello, confirmed: str | None) -> None:

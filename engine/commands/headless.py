@@ -32,16 +32,22 @@ from engine.core.events import (
 )
 from engine.core.foreign_text import visible, visible_lines
 from engine.exchange.protocol import Edge
-from engine.persistence.latch_file import NAME, ON_PAPER, LatchFile
+from engine.persistence import day_file, latch_file
+from engine.persistence.day_file import DayFile
+from engine.persistence.latch_file import LatchFile
+from engine.risk.portfolio import Portfolio
 from engine.runtime import status
+from engine.runtime.alert_command import AlertCommand
 from engine.runtime.builder import Market, build_engine
 from engine.runtime.console_service import ConsoleService
+from engine.runtime.day_keeper import DayKeeper
 from engine.runtime.desk import Desk
 from engine.runtime.edges import Edges
 from engine.runtime.engine import EXIT_ERROR, Engine, Outcome, WakeUp
 from engine.runtime.kill_file import KillFileWatch
 from engine.runtime.latch_keeper import LatchKeeper
 from engine.runtime.observers import Observers
+from engine.runtime.portfolio_view import portfolio_report
 from engine.runtime.session import Session, open_session
 from engine.runtime.session_store import data_dir_of
 from engine.runtime.status import Report
@@ -185,13 +191,22 @@ def _edges(session: Session, engine: Engine, service: ConsoleService, observers:
     """What lives beside the engine's loop, in the order it is started."""
     config, kept = session.resolved.config, session.name
     edges = list(session.market.edges)
+    if config.alerts.command is not None and config.engine.mode != "replay":
+        alert_command = AlertCommand(engine, config.alerts)
+        observers.add(alert_command)
+        edges.append(alert_command)
     if kept:
         edges.append(KillFileWatch(data_dir_of(config), service.operator.kill))
     if kept and config.engine.mode in LIVE_MODES:
-        name = NAME if config.engine.mode == "live" else ON_PAPER
-        keeper = LatchKeeper(engine, LatchFile(data_dir_of(config), name=name), kept)
+        is_live = config.engine.mode == "live"
+        latch_name, day_name = (
+            (latch_file.NAME, day_file.NAME) if is_live else (latch_file.ON_PAPER, day_file.ON_PAPER)
+        )
+        keeper = LatchKeeper(engine, LatchFile(data_dir_of(config), name=latch_name), kept)
         observers.add(keeper)
-        edges.insert(0, keeper)
+        days = DayKeeper(engine, DayFile(data_dir_of(config), name=day_name), kept)
+        observers.add(days)
+        edges[:0] = [keeper, days]
     return edges
 
 
@@ -247,6 +262,7 @@ async def _drive(
     observers = Observers(reporter)
     interval = config.engine.status_interval_s or form.status_interval_s
     engine = _engine(session, real, observers, int(interval * _S))
+    reporter.portfolio = engine.portfolio
     service = ConsoleService(engine, market, session.resolved, observers, real, session.gauge)
     is_paced = config.engine.speed_factor is not None
     if not is_paced:
@@ -331,6 +347,8 @@ class _TextLines:
             return (f"{_clock(report['time_ns'])}  {report['severity']:<8} {visible(report['text'])}",)
         if kind == "status":
             return (_status_text(report),)
+        if kind == "portfolio":
+            return (_portfolio_text(report),)
         if kind == "summary":
             return _status_text(report), f"ended: {visible(report['reason'])}  digest {report['digest'][:16]}"
         return ()
@@ -366,11 +384,27 @@ def _status_text(report: Report) -> str:
     )
 
 
+def _portfolio_text(report: Report) -> str:
+    def money(key: str) -> str:
+        return f"{Decimal(report[key]):,.2f}"
+
+    return (
+        f"{_clock(report['time_ns'])}  {len(report['products'])} products in {report['quote']}"
+        f"  P&L {Decimal(report['equity_change']):+,.2f}"
+        f"  today {Decimal(report['day_profit']):+,.2f} (limit -{money('max_daily_loss')})"
+        f"  below the peak {money('drawdown')} of {money('max_drawdown')}"
+        f"  positions {money('gross_notional')} of {money('max_gross_notional')}"
+        f"  open {report['open_orders']}"
+    )
+
+
 class _Reporter:
     """Turns what the engine shows into reports."""
 
     def __init__(self, market: Market, mode: str, form: Form, writer: LineWriter) -> None:
         self.collect: Callable[[], object] = lambda: None
+        self.portfolio: Portfolio | None = None
+        """The limits over several products, where there are any."""
         self._desks = market.desks
         self._feed = market.feed_counters
         self._watch = market.venue_watch
@@ -409,6 +443,8 @@ class _Reporter:
         self._watch_feed(now_ns)
         for desk in self._desks:
             self._write(status.status_report(desk, self._mode, now_ns) | self._shared() | self._venue(desk))
+        for group in () if self.portfolio is None else self.portfolio.groups:
+            self._write(portfolio_report(group.totals(), now_ns))
         if now_ns - self._collected_ns >= _COLLECT_EVERY_NS:
             self._collected_ns = now_ns
             self.collect()

@@ -13,6 +13,7 @@ from engine.core.events import (
     BookUpdate,
     CancelOrder,
     CancelRejected,
+    DayCarried,
     EdgeStatus,
     FeedStatus,
     Level,
@@ -75,6 +76,9 @@ class Words:
                 f"{'sound' if it.is_sound else 'not sound'}, {it.code}{_why(it.reason)}"
             ),
             EdgeStatus: lambda it: f"{it.code}: {it.restraint.value}{_why(it.reason)}",
+            DayCarried: lambda it: (
+                f"earlier sessions of this UTC day have earned {self._amount(it.product, it.profit)}"
+            ),
             OrderUncertain: lambda it: f"{it.client_id} is uncertain{_why(it.reason)}",
             Recovered: lambda it: f"the engine goes on after a crash{_why(it.reason)}",
             Alert: lambda it: f"{it.severity.value} {it.code}: {it.text}",
@@ -156,6 +160,12 @@ class Words:
             return f"{ticks} ticks"
         places = instrument.price_places
         return _grouped(ticks * instrument.tick_steps, places, places)
+
+    def _amount(self, product: str, atoms: int) -> str:
+        instrument = self._instruments.get(product)
+        if instrument is None:
+            return f"{atoms} atoms"
+        return f"{_exact(atoms, instrument.money_places)} {instrument.quote}"
 
     def _size(self, product: str, lots: int) -> str:
         instrument = self._instruments.get(product)

@@ -128,11 +128,25 @@ class StorageStatus(Event, frozen=True, gc=False, tag=True):
     reason: str = ""
 
 
+class DayCarried(Event, frozen=True, gc=False, tag=True):
+    """What earlier sessions have earned in the UTC day that this one is a part of.
+
+    `day` in days since 1970, `profit` in atoms. Said again for the same day, it replaces what was said.
+    """
+
+    day: int
+    profit: int
+
+
 class Restraint(enum.StrEnum):
     """How far something beside the market keeps trading back."""
 
     NONE = "none"
     """It is over: the hold of its code is released. A latch stays."""
+    REDUCING = "reducing"
+    """Only what reduces the position may leave."""
+    REDUCING_LATCHED = "reducing_latched"
+    """REDUCING until a person rearms."""
     AWAITED = "awaited"
     """As PAUSED, and nothing is wrong: it is what every start waits for."""
     PAUSED = "paused"
@@ -294,6 +308,7 @@ AnyEvent = (
     | OperatorCommand
     | SettingsChange
     | Recovered
+    | DayCarried
     | StorageStatus
     | EdgeStatus
 )

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Context, Decimal
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -25,6 +25,16 @@ from engine.core.instrument import Instrument
 
 DAY_NS: Final = 86_400_000_000_000
 _DUST: Final = Context(prec=200)
+
+
+class BookedFill(NamedTuple):
+    """A fill as it went into the accounts."""
+
+    fill: OrderFilled
+    position: int
+    """After it, in lots."""
+    mark: int
+    """What the accounts valued it at, in half ticks: the mark in force, or its own price without one."""
 
 
 def fee_atoms(fill: OrderFilled, instrument: Instrument, half_ticks: int) -> int | None:
@@ -281,6 +291,11 @@ class Ledger:
         return self._mark
 
     @property
+    def reference_half_ticks(self) -> int:
+        """The mark in force, or what stands for it while there is none (see the class)."""
+        return self._reference
+
+    @property
     def profit(self) -> int | None:
         """Realised + unrealised - fees = the change of equity, in atoms; None without a mark."""
         return self._worth_at(self._reference) if self._is_valued else None
@@ -290,6 +305,11 @@ class Ledger:
         """Opening equity + profit in atoms; None without a mark."""
         profit = self.profit
         return None if profit is None else self._opening_equity + profit
+
+    @property
+    def last_equity(self) -> int:
+        """The same at the mark in force, or at what stands for it while there is none (see the class)."""
+        return self._opening_equity + self._worth_at(self._reference)
 
     @property
     def captured(self) -> int:

@@ -11,6 +11,7 @@ import msgspec
 
 from engine.core.events import Level as Level
 from engine.core.events import Term as Term
+from engine.link.analytics import Analytics
 
 
 class Product(msgspec.Struct, frozen=True):
@@ -208,6 +209,10 @@ class ProductView(msgspec.Struct, frozen=True):
     """How far the book may be believed, 0 to 100; None where the market is not on a network."""
     trust_note: str = ""
     """What lowers it; empty at 100."""
+    analytics: Analytics | None = None
+    """What our fills come to, read anew once a second; None from an engine that does not tell."""
+    day_profit: int | None = None
+    """Of the UTC day, all sessions of it together, atoms; None while it cannot be told."""
 
 
 class Queue(msgspec.Struct, frozen=True, gc=False):
@@ -325,6 +330,37 @@ class Playback(msgspec.Struct, frozen=True):
         return self.position_seq >= self.last_seq
 
 
+class StandingAlert(msgspec.Struct, frozen=True, gc=False):
+    """Something a person should know and has not acknowledged."""
+
+    name: str
+    """By which it is acknowledged: its code."""
+    severity: str
+    """warning, error, critical."""
+    product: str
+    """That of the newest; empty where it concerns all."""
+    text: str
+    since_wall_ns: int
+    count: int
+
+
+class Portfolio(msgspec.Struct, frozen=True):
+    """All products of one quote currency together. Money in its own last place, `money_places` digits."""
+
+    quote: str
+    money_places: int
+    products: tuple[str, ...]
+    profit: int
+    """Since the start."""
+    day_profit: int
+    """Of the UTC day, all sessions of it together."""
+    gross: int
+    """What the positions are worth, longs and shorts added up."""
+    open_orders: int
+    gauges: tuple[Gauge, ...]
+    """The limits over all of them."""
+
+
 class View(msgspec.Struct, frozen=True, tag="state", tag_field="kind"):
     """The newest state of an engine. Of a playback: of the engine that was, at the position."""
 
@@ -339,3 +375,7 @@ class View(msgspec.Struct, frozen=True, tag="state", tag_field="kind"):
     health: Health
     playback: Playback | None = None
     """None for an engine that trades."""
+    alerts: tuple[StandingAlert, ...] = ()
+    """What nobody has acknowledged, the newest last."""
+    portfolio: tuple[Portfolio, ...] = ()
+    """Limits over several products, one for each quote currency that has any."""

@@ -15,8 +15,12 @@ from engine.core.events import SubmitOrder
 from engine.core.instrument import Instrument
 from engine.core.order import BUY, OrderType, Side, TimeInForce
 from engine.core.own_orders import OwnOrders
-from engine.risk.settings import Ratio, RiskLimits
+from engine.risk.denials import RUNAWAY, Denial, DenialWords
+from engine.risk.limits import RiskLimits
+from engine.risk.order_rate import OrderRate, OrderRateState
+from engine.risk.runaway import Runaway, RunawayState
 from engine.risk.state import RiskState, TradingState
+from engine.risk.used_ids import UsedIds, UsedIdsState
 
 FLATTEN: Final = "flatten"
 """The purpose of orders that close the position because a person asked for it."""
@@ -30,19 +34,15 @@ _ACTIVE: Final = TradingState.ACTIVE
 _IMMEDIATE: Final = (TimeInForce.IOC, TimeInForce.FOK)
 
 
-class Denial(msgspec.Struct, frozen=True, gc=False):
-    """Why an order was not sent: one upper-case word, and a sentence with the numbers."""
-
-    code: str
-    reason: str
-
-
 class RiskGateState(msgspec.Struct, frozen=True):
     """The counters, and what was sent last to each slot."""
 
     approved: int
     denied: dict[str, int]
     last_in_slot: dict[str, SubmitOrder]
+    used_ids: UsedIdsState
+    runaway: RunawayState
+    rate: OrderRateState
 
 
 @dataclass(slots=True)
@@ -75,7 +75,8 @@ class RiskGate:
     Controls R3 and R4 measure from the mid: R3, the collar, holds for every order; R4, the band and the
     rule never to cross, for quotes only. R7 and R8 take the worst case: every live order of the same
     side filled, working or uncertain, and none of the other side. An order that can only reduce the
-    position passes both, even beyond their limits.
+    position passes both, even beyond their limits. R13, the runaway, is the one that does more than deny: it
+    latches KILLED. R11, the rate, comes last: an order that is denied must not use up another one's turn.
 
     In HALTED and KILLED one kind of order leaves: one of a flatten that a person asked for, and only if
     it cannot increase the position. Every other control holds for it, too.
@@ -89,8 +90,13 @@ class RiskGate:
         """Orders denied, by code."""
         self._instrument = instrument
         self._state = state
+        self._words = DenialWords(instrument)
         self._atoms_per_tick_lot = instrument.notional(1, 1)
         self._last_in_slot: dict[str, SubmitOrder] = {}
+        self._used_ids = UsedIds()
+        self._rate = OrderRate()
+        self.runaway = Runaway()
+        """To be told what is meant to be sent before it is sent, and what came back unfilled."""
 
     def check(self, order: SubmitOrder, context: RiskContext) -> Denial | None:
         """None lets the order through, which must then be sent; else the first control that failed."""
@@ -101,9 +107,16 @@ class RiskGate:
         if denial is None:
             self.approved += 1
             self._last_in_slot[order.slot] = order
+            self._used_ids.add(order.client_id)
+            self._rate.take()
+            self.runaway.send(order.size, context.now_ns)
         else:
             self.denied[denial.code] = self.denied.get(denial.code, 0) + 1
         return denial
+
+    def is_free(self, now_ns: int) -> bool:
+        """True when the rate of orders lets one leave now (R11)."""
+        return self._rate.is_free(now_ns, self.limits.max_orders_per_s, self.limits.max_order_burst)
 
     def reducible(self, side: Side, context: RiskContext) -> int:
         """Lots that an order on `side` may have at most and still only reduce the position.
@@ -132,13 +145,23 @@ class RiskGate:
 
     def save(self) -> RiskGateState:
         """All of it, copied; the limits are settings."""
-        return RiskGateState(self.approved, self.denied.copy(), self._last_in_slot.copy())
+        return RiskGateState(
+            self.approved,
+            self.denied.copy(),
+            self._last_in_slot.copy(),
+            self._used_ids.save(),
+            self.runaway.save(),
+            self._rate.save(),
+        )
 
     def load(self, state: RiskGateState) -> None:
         """Go on from there."""
         self.approved = state.approved
         self.denied = dict(state.denied)
         self._last_in_slot = dict(state.last_in_slot)
+        self._used_ids.load(state.used_ids)
+        self.runaway.load(state.runaway)
+        self._rate.load(state.rate)
 
     # -- the controls, in order ------------------------------------------------------------------
 
@@ -158,20 +181,20 @@ class RiskGate:
             return Denial("STALE", "the book is not live: nothing is sent on old prices")
 
         # R5. Only limit orders leave: a market order has no price that the collar could hold.
-        invalid = self._invalid(order)
+        words, invalid = self._words, self._invalid(order)
         price, size = order.price, order.size
         if invalid or price is None:
             return Denial("INVALID", invalid)
         if size > limits.max_order_size:  # R1
-            return self._too_large(order)
+            return words.too_large(order, limits)
         if (notional := self._atoms_per_tick_lot * price * size) > limits.max_order_notional:  # R2
-            return self._too_dear(notional)
+            return words.too_dear(notional, limits)
 
         mid, bid, ask = context.mid, context.best_bid, context.best_ask
         if mid is None or mid <= 0:  # R3
             return Denial("COLLAR", "there is no reference price to measure from")
         if abs(2 * price - mid) * limits.collar.denominator > mid * limits.collar.numerator:
-            return Denial("COLLAR", self._away(price, mid, "collar", limits.collar))
+            return Denial("COLLAR", words.away(price, mid, "collar", limits.collar))
         if order.purpose == "quote":  # R4
             if not order.post_only:
                 return Denial("BAND", "a quote must be post-only")
@@ -180,24 +203,24 @@ class RiskGate:
             if bid >= ask:
                 return Denial("BAND", "the book is crossed")
             if price >= ask if is_buy else price <= bid:
-                return Denial("BAND", f"{self._at(price)} would cross {self._at(ask if is_buy else bid)}")
+                return Denial("BAND", f"{words.at(price)} would cross {words.at(ask if is_buy else bid)}")
             if abs(2 * price - mid) * limits.band.denominator > mid * limits.band.numerator:
-                return Denial("BAND", self._away(price, mid, "band", limits.band))
+                return Denial("BAND", words.away(price, mid, "band", limits.band))
 
-        last = self._last_in_slot.get(order.slot)  # R20
-        if last is not None:
-            if last.client_id == order.client_id:
-                return Denial("DUPLICATE", f"client id {order.client_id} was used before")
-            if (
-                last.price == price
-                and last.size == size
-                and last.side is side
-                and context.now_ns - last.created_ns < DUPLICATE_WINDOW_NS
-            ):
-                return Denial("DUPLICATE", f"the same order was sent to {order.slot} less than 100 ms ago")
+        if order.client_id in self._used_ids:  # R20
+            return Denial("DUPLICATE", f"client id {order.client_id} was used before")
+        last = self._last_in_slot.get(order.slot)
+        if (
+            last is not None
+            and last.price == price
+            and last.size == size
+            and last.side is side
+            and context.now_ns - last.created_ns < DUPLICATE_WINDOW_NS
+        ):
+            return Denial("DUPLICATE", f"the same order was sent to {order.slot} less than 100 ms ago")
         meets = own.best_ask if is_buy else own.best_bid  # R22
         if meets is not None and (price >= meets if is_buy else price <= meets):
-            return Denial("SELF_TRADE", f"{self._at(price)} would meet our own order at {self._at(meets)}")
+            return Denial("SELF_TRADE", f"{words.at(price)} would meet our own order at {words.at(meets)}")
         if (other := own.by_slot.get(order.slot)) is not None:  # R21: unproven, so still in the way
             return Denial(
                 "UNCERTAIN", f"slot {order.slot} is taken by {other.client_id} ({other.state.value})"
@@ -206,30 +229,34 @@ class RiskGate:
             (own.buy_count if is_buy else own.sell_count) >= limits.max_open_orders_per_side
             or own.buy_count + own.sell_count >= limits.max_open_orders
         ):
-            return self._too_many(context)
+            return words.too_many(own, limits)
 
         # R7: every live order of this side filled, and none of the other.
         worst = size + (own.buy_lots + context.position if is_buy else own.sell_lots - context.position)
         if order.reduce_only and size > self.reducible(side, context):
             return Denial("POSITION", "a reduce-only order could turn the position around")
         if worst > limits.max_position:
-            return self._too_much(worst)
+            return words.too_much(worst, limits)
 
         gross = self._atoms_per_tick_lot * mid * worst // 2  # R8
         if gross > limits.max_gross_notional:
-            return self._too_exposed(gross)
+            return words.too_exposed(gross, limits)
         if not is_buy:
             if context.base_balance is None:
                 return Denial("EXPOSURE", "the balances are not known")
             if own.sell_lots + size > context.base_balance:
-                return self._too_little_base(context.base_balance)
+                return words.too_little_base(context.base_balance)
         elif size > self.reducible(side, context):
             if context.quote_balance is None or context.equity is None:
                 return Denial("EXPOSURE", "the balances are not known")
             held = self._atoms_per_tick_lot * (own.buy_tick_lots + price * size)
             free, least = context.quote_balance - held, limits.min_free_balance
             if free < 0 or free * least.denominator < context.equity * least.numerator:
-                return self._too_little_free(free, context.equity)
+                return words.too_little_free(free, context.equity, limits)
+        if self.runaway.is_beyond(size, limits.runaway_ratio, context.now_ns):  # R13
+            return self._run_away(size, context.now_ns)
+        if not self._rate.is_free(context.now_ns, limits.max_orders_per_s, limits.max_order_burst):  # R11
+            return Denial("RATE", f"more than {limits.max_orders_per_s} orders a second are wanted")
         return None
 
     def _restricted(self, order: SubmitOrder, context: RiskContext) -> Denial | None:
@@ -242,7 +269,7 @@ class RiskGate:
         if order.size > (room := self.reducible(order.side, context)):
             return Denial(
                 state.name,
-                f"only orders that reduce the position are sent now: at most {self._lots(room)} "
+                f"only orders that reduce the position are sent now: at most {self._words.lots(room)} "
                 f"on the {order.side.word} side",
             )
         return None
@@ -257,62 +284,14 @@ class RiskGate:
         if type(size) is not int or price <= 0 or size <= 0:
             return f"price {price!r} ticks and size {size!r} lots must be whole and above 0"
         if size < instrument.min_size or (instrument.max_size is not None and size > instrument.max_size):
-            return f"{self._lots(size)} is outside the sizes that {instrument.symbol} takes"
+            return f"{self._words.lots(size)} is outside the sizes that {instrument.symbol} takes"
         if self._atoms_per_tick_lot * price * size < instrument.min_notional:
-            return f"worth less than {self._money(instrument.min_notional)}, the smallest order"
+            return f"worth less than {self._words.money(instrument.min_notional)}, the smallest order"
         if order.post_only and order.time_in_force in _IMMEDIATE:
             return "post-only contradicts immediate-or-cancel"
         return ""
 
-    # -- the words of a denial -------------------------------------------------------------------
-
-    def _too_large(self, order: SubmitOrder) -> Denial:
-        limit = self._lots(self.limits.max_order_size)
-        return Denial("SIZE", f"order of {self._lots(order.size)}, the limit is {limit}")
-
-    def _too_dear(self, notional: int) -> Denial:
-        limit = self._money(self.limits.max_order_notional)
-        return Denial("NOTIONAL", f"order worth {self._money(notional)}, the limit is {limit}")
-
-    def _too_many(self, context: RiskContext) -> Denial:
-        own, limits = context.own, self.limits
-        return Denial(
-            "OPEN_ORDERS",
-            f"{own.buy_count} buys and {own.sell_count} sells are open; the limits are "
-            f"{limits.max_open_orders}, {limits.max_open_orders_per_side} a side",
-        )
-
-    def _too_much(self, worst: int) -> Denial:
-        limit = self._lots(self.limits.max_position)
-        return Denial("POSITION", f"{self._lots(worst)} if all fills, the limit is {limit}")
-
-    def _too_exposed(self, gross: int) -> Denial:
-        limit = self._money(self.limits.max_gross_notional)
-        return Denial("EXPOSURE", f"{self._money(gross)} if all fills, the limit is {limit}")
-
-    def _too_little_base(self, balance: int) -> Denial:
-        return Denial("EXPOSURE", f"would sell more than the {self._lots(balance)} of the account")
-
-    def _too_little_free(self, free: int, equity: int) -> Denial:
-        return Denial(
-            "EXPOSURE",
-            f"would leave {self._money(free)} free, the minimum is {_percent(self.limits.min_free_balance)} "
-            f"of {self._money(equity)}",
-        )
-
-    def _lots(self, lots: int) -> str:
-        return f"{self._instrument.size_text(lots)} {self._instrument.base}"
-
-    def _money(self, atoms: int) -> str:
-        return f"{self._instrument.money_text(atoms)} {self._instrument.quote}"
-
-    def _at(self, price: int) -> str:
-        return self._instrument.price_text(price)
-
-    def _away(self, price: int, mid: int, what: str, limit: Ratio) -> str:
-        against = self._instrument.half_ticks_text(mid)
-        return f"{self._at(price)} against a mid of {against}, outside the {what} of {_percent(limit)}"
-
-
-def _percent(ratio: Ratio) -> str:
-    return f"{100 * ratio.numerator / ratio.denominator:g} %"
+    def _run_away(self, size: int, now_ns: int) -> Denial:
+        denial = self._words.run_away(size, *self.runaway.totals(now_ns))
+        self._state.latch(TradingState.KILLED, RUNAWAY, denial.reason, now_ns)
+        return denial

@@ -1,17 +1,20 @@
-"""The loss guard: drawdown, stop loss, take profit and daily volume.
+"""The loss guard: drawdown, daily loss, stop loss, take profit and daily volume.
 
 All comparisons are exact: money in atoms, percentages as fractions, cross-multiplied.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from engine.core.errors import UsageError
 from engine.core.instrument import Instrument
-from engine.risk.settings import RiskLimits
+from engine.risk.limits import RiskLimits
 from engine.risk.state import UNTIL_RESUMED, RiskState, TradingState
 
+LOSS: Final = "LOSS"
 STOP_LOSS = "stop_loss"
 TAKE_PROFIT = "take_profit"
 
@@ -22,19 +25,35 @@ class LossGuardState(msgspec.Struct, frozen=True):
     capital: int
     peak: int
     restarts: bool
+    day: int | None
+    day_start: int | None
+    carried: int
 
 
 class LossGuard:
     """Watches the accounts and restricts the trading state.
 
     - (peak equity - equity) / risk capital >= `max_drawdown`: latches HALTED (DRAWDOWN). The peak
-      starts at the opening equity, so losing from the first trade counts.
+      starts at the opening equity, so losing from the first trade counts. In money, peak equity - equity
+      >= `max_drawdown_money` latches REDUCING (DRAWDOWN).
+    - loss of the UTC day >= `max_daily_loss`: latches HALTED (LOSS). A day begins with the first equity that
+      can be told in it; what earlier sessions of the same day have earned is `carry`-ed over.
     - unrealised / |open cost| <= -`stop_loss` or >= `take_profit`: pauses (STOP_LOSS, TAKE_PROFIT), and
       asks for the position to be closed until it is flat or a person resumes.
     - volume of the UTC day >= `max_trading_volume`: REDUCING (VOLUME) until the next day.
     """
 
-    __slots__ = ("_capital", "_instrument", "_restarts", "_state", "limits", "peak")
+    __slots__ = (
+        "_capital",
+        "_carried",
+        "_day",
+        "_day_start",
+        "_instrument",
+        "_restarts",
+        "_state",
+        "limits",
+        "peak",
+    )
 
     def __init__(
         self, instrument: Instrument, limits: RiskLimits, state: RiskState, opening_equity: int
@@ -52,6 +71,41 @@ class LossGuard:
         self.peak = opening_equity
         """Highest equity since the start or the last restart, in atoms."""
         self._restarts = False
+        self._day: int | None = None
+        """The UTC day that is counted, in days since 1970; None before the first judgement."""
+        self._day_start: int | None = opening_equity
+        """Equity it began with; None until one can be told."""
+        self._carried = 0
+
+    def carry(self, day: int, profit: int) -> None:
+        """Earlier sessions of that UTC day have earned so much, in atoms. Said again, it replaces that."""
+        if self._day is None or self._day == day:
+            self._day, self._carried = day, profit
+
+    def day_profit(self, equity: int | None) -> int | None:
+        """Profit of the UTC day in atoms, all sessions of it together; None while it cannot be told."""
+        own = self.session_day_profit(equity)
+        return None if own is None else self._carried + own
+
+    def session_day_profit(self, equity: int | None) -> int | None:
+        """What this session has earned of it."""
+        return None if equity is None or self._day_start is None else equity - self._day_start
+
+    @property
+    def day(self) -> int | None:
+        """The UTC day that is counted, in days since 1970."""
+        return self._day
+
+    def loss_today(self, equity: int | None) -> str:
+        """Why HALTED cannot be taken back today, as a sentence; empty where the day's loss allows it."""
+        profit = self.day_profit(equity)
+        if profit is None or -profit < self.limits.max_daily_loss:
+            return ""
+        money, quote = self._instrument.money_text, self._instrument.quote
+        limit = money(self.limits.max_daily_loss)
+        return (
+            f"today's loss of {money(-profit)} {quote} is beyond the limit of {limit} until the next UTC day"
+        )
 
     def restart(self) -> None:
         """A person accepts what was lost: the next equity that can be told is the new peak."""
@@ -65,14 +119,16 @@ class LossGuard:
         open_cost: int,
         unrealised: int | None,
         day_volume: int,
+        day: int,
         now_ns: int,
     ) -> str:
         """Judge the accounts; what must be closed now: `stop_loss`, `take_profit`, or nothing ("").
 
         `equity` and `unrealised` in atoms, None while there is no mark (then they are not judged);
-        `open_cost` in atoms, signed like `position`; `day_volume` in lots.
+        `open_cost` in atoms, signed like `position`; `day_volume` in lots; `day` the UTC day since 1970.
         """
         self._check_drawdown(equity, now_ns)
+        self._check_day(equity, day, now_ns)
         self._check_volume(day_volume, now_ns)
         if unrealised is not None and position:
             self._check_position(open_cost, unrealised, now_ns)
@@ -90,14 +146,29 @@ class LossGuard:
             return
         numerator, denominator = self.limits.max_drawdown
         if (self.peak - equity) * denominator >= self._capital * numerator:
-            money = self._instrument.money_text
-            self._state.latch(
-                TradingState.HALTED,
-                "DRAWDOWN",
-                f"equity fell by {money(self.peak - equity)} from its peak of {money(self.peak)} "
-                f"{self._instrument.quote}",
-                now_ns,
-            )
+            state = TradingState.HALTED
+        elif self.peak - equity >= self.limits.max_drawdown_money:
+            state = TradingState.REDUCING
+        else:
+            return
+        money = self._instrument.money_text
+        self._state.latch(
+            state,
+            "DRAWDOWN",
+            f"equity fell by {money(self.peak - equity)} from its peak of {money(self.peak)} "
+            f"{self._instrument.quote}",
+            now_ns,
+        )
+
+    def _check_day(self, equity: int | None, day: int, now_ns: int) -> None:
+        if self._day is None:
+            self._day = day
+        elif day > self._day:
+            self._day, self._day_start, self._carried = day, equity, 0
+        if self._day_start is None:
+            self._day_start = equity
+        if told := self.loss_today(equity):
+            self._state.latch(TradingState.HALTED, LOSS, told, now_ns)
 
     def _check_volume(self, day_volume: int, now_ns: int) -> None:
         if day_volume < self.limits.max_trading_volume:
@@ -135,8 +206,11 @@ class LossGuard:
 
     def save(self) -> LossGuardState:
         """All of it; the limits are settings."""
-        return LossGuardState(self._capital, self.peak, self._restarts)
+        return LossGuardState(
+            self._capital, self.peak, self._restarts, self._day, self._day_start, self._carried
+        )
 
     def load(self, state: LossGuardState) -> None:
         """Measure from what was measured from then."""
         self._capital, self.peak, self._restarts = state.capital, state.peak, state.restarts
+        self._day, self._day_start, self._carried = state.day, state.day_start, state.carried

@@ -1,4 +1,4 @@
-"""Section `risk`: the limits of trading-safety controls R1-R8 and of the loss guard.
+"""Section `risk`: the limits of trading-safety controls R1-R17, of the loss guard and of value at risk.
 
 Every field's upper bound is its hard ceiling: a configuration may lower a limit or raise it up to the
 ceiling, and only a change of this file can lift the ceiling. Sizes in base units have a wide ceiling,
@@ -9,47 +9,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple, Self
+from typing import Self
 
 from engine.core.errors import UsageError
 from engine.core.instrument import Instrument
 from engine.core.settings import setting
+from engine.risk.guard_settings import NO_MONEY, NO_MONEY_MODES, GuardSettings
+from engine.risk.limits import Ratio, RiskLimits
 
 SECTION = "risk"
-_PAPER_MONEY = frozenset({"sim", "replay"})
-
-
-class Ratio(NamedTuple):
-    """An exact fraction; compare by cross-multiplying."""
-
-    numerator: int
-    denominator: int
+_S = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class RiskLimits:
-    """The settings as integers of one instrument: lots, atoms, exact fractions."""
-
-    max_order_size: int
-    max_order_notional: int
-    collar: Ratio
-    band: Ratio
-    max_open_orders: int
-    max_open_orders_per_side: int
-    max_position: int
-    max_gross_notional: int
-    min_free_balance: Ratio
-    max_drawdown: Ratio
-    stop_loss: Ratio
-    take_profit: Ratio
-    max_trading_volume: int
-    risk_capital: int | None
-    max_quoted_position: int
-    """The strategy's own cap: no quote may lead beyond it, everything that rests on its side filled."""
-
-
-@dataclass(frozen=True, slots=True)
-class RiskSettings:
+class RiskSettings(GuardSettings):
     """What no order and no session may exceed. The defaults are those of paper and live trading.
 
     `sim` and `replay` play with no money, in any product, and start with generous limits; see
@@ -159,7 +132,7 @@ class RiskSettings:
         Generous means: sizes and positions from the strategy's own cap, money and distances at their
         ceilings, no balance kept free.
         """
-        if mode not in _PAPER_MONEY:
+        if mode not in NO_MONEY_MODES:
             return cls()
         return cls(
             max_order_size_base=None,
@@ -171,6 +144,7 @@ class RiskSettings:
             max_position_base=None,
             max_gross_notional=Decimal(2_000_000),
             min_free_balance_pct=Decimal(0),
+            **NO_MONEY,
         )
 
     def violation(self) -> str | None:
@@ -199,22 +173,40 @@ class RiskSettings:
         so small that no order of the instrument could ever pass.
         """
         size, position = self.max_order_size_base, self.max_position_base
+        max_order_size = instrument.lots_floor(strategy_max_position if size is None else size)
         limits = RiskLimits(
-            max_order_size=instrument.lots_floor(strategy_max_position if size is None else size),
+            max_order_size=max_order_size,
             max_order_notional=_atoms_floor(instrument, self.max_order_notional),
-            collar=_ratio(self.collar_pct, 100),
-            band=_ratio(self.band_bps, 10_000),
+            collar=Ratio.of(self.collar_pct, 100),
+            band=Ratio.of(self.band_bps, 10_000),
             max_open_orders=self.max_open_orders,
             max_open_orders_per_side=self.max_open_orders_per_side,
             max_position=instrument.lots_floor(2 * strategy_max_position if position is None else position),
             max_gross_notional=_atoms_floor(instrument, self.max_gross_notional),
-            min_free_balance=_ratio(self.min_free_balance_pct, 100),
-            max_drawdown=_ratio(self.max_drawdown_pct, 100),
-            stop_loss=_ratio(self.stop_loss_pct, 100),
-            take_profit=_ratio(self.take_profit_pct, 100),
+            min_free_balance=Ratio.of(self.min_free_balance_pct, 100),
+            max_drawdown=Ratio.of(self.max_drawdown_pct, 100),
+            max_drawdown_money=_atoms_floor(instrument, self.max_drawdown),
+            max_daily_loss=_atoms_floor(instrument, self.max_daily_loss),
+            stop_loss=Ratio.of(self.stop_loss_pct, 100),
+            take_profit=Ratio.of(self.take_profit_pct, 100),
             max_trading_volume=instrument.lots_floor(self.max_trading_volume),
             risk_capital=None if self.risk_capital is None else _atoms_floor(instrument, self.risk_capital),
             max_quoted_position=instrument.lots_floor(strategy_max_position),
+            max_orders_per_s=self.max_orders_per_s,
+            max_order_burst=self.max_order_burst,
+            order_wait_ns=self.order_wait_ms * 1_000_000,
+            runaway_ratio=self.runaway_ratio,
+            max_fills_per_s=self.max_fills_per_s,
+            max_filled_per_s=self.max_filled_orders_per_s * max_order_size,
+            fill_hold_ns=self.fill_hold_s * _S,
+            max_spread=Ratio.of(self.max_spread_pct, 100),
+            max_mid_move=Ratio.of(self.max_mid_move_pct, 100),
+            book_hold_ns=self.book_hold_s * _S,
+            max_var=None if self.max_var is None else _atoms_floor(instrument, self.max_var),
+            var_confidence=float(self.var_confidence_pct / 100),
+            var_method=self.var_method,
+            var_interval_ns=self.var_interval_s * _S,
+            var_samples=self.var_samples,
         )
         smallest = max(1, instrument.min_size)
         for key, lots in (
@@ -229,11 +221,6 @@ class RiskSettings:
                     f"({instrument.size_text(smallest)} {instrument.base}), so no order could pass; raise it"
                 )
         return limits
-
-
-def _ratio(value: Decimal, whole: int) -> Ratio:
-    numerator, denominator = value.as_integer_ratio()
-    return Ratio(numerator, denominator * whole)
 
 
 def _atoms_floor(instrument: Instrument, money: Decimal) -> int:

@@ -15,6 +15,23 @@ import msgspec
 from engine.core.errors import OrderError
 
 OPERATOR_HOLD: Final = "OPERATOR"
+GUARDS: Final = frozenset(
+    {
+        "BOOK",
+        "BREAKER",
+        "DRAWDOWN",
+        "FILLS",
+        "GUARD_FAILED",
+        "LOSS",
+        "POSITION",
+        "RUNAWAY",
+        "STOP_LOSS",
+        "TAKE_PROFIT",
+        "VAR",
+        "VOLUME",
+    }
+)
+"""The codes of what restricts trading without anybody having asked for it."""
 UNTIL_RESUMED: Final = "a person resumes"
 """What releases a hold that a resume ends."""
 
@@ -57,11 +74,12 @@ class RiskStateSaved(msgspec.Struct, frozen=True):
 class RiskState:
     """The latch and the holds of one Trader."""
 
-    __slots__ = ("_holds", "_latch", "effective", "is_flattening", "version")
+    __slots__ = ("_changes", "_holds", "_latch", "effective", "is_flattening", "version")
 
     def __init__(self) -> None:
         self._latch: Restriction | None = None
         self._holds: dict[str, Restriction] = {}
+        self._changes: list[tuple[Restriction, bool]] = []
         self.effective = TradingState.ACTIVE
         """The most restrictive of the latch and all holds."""
         self.version = 0
@@ -73,6 +91,7 @@ class RiskState:
         """Move the latch to the right; one that is as far already stays as it is."""
         if self._latch is None or state > self._latch.state:
             self._latch = Restriction(code, state, now_ns, reason, "a person resets it")
+            self._changes.append((self._latch, True))
             self._settle()
 
     def hold(self, code: str, state: TradingState, reason: str, release: str, now_ns: int) -> None:
@@ -80,16 +99,25 @@ class RiskState:
         old = self._holds.get(code)
         since_ns = now_ns if old is None else old.since_ns
         self._holds[code] = Restriction(code, state, since_ns, reason, release)
+        if old is None:
+            self._changes.append((self._holds[code], True))
         self._settle()
 
     def release(self, code: str) -> None:
         """End the hold of that code, if there is one: its condition is over."""
-        if self._holds.pop(code, None) is not None:
+        if (held := self._holds.pop(code, None)) is not None:
+            self._changes.append((held, False))
             self._settle()
 
     def has_hold(self, code: str) -> bool:
         """True while a hold of that code lasts."""
         return code in self._holds
+
+    def drain_changes(self) -> list[tuple[Restriction, bool]]:
+        """The latches and holds that have begun (True) and the holds that were released (False) since the
+        last call."""
+        changes, self._changes = self._changes, []
+        return changes
 
     def pause(self, reason: str, now_ns: int) -> None:
         """A person stops the quoting."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from engine.config import Config
@@ -22,15 +23,17 @@ from engine.exchange.recording import RecordingFeed, recorded_api
 from engine.exchange.simulator.exchange import SimulatedExchange
 from engine.risk.gate import RiskGate
 from engine.risk.loss_guard import LossGuard
+from engine.risk.market_guards import MarketGuards
+from engine.risk.portfolio import CurrencyPortfolio, Portfolio
 from engine.risk.state import RiskState
 from engine.runtime.bell import Bell
 from engine.runtime.desk import Desk
 from engine.runtime.engine import Engine, Observer
 from engine.runtime.instruments import recorded_instruments
 from engine.runtime.recorder import UNRECORDED, Recorder
-from engine.runtime.settings_change import LiveSettings, refresh_policy, risk_limits
+from engine.runtime.settings_change import LiveSettings, refresh_policy, risk_limits, strategy_context
 from engine.runtime.view import VenueWatch
-from engine.strategy.basic import BasicMarketMaker
+from engine.strategies import build_strategy
 from engine.trader import Trader
 
 _MS = 1_000_000
@@ -95,9 +98,26 @@ def build_engine(
         recorder=recorder,
         is_live=market.clock is not None,
         waits_for_record=settings.mode != "live",
+        portfolio=build_portfolio(config, [desk.trader for desk in market.desks]),
     )
     market.bell.connect(engine.wake, engine.restrain, engine.warn)
     return engine
+
+
+def build_portfolio(config: Config, traders: Sequence[Trader]) -> Portfolio:
+    """What joins the Traders of an engine: limits over all products of a quote currency."""
+    by_quote: dict[str, list[Trader]] = {}
+    for trader in traders:
+        by_quote.setdefault(trader.instrument.quote, []).append(trader)
+    settings = config.portfolio
+    # One product alone has its own limits, unless others are set.
+    is_set = any(limit is not None for limit in settings.limits(0))
+    groups = [
+        CurrencyPortfolio(members, settings.limits)
+        for members in by_quote.values()
+        if len(members) > 1 or is_set
+    ]
+    return Portfolio(groups)
 
 
 def _simulated(config: Config) -> Market:
@@ -119,7 +139,8 @@ def _simulated(config: Config) -> Market:
             build_account(config, instrument),
             config.simulator.seed + number,
         )
-        desks.append(build_desk(config, instrument, exchange.venue, number))
+        trader = build_trader(config, instrument, number, displays_own=exchange.venue.displays_own_orders)
+        desks.append(Desk(trader, exchange.venue, exchange.feed))
         feeds.append(exchange.feed)
         exchanges[symbol] = exchange
     return Market(desks, feeds, config.simulator.start_wall_ns, exchanges=exchanges)
@@ -154,7 +175,7 @@ def build_desk(
 
 def build_account(config: Config, instrument: Instrument) -> Account:
     """The simulated or paper account of a product."""
-    opening = _opening_of(config)
+    opening = _opening_of(config, instrument)
     return Account(
         instrument,
         config.fees.schedule(),
@@ -163,8 +184,14 @@ def build_account(config: Config, instrument: Instrument) -> Account:
     )
 
 
-def _opening_of(config: Config) -> Opening:
-    return Opening(config.engine.opening_quote_balance, config.engine.opening_base_balance)
+def _opening_of(config: Config, instrument: Instrument, held: Opening | None = None) -> Opening:
+    """What a product begins with: its part of what the account held, or holds by the settings."""
+    held = held or Opening(config.engine.opening_quote_balance, config.engine.opening_base_balance)
+    part = partial(config.portfolio.balance_of, instrument.symbol, config.engine.symbols)
+    return Opening(
+        part(held.quote, instrument.quote, instrument.money_places),
+        part(held.base, instrument.base, instrument.size_places),
+    )
 
 
 def build_trader(
@@ -172,16 +199,17 @@ def build_trader(
 ) -> Trader:
     """A Trader with everything it needs; `number` keeps the client ids of an engine's Traders apart.
 
-    `opening` is what the account held at the start; None: what the settings say.
+    `opening` is what the account held at the start, for all products; None: what the settings say.
     """
-    opening = opening or _opening_of(config)
+    opening = _opening_of(config, instrument, opening)
     quote = instrument.atoms_rounded(opening.quote)[0]
     limits, risk = risk_limits(config, instrument), RiskState()
-    strategy = BasicMarketMaker(instrument, config.strategy)
+    strategy = build_strategy(config.engine.strategy, strategy_context(config, instrument))
     tag = config.engine.order_tag or config.simulator.seed % 2**32
     ids = ClientIds(tag * 256 + number, config.engine.installation_tag or INSTALLATION_TAG)
     orders = OrderManager(instrument, ids, refresh_policy(config.strategy))
     gate, guard = RiskGate(instrument, limits, risk), LossGuard(instrument, limits, risk, quote)
+    guards = MarketGuards(instrument, limits, config.breaker.limits(), risk)
     return Trader(
         instrument,
         strategy,
@@ -190,8 +218,9 @@ def build_trader(
         gate,
         risk,
         guard,
+        guards,
         opening_quote=quote,
         opening_base=instrument.lots_floor(opening.base),
         displays_own=displays_own,
-        reconfigure=LiveSettings(config, strategy, orders, gate, guard),
+        reconfigure=LiveSettings(config, strategy, orders, gate, guard, guards),
     )

@@ -78,6 +78,8 @@ class ConsoleService:
             feed=market.feed_counters,
             journal=journal,
             venue_watch=market.venue_watch,
+            alerts=lambda: self.operator.alerts.standing,
+            portfolio=engine.portfolio,
         )
         self._server = LinkServer(
             events=self.log,
@@ -95,6 +97,7 @@ class ConsoleService:
         self.operator.on_rearm = market.bell.rearmed
         observers.add(EventTeller(self.log.publish))
         observers.add(self.operator)
+        observers.add(self.operator.alerts)
 
     async def start(self, owner: socket.socket | None = None) -> None:
         """Serve the owner, if there is one, and whoever attaches by name."""

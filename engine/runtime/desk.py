@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.core.events import AnyCommand, EdgeStatus, FeedState, MarketEvent, OrderEvent
 from engine.core.queues import BoundedQueue, Overflow, QueueCounters
-from engine.exchange.protocol import Venue
+from engine.exchange.protocol import Feed, Venue
 from engine.runtime.watcher import DeskWatcher
 from engine.telemetry.latency import LatencyRecorder
 from engine.trader import Trader
@@ -20,8 +20,10 @@ class Desk:
 
     __slots__ = (
         "commands",
+        "feed",
         "latency",
         "market_events",
+        "next_timer_ns",
         "order_events",
         "product",
         "trader",
@@ -29,12 +31,16 @@ class Desk:
         "watcher",
     )
 
-    def __init__(self, trader: Trader, venue: Venue) -> None:
+    def __init__(self, trader: Trader, venue: Venue, feed: Feed | None = None) -> None:
+        """`feed` is the one that serves this product alone; None where one serves many."""
         self.product = trader.instrument.symbol
         self.trader = trader
         self.venue = venue
+        self.feed = feed
         self.latency = LatencyRecorder()
         self.watcher = DeskWatcher(trader, venue)
+        self.next_timer_ns = 0
+        """Engine time at which its strategy is asked next, whatever else happens."""
         self.market_events: BoundedQueue[MarketEvent] = BoundedQueue(
             f"{self.product} market data", MARKET_CAPACITY, Overflow.REFUSE
         )
@@ -45,6 +51,19 @@ class Desk:
         self.commands: BoundedQueue[AnyCommand] = BoundedQueue(
             f"{self.product} commands", COMMAND_CAPACITY, Overflow.GROW
         )
+
+    @property
+    def has_waiting(self) -> bool:
+        """True when something has come that its Trader was not shown yet."""
+        return len(self.market_events) > 0 or len(self.order_events) > 0
+
+    def is_due(self, now_ns: int) -> bool:
+        """True when this desk is one that a wake-up at `now_ns` is for, whatever will have come then."""
+        if now_ns >= self.next_timer_ns:
+            return True
+        answers = self.venue.next_due_ns()
+        market = None if self.feed is None else self.feed.next_due_ns()
+        return (answers is not None and now_ns >= answers) or (market is not None and now_ns >= market)
 
     @property
     def is_book_impossible(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Final
 
 from engine.core.events import Term
 from engine.core.order import BUY, SELL
+from engine.link.analytics import Analytics
 from engine.link.view import (
     Bin,
     Markout,
@@ -18,11 +19,12 @@ from engine.link.view import (
     Trade,
     WorkingOrder,
 )
+from engine.runtime.analytics_view import analytics_of
 from engine.runtime.desk import Desk
 from engine.runtime.gauges import gauges_of
-from engine.runtime.watcher import HORIZONS_NS
 from engine.strategy.protocol import Quote as Wanted
-from engine.telemetry.markouts import MarkoutSums
+from engine.telemetry.markout_sums import MarkoutSums
+from engine.telemetry.markouts import HORIZONS_NS
 
 DEPTH: Final = 200
 """Price levels shown of each side."""
@@ -35,8 +37,8 @@ Terms = tuple[Term, ...]
 class DeskViewer:
     """Builds the view of one desk; changes nothing there.
 
-    It remembers explanations of working orders, which never change, and latencies, which are worth a
-    look once in a while only.
+    It remembers explanations of working orders, which never change, and latencies and what fills came to,
+    which are worth a look once in a while only.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -46,9 +48,11 @@ class DeskViewer:
         self._size_terms: dict[str, Terms] = {}
         self._stages: tuple[Stage, ...] = ()
         self._bins: tuple[Bin, ...] = ()
+        self._analytics: Analytics | None = None
 
     def measure(self) -> None:
-        """Read the latencies anew. It takes a while: whoever calls decides how often."""
+        """Read latencies and fills anew. It takes a while: whoever calls decides how often."""
+        self._analytics = analytics_of(self._desk.watcher.analytics, self._desk.trader.instrument)
         summary = self._desk.latency.summary()
         names = sorted(summary, key=lambda name: name != _TICK_TO_QUOTE)
         self._stages = tuple(Stage(name, **summary[name]) for name in names)
@@ -100,6 +104,8 @@ class DeskViewer:
             quotes_sent=trader.quote_count,
             crossed=trader.crossed_count,
             denied=dict(trader.gate.denied),
+            analytics=self._analytics,
+            day_profit=trader.guard.day_profit(trader.ledger.equity),
         )
 
     def _orders(self) -> tuple[WorkingOrder, ...]:

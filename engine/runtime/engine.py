@@ -18,18 +18,20 @@ from engine.core.events import (
     AnyCommand,
     AnyEvent,
     CancelOrder,
+    DayCarried,
     EdgeStatus,
     OperatorAction,
     OperatorCommand,
-    OrderFilled,
     Restraint,
     SettingsChange,
     Severity,
 )
 from engine.core.foreign_text import visible
+from engine.core.ledger import BookedFill
 from engine.core.own_orders import OwnOrder
 from engine.exchange.protocol import Feed, ListingPending
 from engine.persistence.errors import JournalError
+from engine.risk.portfolio import Portfolio
 from engine.runtime.desk import Desk
 from engine.runtime.pacer import Pacer
 from engine.runtime.recorder import UNRECORDED, Recorder
@@ -60,8 +62,8 @@ class WakeUp(NamedTuple):
     """What the Trader was shown, in order, whether or not it failed over it; at least one."""
     commands: Sequence[AnyCommand]
     """What was sent."""
-    fills: Sequence[tuple[OrderFilled, int]] = ()
-    """Those of the events that are fills and were booked, each with the position after it in lots."""
+    fills: Sequence[BookedFill] = ()
+    """Those of the events that are fills and were booked."""
     ended: Sequence[OwnOrder] = ()
     """The orders that cannot trade any more from this wake-up on, each once, in the order they ended."""
 
@@ -72,8 +74,8 @@ class WakeUp(NamedTuple):
     def _paired(self) -> Iterator[tuple[AnyEvent, int | None]]:
         fills = deque(self.fills)
         for event in self.events:
-            is_booked = bool(fills) and fills[0][0] is event
-            yield event, fills.popleft()[1] if is_booked else None
+            is_booked = bool(fills) and fills[0].fill is event
+            yield event, fills.popleft().position if is_booked else None
 
 
 class _Untold(NamedTuple):
@@ -158,11 +160,14 @@ class Engine:
         recorder: Recorder = UNRECORDED,
         is_live: bool = False,
         waits_for_record: bool = True,
+        portfolio: Portfolio | None = None,
     ) -> None:
         """`is_live`: the market does not wait for us, and `real` is the engine's own time.
 
         `waits_for_record`: nothing else happens while an order waits for its record. A venue of our own
         then sees the same whatever the disk takes; with real orders everything else goes on meanwhile.
+
+        `portfolio` has the limits over all desks, judged after every wake-up; None: there are none.
         """
         self.desks: Mapping[str, Desk] = {desk.product: desk for desk in desks}
         self.clock = clock
@@ -170,8 +175,6 @@ class Engine:
         self._real = real
         self._observer = observer
         self._timer_interval_ns = timer_interval_ns
-        self.next_timer_ns = 0
-        """When the strategy is asked next, whatever else happens."""
         self._end_ns = None if duration_ns is None else clock.monotonic_ns() + duration_ns
         self._speed = speed
         self._is_live = is_live
@@ -180,6 +183,7 @@ class Engine:
         self._strategy = StrategyStage(clock, real)
         self._execution = ExecutionStage(recorder, clock)
         self._recorder = recorder
+        self.portfolio = portfolio
         self._untold: deque[_Untold] = deque()
         """What happened and may not be told before it is on record for good."""
         self._acknowledged = asyncio.Event()
@@ -233,6 +237,11 @@ class Engine:
         now, wall = self._present()
         for product, desk in self.desks.items():
             self.inform(desk, [EdgeStatus(product, now, wall, code, restraint, reason, release)])
+
+    def carry_day(self, product: str, day: int, profit: int) -> None:
+        """Tell a Trader what earlier sessions have earned in its UTC day; see `DayCarried`."""
+        now, wall = self._present()
+        self.inform(self.desks[product], [DayCarried(product, now, wall, day, profit)])
 
     def sweep(self, reason: str) -> None:
         """Let every venue cancel what it has of ours, known to us or not."""
@@ -383,7 +392,7 @@ class Engine:
         due = [at for feed in self._feeds if (at := feed.next_due_ns()) is not None]
         due += [at for desk in self.desks.values() if (at := desk.venue.next_due_ns()) is not None]
         if not all(feed.is_exhausted for feed in self._feeds):
-            due.append(self.next_timer_ns)
+            due += [desk.next_timer_ns for desk in self.desks.values()]
         return min(due, default=None)
 
     async def _run_until(self, due_ns: int, pacer: Pacer) -> bool:
@@ -451,14 +460,25 @@ class Engine:
             self._supervisor.watch(self._monitoring.name, now_ns, partial(self._monitoring.step, now_ns))
 
     def _step(self, now_ns: int) -> None:
-        """One wake-up of the desks."""
+        """One wake-up of the desks that it is for, those with the least to do first: a flood of one waits
+        for the others, not they for it."""
         self.clock.advance_to(now_ns)
+        awake, started = self._supervisor.run(self._market_data.name, self._market_data.step)
+        awake.sort(key=lambda desk: len(desk.market_events))
         # Every wake-up ends with a timer event; the cadence is for a market that is quiet for longer. Set
         # first: a wake-up that fails must not fall due again at the same moment.
-        self.next_timer_ns = now_ns + self._timer_interval_ns
-        started = self._supervisor.run(self._market_data.name, self._market_data.step)
-        for desk in self.desks.values():
+        for desk in awake:
+            desk.next_timer_ns = now_ns + self._timer_interval_ns
+        for desk in awake:
             self._work(desk, started)
+        if self.portfolio is not None and self._ending is None:
+            self._judge(self.portfolio)
+
+    def _judge(self, portfolio: Portfolio) -> None:
+        """Hold all Traders to the limits over all of them. What they are told is an event like any other."""
+        now, wall = self.clock.monotonic_ns(), self.clock.wall_ns()
+        for verdict in self._supervisor.run("portfolio", portfolio.judge):
+            self.inform(self.desks[verdict.product], [EdgeStatus(verdict.product, now, wall, *verdict[1:])])
 
     def _work(self, desk: Desk, started_ns: int) -> None:
         events: list[AnyEvent] = []
@@ -523,7 +543,8 @@ class Engine:
             try:
                 due = self._next_due_ns()
                 if due is None:
-                    due = self.next_timer_ns  # cancels are repeated while nothing else happens
+                    # Cancels are repeated while nothing else happens.
+                    due = min(desk.next_timer_ns for desk in self.desks.values())
                 if due > deadline:
                     break
                 await self._run_until(due, pacer)

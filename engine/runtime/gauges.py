@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from engine.link.view import Gauge
-from engine.risk.settings import Ratio
+from engine.risk.limits import Ratio
 from engine.trader import Trader
 
 _MILLION: Final = 1_000_000
@@ -34,6 +34,8 @@ def gauges_of(trader: Trader, wall_ns: int) -> tuple[Gauge, ...]:
         ),
         _open_orders(trader),
         Gauge("DRAWDOWN", "drop from the peak", "ppm", _drawdown(trader), _ppm(limits.max_drawdown)),
+        Gauge("LOSS", "loss of the UTC day", "atoms", _day_loss(trader), limits.max_daily_loss),
+        *_tail_risks(trader),
         Gauge(
             "VOLUME",
             "bought plus sold today",
@@ -66,6 +68,23 @@ def _drawdown(trader: Trader) -> int | None:
     if equity is None or profit is None:
         return None
     return _share(max(0, trader.guard.peak - equity), equity - profit if capital is None else capital)
+
+
+def _day_loss(trader: Trader) -> int | None:
+    profit = trader.guard.day_profit(trader.ledger.equity)
+    return None if profit is None else max(0, -profit)
+
+
+def _tail_risks(trader: Trader) -> tuple[Gauge, Gauge]:
+    """Against their limit, and where there is none, against what a day may lose."""
+    limits, risk, ledger = trader.gate.limits, trader.guards.position, trader.ledger
+    limit = limits.max_daily_loss if limits.max_var is None else limits.max_var
+    over = f"over {limits.var_interval_ns // 1_000_000_000} s at {100 * limits.var_confidence:g} %"
+    at = ledger.position, ledger.mark_half_ticks
+    return (
+        Gauge("VAR", f"value at risk {over}", "atoms", risk.value_at_risk(*at), limit),
+        Gauge("SHORTFALL", f"expected shortfall {over}", "atoms", risk.expected_shortfall(*at), limit),
+    )
 
 
 def _share(amount: int | None, whole: int) -> int | None:

@@ -55,7 +55,11 @@ class LatchKeeper:
     def on_wake_up(self, desk: Desk, wake: WakeUp) -> None:
         """See `Observer`."""
         worst = max(
-            (latch for each in self._engine.desks.values() if (latch := each.trader.risk.latched)),
+            (
+                latch
+                for each in self._engine.desks.values()
+                if (latch := each.trader.risk.latched) is not None and latch.state >= TradingState.HALTED
+            ),
             key=lambda latch: latch.state,
             default=None,
         )

@@ -36,7 +36,7 @@ class Observers:
         """See `Observer`."""
         now = wake.events[-1].recv_ns
         self._last = desk, now, wake.events[-1].wall_ns
-        self._watchers.watch("desk watcher", now, lambda: desk.watcher.on_wake_up(wake.timeline()))
+        self._watchers.watch("desk watcher", now, lambda: desk.watcher.on_wake_up(wake))
         self._each("observer", now, lambda observer: observer.on_wake_up(desk, wake))
 
     def on_alerts(self, desk: Desk, alerts: Sequence[Alert]) -> None:

@@ -12,9 +12,10 @@ from engine.core.events import Alert, OperatorAction, Severity
 from engine.link.event_log import EventLog
 from engine.link.events import Operated, SettingChanged
 from engine.link.messages import Command, CommandName, Verdict
+from engine.runtime.alert_book import AlertBook
 from engine.runtime.desk import Desk
 from engine.runtime.engine import EXIT_DONE, Engine, ListingError, Outcome, WakeUp
-from engine.runtime.settings_change import check_change
+from engine.runtime.settings_change import CheckedChange, check_change
 from engine.runtime.view import settings_of
 
 _ACTIONS: Final = {
@@ -74,6 +75,8 @@ class Operator:
         """Tells everybody: severity, code, text."""
         self.on_rearm: Callable[[], None] = lambda: None
         """Called when every product's latch was taken back."""
+        self.alerts = AlertBook()
+        """What nobody has acknowledged yet."""
         self._engine = engine
         self._log = log
         self._unproven: list[_Unproven] = []
@@ -92,10 +95,22 @@ class Operator:
             text = "all orders are being cancelled, then the engine ends"
             self._follow(command.id, name, text, self._our_orders())
             self._engine.interrupt(f"stopped by {who}", EXIT_DONE)
+        elif name is CommandName.ACK:
+            self._acknowledge(who, command)
         elif name in _ACTIONS:
             self._act(name, who, command.id)
         else:
             self.answer(command.id, Verdict.REJECTED, f"nothing was done: {name} asks the engine for nothing")
+
+    def _acknowledge(self, who: str, command: Command) -> None:
+        name = command.arguments.get("name", "")
+        if not self.alerts.acknowledge(name):
+            standing = ", ".join(alert.name for alert in self.alerts.standing) or "none"
+            text = f"no alert {name} waits to be acknowledged; those that do: {standing}"
+            self.answer(command.id, Verdict.REJECTED, text)
+            return
+        self._note(CommandName.ACK, who, name)
+        self.answer(command.id, Verdict.DONE, f"{name} is acknowledged")
 
     def kill(self, who: str) -> None:
         """The kill switch by another way than the link; its proof is told to everybody."""
@@ -133,6 +148,9 @@ class Operator:
         except UsageError as error:
             self.answer(command.id, Verdict.REJECTED, str(error))
             return
+        if (unconfirmed := self._unconfirmed(change, command.arguments)) is not None:
+            self.answer(command.id, Verdict.REJECTED, unconfirmed)
+            return
         if change.old == change.new:
             self.answer(command.id, Verdict.DONE, f"{change.key} is {change.new} already")
             return
@@ -144,12 +162,27 @@ class Operator:
             if refused:
                 self.answer(command.id, Verdict.REJECTED, _joined(refused))
                 return
+        if change.allows_more:
+            text = f"{who} has loosened {change.key}: {change.old} → {change.new}"
+            self.tell(Severity.WARNING, "LOOSENED", text)
         self.config = change.config
         clock = self._engine.clock
         self._log.publish(
             SettingChanged, clock.wall_ns(), clock.monotonic_ns(), "", change.key, change.old, change.new, who
         )
         self.answer(command.id, Verdict.DONE, f"{change.key}: {change.old} → {change.new}")
+
+    def _unconfirmed(self, change: CheckedChange, arguments: Mapping[str, str]) -> str | None:
+        """Why a change must be asked for once more: a limit of real money loosens on purpose only (R29)."""
+        if self.config.engine.mode != "live" or not change.allows_more:
+            return None
+        if arguments.get("confirm") == change.key:
+            return None
+        return (
+            f"{change.key}: {change.new} would allow more than {change.old} while real money is traded; "
+            "nothing was changed. Confirm it by the key's name: "
+            f"ctl set {change.key}={change.new} --confirm {change.key}"
+        )
 
     def settings(self) -> dict[str, str]:
         """Every key with the value in force."""

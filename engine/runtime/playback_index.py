@@ -73,7 +73,7 @@ class Stage:
         trader = desk.trader
         wake = WakeUp(parts.events, parts.commands, trader.drain_fills(), trader.orders.drain_ended())
         alerts = [*trader.drain_alerts(), *(note for note in parts.notes if isinstance(note, Alert))]
-        desk.watcher.on_wake_up(wake.timeline())
+        desk.watcher.on_wake_up(wake)
         self._teller.on_wake_up(desk, wake)
         if alerts:
             self._teller.on_alerts(desk, alerts)

@@ -89,7 +89,6 @@ class ReadIn:
     events: int = 0
     digests: int = 0
     """That were checked."""
-    next_timer_ns: int = 0
     ended: SessionEnded | None = None
     """The session's last word, if it is one."""
 
@@ -121,7 +120,6 @@ def read_in(
     if log.snapshot is not None:
         state = decode(log.snapshot.body)
         StateKeeper(market.desks, market.exchanges, clock).load(state)
-        read.next_timer_ns = state.next_timer_ns
     for batch in log.batches():
         resumption.take(batch)
     read.continuation = log.continuation
@@ -153,7 +151,8 @@ class Resumption:
         """`unsent` are the client ids of recorded orders that never left; see `unsent_orders`."""
         self.read = ReadIn()
         self._desks = {desk.product: desk for desk in market.desks}
-        self._first = market.desks[0]
+        self._awake = set(self._desks)
+        """The desks that have had their wake-up at the present moment."""
         self._clock = clock
         self._timer_interval_ns = timer_interval_ns
         self._is_live = market.clock is not None
@@ -187,10 +186,12 @@ class Resumption:
 
     def _happen(self, desk: Desk, timer: Timer, parts: Parts) -> None:
         """Let the market go on to the moment of a wake-up; it must tell what is on record."""
-        if desk is self._first:
+        if timer.recv_ns > self._clock.monotonic_ns() or desk.product in self._awake:
             self._clock.advance_to(timer.recv_ns)
             self._market_data.step()
-            self.read.next_timer_ns = timer.recv_ns + self._timer_interval_ns
+            self._awake.clear()
+        self._awake.add(desk.product)
+        desk.next_timer_ns = timer.recv_ns + self._timer_interval_ns
         if in_order_of_arrival(desk) != [event for event in parts.events[:-1] if not _is_our_word(event)]:
             raise DamageError(
                 f"record {parts.seq}: the market of {desk.product} does not repeat itself{_ADVICE}"
@@ -203,7 +204,7 @@ class Resumption:
     def _happen_on_paper(self, desk: Desk, timer: Timer, parts: Parts) -> None:
         """The market on the network is what is on record; a paper venue in it must answer what is, too."""
         self._clock.advance_to(timer.recv_ns)
-        self.read.next_timer_ns = timer.recv_ns + self._timer_interval_ns
+        desk.next_timer_ns = timer.recv_ns + self._timer_interval_ns
         venue = desk.venue
         if not isinstance(venue, PaperVenue):
             return
@@ -232,7 +233,7 @@ class Resumption:
         trader = desk.trader
         trader.drain_alerts()
         wake = WakeUp(parts.events, parts.commands, trader.drain_fills(), trader.orders.drain_ended())
-        desk.watcher.on_wake_up(wake.timeline())
+        desk.watcher.on_wake_up(wake)
 
 
 def unsent_orders(records: Iterable[Record]) -> frozenset[str]:

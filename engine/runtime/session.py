@@ -141,7 +141,6 @@ class KeptSession(Session):
         self._engine = engine
         self.journal.start()
         self._recorder.note(SessionStarted(version("pinnacle-tui"), getpid()))
-        engine.next_timer_ns = self._read.next_timer_ns
         settings = self.resolved.config.persistence
         if self.market.exchanges or self.market.clock is not None:
             states = StateKeeper(self.market.desks, self.market.exchanges, self.clock)

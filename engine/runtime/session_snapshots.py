@@ -27,8 +27,6 @@ _DAY_NS: Final = 86_400 * _S
 class SavedEngine(Protocol):
     """What this needs of an engine."""
 
-    next_timer_ns: int
-
     def end(self, reason: str, exit_code: int) -> None:
         """See `Engine`."""
         ...
@@ -82,7 +80,7 @@ class SessionSnapshots:
             return
         self._due_ns = self._real.monotonic_ns() + self._interval_ns
         self.saved_seq = self._journal.last_seq
-        state = self._states.save(self._engine.next_timer_ns)
+        state = self._states.save()
         self._task = asyncio.create_task(self._save(state, self._journal.last_seq, self._journal.last_crc))
 
     async def settle(self) -> None:

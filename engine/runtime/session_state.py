@@ -17,7 +17,7 @@ from engine.runtime.desk import Desk
 from engine.runtime.watcher import WatcherState
 from engine.trader import TraderState
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 class DeskState(msgspec.Struct, frozen=True):
@@ -27,6 +27,7 @@ class DeskState(msgspec.Struct, frozen=True):
     watcher: WatcherState
     market: list[MarketEvent]
     answers: list[OrderEvent | EdgeStatus]
+    next_timer_ns: int
     exchange: ExchangeState | None = None
     """Of a market that is made by us."""
     paper: PaperState | None = None
@@ -39,7 +40,6 @@ class SessionState(msgspec.Struct, frozen=True):
     version: int
     now_ns: int
     wall_ns: int
-    next_timer_ns: int
     desks: dict[str, DeskState]
 
 
@@ -64,19 +64,19 @@ class StateKeeper:
         """
         return any(len(desk.order_events) > 0 for desk in self._desks)
 
-    def save(self, next_timer_ns: int) -> SessionState:
+    def save(self) -> SessionState:
         """A copy of everything; nothing may be on its way between the stages."""
         return SessionState(
             VERSION,
             self._clock.monotonic_ns(),
             self._clock.wall_ns(),
-            next_timer_ns,
             {
                 desk.product: DeskState(
                     desk.trader.save(),
                     desk.watcher.save(),
                     desk.market_events.waiting(),
                     desk.order_events.waiting(),
+                    desk.next_timer_ns,
                     exchange.save() if (exchange := self._exchanges.get(desk.product)) else None,
                     desk.venue.save() if isinstance(desk.venue, PaperVenue) else None,
                 )
@@ -96,6 +96,7 @@ class StateKeeper:
             saved = state.desks[desk.product]
             desk.trader.load(saved.trader)
             desk.watcher.load(saved.watcher)
+            desk.next_timer_ns = saved.next_timer_ns
             for event in saved.market:
                 desk.market_events.push(event)
             for answer in saved.answers:

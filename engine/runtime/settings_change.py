@@ -13,11 +13,12 @@ from engine.core.instrument import Instrument
 from engine.core.order_manager import OrderManager, RefreshPolicy
 from engine.core.settings import require_valid
 from engine.risk.gate import RiskGate
+from engine.risk.limits import RiskLimits, loosened
 from engine.risk.loss_guard import LossGuard
-from engine.risk.settings import RiskLimits
-from engine.strategy.basic import BasicMarketMaker
-from engine.strategy.basic_parameters import BasicParameters
+from engine.risk.market_guards import MarketGuards
+from engine.strategies import build_strategy, parameters_of
 from engine.strategy.basic_settings import BasicSettings
+from engine.strategy.protocol import Strategy, StrategyContext
 
 _MS = 1_000_000
 
@@ -32,6 +33,8 @@ class CheckedChange:
     old: str
     new: str
     """The values as the configuration shows them to people."""
+    allows_more: bool
+    """True when a limit of a product, or the circuit breaker, allows more than before (R29)."""
     changes: Mapping[str, str]
     """The same for `SettingsChange`: the key and the canonical text of its value."""
 
@@ -48,13 +51,15 @@ def check_change(config: Config, instruments: Iterable[Instrument], text: str) -
     if not equals:
         raise UsageError(f"{text}: must be key=value, for example strategy.levels=2")
     new_config = changed_config(config, {name: value})
+    looser = list(loosened(config.breaker.limits(), new_config.breaker.limits()))
     for instrument in instruments:
-        BasicParameters(instrument, new_config.strategy)
-        risk_limits(new_config, instrument)
+        build_strategy(config.engine.strategy, strategy_context(new_config, instrument))
+        looser += loosened(risk_limits(config, instrument), risk_limits(new_config, instrument))
     old, new = _value(config, name), _value(new_config, name)
-    return CheckedChange(
-        new_config, name, value_text(old), value_text(new), {name: "" if new is None else value_text(new)}
-    )
+    # Quotes below their fees are a limit that a person lifts, too.
+    lifted = new_config.strategy.allow_negative_edge and not config.strategy.allow_negative_edge
+    changes = {name: "" if new is None else value_text(new)}
+    return CheckedChange(new_config, name, value_text(old), value_text(new), lifted or bool(looser), changes)
 
 
 def changed_config(config: Config, changes: Mapping[str, str]) -> Config:
@@ -70,7 +75,10 @@ def changed_config(config: Config, changes: Mapping[str, str]) -> Config:
             require_valid(section, sections[section])
         except UsageError as error:
             raise UsageError(plain(str(error))) from None
-    return replace(config, **sections)
+    changed = replace(config, **sections)
+    if config.engine.mode == "live" and (reason := changed.edge_violation()):
+        raise UsageError(reason)
+    return changed
 
 
 def _parsed(name: str, text: str) -> tuple[Key, Value]:
@@ -94,8 +102,16 @@ def _value(config: Config, name: str) -> Value:
 
 
 def risk_limits(config: Config, instrument: Instrument) -> RiskLimits:
-    """The limits of one instrument under the strategy's own cap."""
-    return config.risk.limits(instrument, config.strategy.max_position)
+    """The limits of one instrument under the strategy's own cap, and its share of those over all products."""
+    limits = config.risk.limits(instrument, config.strategy.max_position)
+    return config.portfolio.allotted(limits, instrument, config.engine.symbols)
+
+
+def strategy_context(config: Config, instrument: Instrument) -> StrategyContext:
+    """What the strategy of one instrument is made with. `UsageError` for a plugin's wrong parameters."""
+    engine = config.engine
+    parameters = parameters_of(engine.strategy, engine.strategy_parameters or ())
+    return StrategyContext(instrument, config.strategy, config.model, config.fees.maker_bps, parameters)
 
 
 def refresh_policy(strategy: BasicSettings) -> RefreshPolicy:
@@ -115,16 +131,18 @@ class LiveSettings:
     """The settings in force in one Trader's parts. Called with changes, it changes all of them or none."""
 
     config: Config
-    strategy: BasicMarketMaker
+    strategy: Strategy
     orders: OrderManager
     gate: RiskGate
     guard: LossGuard
+    guards: MarketGuards
 
     def __call__(self, changes: Mapping[str, str]) -> None:
         """Put these keys into force. Raises `UsageError`, with nothing changed, for what is not valid."""
         config = changed_config(self.config, changes)
         limits = risk_limits(config, self.strategy.instrument)
-        self.strategy.configure(config.strategy)
+        self.strategy.configure(strategy_context(config, self.strategy.instrument))
         self.orders.configure(refresh_policy(config.strategy))
         self.gate.limits = self.guard.limits = limits
+        self.guards.configure(limits, config.breaker.limits())
         self.config = config

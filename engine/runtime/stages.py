@@ -37,6 +37,15 @@ CROSSED: Final = "the book is crossed or locked"
 _arrival = attrgetter("recv_ns")
 
 
+class Arrived(NamedTuple):
+    """What a look at the markets has brought."""
+
+    awake: list[Desk]
+    """The desks that this wake-up is for: they were due, or something has come for them."""
+    begun_ns: int
+    """The real time from which what follows counts as latency."""
+
+
 class MarketDataStage:
     """Asks the feeds and the venues what has arrived and hands it to the desks."""
 
@@ -58,11 +67,20 @@ class MarketDataStage:
         self._clock = clock
         self._real = real
 
-    def step(self) -> int:
-        """Fill the desks' queues; the real time from which what follows counts as latency."""
+    def step(self) -> Arrived:
+        """Fill the desks' queues.
+
+        A desk that is not due is left alone, and its own market with it: what other desks do is no reason to
+        be woken. What a product trades would depend on them, and a slow strategy would be asked at every
+        tick of theirs.
+        """
         now, real = self._clock.monotonic_ns(), self._real
         begin = real.monotonic_ns()
+        due = {desk.product for desk in self._desks.values() if desk.is_due(now)}
+        asleep = [desk.feed for desk in self._desks.values() if desk.product not in due]
         for feed in self._feeds:
+            if feed in asleep:
+                continue
             started = real.monotonic_ns()
             events = feed.poll(now)
             if not events:
@@ -81,10 +99,13 @@ class MarketDataStage:
                     receiver.venue.on_market(event)
                     if event.product not in lost and not self._push(receiver, event):
                         lost.add(event.product)
-        for desk in self._desks.values():
+        awake = [desk for desk in self._desks.values() if desk.product in due or desk.has_waiting]
+        for desk in awake:
             for answer in desk.venue.poll(now):
                 desk.order_events.push(answer)
-        return real.monotonic_ns() if any(feed.makes_market for feed in self._feeds) else begin
+        if any(feed.makes_market for feed in self._feeds):
+            begin = real.monotonic_ns()
+        return Arrived(awake, begin)
 
     def stop_asking_feeds(self) -> None:
         """From now on only the venues are asked: a feed that fails must not keep their answers away."""

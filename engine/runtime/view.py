@@ -13,9 +13,11 @@ from engine.core.clock import Clock
 from engine.core.instrument import Instrument
 from engine.exchange.coinbase.wire.session import FeedCounters
 from engine.link.messages import Point
-from engine.link.view import Feed, Health, Journal, Product, ProductView, Queue, View
+from engine.link.view import Feed, Health, Journal, Product, ProductView, Queue, StandingAlert, View
+from engine.risk.portfolio import Portfolio
 from engine.runtime.desk import Desk
 from engine.runtime.desk_view import DeskViewer
+from engine.runtime.portfolio_view import portfolio_view
 from engine.telemetry.histogram import Histogram
 from engine.telemetry.process import resident_bytes
 
@@ -61,9 +63,12 @@ class ViewBuilder:
         feed: FeedCounters | None = None,
         journal: Callable[[], Journal | None] = lambda: None,
         venue_watch: VenueWatch | None = None,
+        alerts: Callable[[], tuple[StandingAlert, ...]] = tuple,
+        portfolio: Portfolio | None = None,
     ) -> None:
         """`clock` is the engine's own. `lateness` gives how late wake-ups came, `feed` what frames were,
-        `venue_watch` what is known of a venue on the network."""
+        `venue_watch` what is known of a venue on the network, `alerts` what nobody has acknowledged;
+        `portfolio` has the limits over several products."""
         self._desks = desks
         self._viewers = [DeskViewer(desk) for desk in desks]
         self._clock = clock
@@ -73,6 +78,8 @@ class ViewBuilder:
         self._feed = feed
         self._journal = journal
         self._venue_watch = venue_watch
+        self._alerts = alerts
+        self._groups = () if portfolio is None else tuple(portfolio.groups)
         self._seq = 0
         self._measured_ns: int | None = None
         self._rss_bytes = 0
@@ -90,6 +97,8 @@ class ViewBuilder:
             market_wall_ns=wall_ns,
             products=tuple([self._product(viewer.view(now_ns, wall_ns)) for viewer in self._viewers]),
             health=self._health(),
+            alerts=self._alerts(),
+            portfolio=tuple([portfolio_view(group.totals()) for group in self._groups]),
         )
 
     def products(self) -> tuple[Product, ...]:

@@ -42,10 +42,10 @@ class EventTeller:
         if not (wake.fills or wake.ended):
             return
         news: list[tuple[int, Callable[[], None]]] = [
-            (fill.recv_ns, partial(self._tell_fill, fill, position)) for fill, position in wake.fills
+            (fill.recv_ns, partial(self._tell_fill, fill, position)) for fill, position, _ in wake.fills
         ]
         # Orders are seen as they stand after the wake-up: an end is told after even a late fill.
-        filled_ns = {fill.client_id: fill.recv_ns for fill, _ in wake.fills}
+        filled_ns = {fill.client_id: fill.recv_ns for fill, *_ in wake.fills}
         last = wake.events[-1]
         for order in wake.ended:
             assert order.ended_ns is not None

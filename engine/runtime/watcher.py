@@ -1,24 +1,26 @@
-"""What is remembered of a desk for people: the tape, the feed's age, markouts, the profit's history."""
+"""What is remembered of a desk for people: tape, age of the feed, what fills came to, the profit so far."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from engine.core.events import AnyEvent, BookSnapshot, BookUpdate, FeedStatus, OrderFilled, TradePrint
+from engine.core.events import BookSnapshot, BookUpdate, FeedStatus, TradePrint
+from engine.core.ledger import BookedFill
 from engine.exchange.protocol import Venue
 from engine.link.mirror import HISTORY_POINTS, HISTORY_SPACING_NS
 from engine.link.series import Series
+from engine.telemetry.analytics import Analytics, AnalyticsState
 from engine.telemetry.markouts import Markouts, MarkoutsState
 from engine.trader import Trader
 
+if TYPE_CHECKING:
+    from engine.runtime.engine import WakeUp
+
 TAPE: Final = 60
 """Prints that are remembered."""
-HORIZONS_NS: Final = tuple(ms * 1_000_000 for ms in (100, 1_000, 10_000, 60_000))
-"""When it is asked where the market went after a fill."""
 _OURS: Final = 256
 """Prints known as ours that are remembered: a fill may be told before its print or after it."""
 
@@ -38,13 +40,13 @@ class WatcherState(msgspec.Struct, frozen=True):
     ours: tuple[int, ...]
     mid: int | None
     next_point_ns: int
+    analytics: AnalyticsState
 
 
 class DeskWatcher:
     """Looks on after each wake-up; nothing that trades reads what it keeps.
 
-    It sees the state after a whole wake-up. A fill is marked out from the mid that was in force before
-    it, unless the book moved earlier in the same wake-up: then from the mid at its end.
+    It sees the state after a whole wake-up, and each fill with what the accounts booked it at.
     """
 
     __slots__ = (
@@ -53,6 +55,7 @@ class DeskWatcher:
         "_ours",
         "_trader",
         "_venue",
+        "analytics",
         "market_ns",
         "markouts",
         "profit",
@@ -67,7 +70,8 @@ class DeskWatcher:
         """Prints since the start."""
         self.market_ns: int | None = None
         """Engine time at which the feed last spoke of this product."""
-        self.markouts = Markouts(trader.instrument, HORIZONS_NS)
+        self.markouts = Markouts(trader.instrument)
+        self.analytics = Analytics(trader.instrument, self.markouts, trader.opening_base)
         self.profit = Series(HISTORY_POINTS, HISTORY_SPACING_NS)
         """Profit in atoms over engine time, while it can be told."""
         self._trader = trader
@@ -76,27 +80,26 @@ class DeskWatcher:
         self._mid: int | None = None
         self._next_point_ns = 0
 
-    def on_wake_up(self, timeline: Iterable[tuple[AnyEvent, int | None]]) -> None:
-        """What happened in order, as `WakeUp.timeline` tells it."""
-        now: int | None = None
-        moved_ns: int | None = None
-        for event, position in timeline:
-            now = event.recv_ns
+    def on_wake_up(self, wake: WakeUp) -> None:
+        """What a desk was shown in one wake-up, and what came of it."""
+        last = wake.events[-1]
+        now = last.recv_ns
+        self.analytics.begin(last.wall_ns)
+        for event in wake.events:
             if isinstance(event, _BOOK):
-                self.market_ns = moved_ns = now
+                self.market_ns = event.recv_ns
             elif isinstance(event, TradePrint):
-                self.market_ns = now
+                self.market_ns = event.recv_ns
                 self.trade_count += 1
                 self.tape.append(event)
-            elif isinstance(event, OrderFilled) and position is not None:
-                if moved_ns is not None:
-                    self._note_mid(moved_ns)
-                self._on_fill(event)
-        if now is not None:
-            self._note_mid(now)
-            self.markouts.on_time(now)
-            if now >= self._next_point_ns:
-                self._note_profit(now)
+        for booked in wake.fills:
+            self._on_fill(booked)
+        if wake.commands or wake.ended:
+            self.analytics.on_orders(wake.commands, wake.ended)
+        self._note_state(now)
+        self.markouts.on_time(now)
+        if now >= self._next_point_ns:
+            self._note_profit(now)
 
     def save(self) -> WatcherState:
         """All of it, copied."""
@@ -110,6 +113,7 @@ class DeskWatcher:
             tuple(self._ours),
             self._mid,
             self._next_point_ns,
+            self.analytics.save(),
         )
 
     def load(self, state: WatcherState) -> None:
@@ -120,16 +124,31 @@ class DeskWatcher:
         self.profit.restore(state.profit_spacing_ns, state.profit)
         self._ours = dict.fromkeys(state.ours)
         self._mid, self._next_point_ns = state.mid, state.next_point_ns
+        self.analytics.load(state.analytics)
 
     def is_ours(self, trade_id: int) -> bool:
         """True when a fill of ours is known to belong to that print."""
         return trade_id in self._ours
 
-    def _note_mid(self, now_ns: int) -> None:
-        mid = self._trader.ledger.mark_half_ticks
+    def _note_state(self, now_ns: int) -> None:
+        trader = self._trader
+        mid, own, book = trader.ledger.mark_half_ticks, trader.orders.own, trader.book
         if mid != self._mid:
             self._mid = mid
             self.markouts.on_mid(now_ns, mid)
+        touch = None
+        if mid is not None:  # which says that the book is believed and has two sides
+            bid, ask = book.best_bid(), book.best_ask()
+            if bid is not None and ask is not None:
+                touch = bid, ask
+        self.analytics.on_state(
+            now_ns,
+            trader.ledger.position,
+            mid,
+            max(own.displayed_bids, default=None),
+            min(own.displayed_asks, default=None),
+            touch,
+        )
 
     def _note_profit(self, now_ns: int) -> None:
         profit = self._trader.ledger.profit
@@ -137,9 +156,9 @@ class DeskWatcher:
             self.profit.add(now_ns, profit)
             self._next_point_ns = (now_ns // HISTORY_SPACING_NS + 1) * HISTORY_SPACING_NS
 
-    def _on_fill(self, fill: OrderFilled) -> None:
-        self.markouts.on_fill(fill)
-        trade_id = self._venue.print_of(fill)
+    def _on_fill(self, booked: BookedFill) -> None:
+        self.analytics.on_fill(booked, self._trader.orders.order(booked.fill.client_id))
+        trade_id = self._venue.print_of(booked.fill)
         if trade_id is not None:
             self._ours[trade_id] = None
             if len(self._ours) > _OURS:

@@ -1,4 +1,4 @@
-"""The settings of the basic market maker: configuration section `strategy`."""
+"""The settings that all quoting models share, and those of the basic one: section `strategy`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from decimal import Decimal
 from engine.core.settings import setting
 
 SECTION = "strategy"
+MOST_BRAKING_FILLS = 100
+"""Fills of a side that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
 class BasicSettings:
     """Every parameter of the basic model, with unit, bounds and default.
 
-    The last six are read by the order manager: they say when a resting order is kept and when it is
+    The models of section `model` share sizes, levels, position, hedge and what follows after it, and leave
+    the spread, skew, imbalance and stress of the basic one aside. From `order_timeout_ms` to
+    `post_fill_pause_ms` the order manager reads them: they say when a resting order is kept and when it is
     replaced. Check a whole section with `engine.core.settings.require_valid`.
     """
 
@@ -115,6 +119,46 @@ class BasicSettings:
     )
     post_fill_pause_ms: int = setting(
         0, "Quote nothing new on a side for this long after its fill.", unit="ms", at_least=0, live=True
+    )
+    fv_model: str = setting(
+        "mid",
+        "What quotes stand around: the mid, the size-weighted mid, or the learnt micro-price.",
+        choices=("mid", "weighted", "micro"),
+        live=True,
+    )
+    fv_max_dev_bps: Decimal = setting(
+        Decimal(5),
+        "The fair value is never further from the mid than this.",
+        unit="bp",
+        at_least=0,
+        live=True,
+    )
+    ofi_pull_z: Decimal = setting(
+        Decimal(0),
+        "Quote nothing on the side that order flow of this strength runs into; 0 is never.",
+        unit="standard deviations",
+        at_least=0,
+        live=True,
+    )
+    fill_brake_n: int = setting(
+        0,
+        "This many fills of a side within fill_brake_window_s pause it; 0 is never.",
+        at_least=0,
+        at_most=MOST_BRAKING_FILLS,
+        live=True,
+    )
+    fill_brake_window_s: Decimal = setting(
+        Decimal(10), "How far back fill_brake_n counts.", unit="s", above=0, at_most=3600, live=True
+    )
+    min_distance_from_unhedged_bps: Decimal | None = setting(
+        None,
+        "Quotes that close a position keep this far from its average price; unset is no rule.",
+        unit="bp",
+        at_least=0,
+        live=True,
+    )
+    allow_negative_edge: bool = setting(
+        False, "Allow quotes nearer to the fair value than the maker fee of a fill.", live=True
     )
 
     def violation(self) -> str | None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Protocol
 
 import msgspec
 
 from engine.core.depth import DepthReader
-from engine.core.events import Term, TradePrint
+from engine.core.events import OrderFilled, Term, TradePrint
 from engine.core.instrument import Instrument
 from engine.core.order import Side
+from engine.strategy.basic_settings import BasicSettings
+from engine.strategy.model_settings import ModelSettings
 
 
 @dataclass(slots=True)
@@ -19,7 +22,8 @@ class MarketView:
     """What the Trader shows its strategy at each decision. One object, refilled; keep no reference.
 
     `market` is the book without our own orders; `touch` is the book as displayed, which post-only
-    prices must respect. `position` is in lots, signed.
+    prices must respect. `position` is in lots, signed; `open_cost` is what it was paid for in atoms, signed
+    like it.
     """
 
     now_ns: int
@@ -27,6 +31,7 @@ class MarketView:
     market: DepthReader
     touch: DepthReader
     position: int
+    open_cost: int = 0
 
 
 class Quote(msgspec.Struct, frozen=True):
@@ -59,11 +64,28 @@ class Decision(msgspec.Struct, frozen=True):
     """A strategy's answer: the quotes it wants to have working, at most one taking order, and why.
 
     `reason` says in words why there is no quote, or none on a side; empty when nothing is left out.
+    `is_failure` is True when the strategy itself has failed: it is not asked again before a person resumes.
     """
 
     quotes: tuple[Quote, ...] = ()
     take: Take | None = None
     reason: str = ""
+    is_failure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyContext:
+    """What a strategy is made with. A plugin finds its own settings in `parameters`."""
+
+    instrument: Instrument
+    settings: BasicSettings
+    """Section `strategy`."""
+    model: ModelSettings = field(default_factory=ModelSettings)
+    """Section `model`."""
+    maker_fee_bps: Decimal = Decimal(0)
+    """What the venue takes of a resting order that is filled."""
+    parameters: Any = None
+    """The plugin's own settings, an instance of what it declares; None for the built-in models."""
 
 
 class Strategy(Protocol):
@@ -86,6 +108,18 @@ class Strategy(Protocol):
 
     def on_trade(self, trade: TradePrint) -> None:
         """A print on the tape."""
+        ...
+
+    def on_fill(self, fill: OrderFilled) -> None:
+        """One of our orders was filled; told once for each fill, before the next `decide`."""
+        ...
+
+    def configure(self, context: StrategyContext) -> None:
+        """Other settings from the next decision on; what was learnt of the market stays.
+
+        Raises `UsageError`, with nothing changed, for settings that are invalid or that the instrument
+        cannot express.
+        """
         ...
 
     def decide(self, view: MarketView) -> Decision | None:

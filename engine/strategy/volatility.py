@@ -52,6 +52,11 @@ class Volatility:
         self._next_ns = 0
         self._squares: deque[float] = deque(maxlen=WINDOW)
 
+    @property
+    def count(self) -> int:
+        """Returns that the value is made of."""
+        return len(self._squares)
+
     def on_mid(self, now_ns: int, mid: int) -> None:
         """The mid is `mid` (any positive unit, always the same one) from `now_ns` on."""
         if self._mid:

@@ -11,6 +11,7 @@ With s = +1 for our buy, P the fill's price, M the mid, and f the moment of the 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,56 +20,17 @@ import msgspec
 from engine.core.events import OrderFilled
 from engine.core.instrument import Instrument
 from engine.core.ledger import fee_atoms
+from engine.telemetry.markout_sums import MarkoutSums
 
 HORIZONS_NS: Final = tuple(ms * 1_000_000 for ms in (100, 1_000, 10_000, 60_000, 300_000))
 _NEVER: Final = 1 << 63
-
-
-@dataclass(slots=True)
-class MarkoutSums:
-    """Sums over fills of one group at one horizon; money in atoms, sizes in lots.
-
-    A censored fill is one whose horizon was never seen (the run ended, or no mid was in force then): it
-    is counted and enters no other sum.
-    """
-
-    fills: int = 0
-    lots: int = 0
-    captured: int = 0
-    adverse_selection: int = 0
-    fees: int = 0
-    censored: int = 0
-
-    @property
-    def markout(self) -> int:
-        """Size times maker markout, before fees."""
-        return self.captured + self.adverse_selection
-
-    @property
-    def net(self) -> int:
-        """Markout after fees."""
-        return self.markout - self.fees
-
-    def per_unit(self, instrument: Instrument) -> float | None:
-        """Average markout before fees in ticks per unit of size; None without a settled fill."""
-        if not self.lots:
-            return None
-        return self.markout / (2 * instrument.atoms_per_half_tick_lot * self.lots)
-
-    def add(self, other: MarkoutSums) -> None:
-        """Add another group's sums to these."""
-        self.fills += other.fills
-        self.lots += other.lots
-        self.captured += other.captured
-        self.adverse_selection += other.adverse_selection
-        self.fees += other.fees
-        self.censored += other.censored
 
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
     """A fill that waits for its horizons."""
 
+    fill_id: str
     at_ns: int
     signed_lots: int
     lots: int
@@ -88,6 +50,11 @@ class PendingState(msgspec.Struct, frozen=True, gc=False, array_like=True):
     captured: int
     fees: int
     group: str
+    fill_id: str
+
+
+Settled = Callable[[str, int, "int | None"], None]
+"""Told of a fill by its id, of the horizon's index, and of its markout in atoms; None: censored."""
 
 
 class MarkoutsState(msgspec.Struct, frozen=True):
@@ -115,6 +82,7 @@ class Markouts:
         "_mid",
         "_next_ns",
         "_rows",
+        "_settled",
         "horizons_ns",
     )
 
@@ -127,11 +95,16 @@ class Markouts:
         self.horizons_ns = horizons_ns
         self._instrument = instrument
         self._capacity = capacity
+        self._settled: Settled | None = None
         self._groups: dict[str, tuple[MarkoutSums, ...]] = {}
         self._rows: list[deque[_Pending]] = [deque() for _ in horizons_ns]
         self._mid: int | None = None
         self._last_ns = 0
         self._next_ns = _NEVER
+
+    def tell_to(self, settled: Settled) -> None:
+        """Whoever wants to know of each fill."""
+        self._settled = settled
 
     def on_mid(self, now_ns: int, mid: int | None) -> None:
         """The mid is this from now on; None when no mid may be believed."""
@@ -146,17 +119,18 @@ class Markouts:
         self._settle(now_ns)
         self._last_ns = max(self._last_ns, now_ns)
 
-    def on_fill(self, fill: OrderFilled, slot: str = "") -> bool:
-        """Follow a fill, grouped under its slot ("B0") or else its side; False for a taking fill.
+    def on_fill(self, fill: OrderFilled, group: str = "", mark: int | None = None) -> bool:
+        """Follow a fill in a group, without one in that of its side; False for a taking fill.
 
-        Without a mid in force the fill's own price stands for it: nothing captured, all of the markout
-        is adverse selection, as in the ledger.
+        `mark` is what it was booked at, by default the mid in force. Without any the fill's own price
+        stands for it: nothing captured, all of the markout is adverse selection, as in the ledger.
         """
         if not fill.is_maker:
             return False
-        mid = 2 * fill.price if self._mid is None else self._mid
+        mid = mark if mark is not None else 2 * fill.price if self._mid is None else self._mid
         signed_lots = fill.side * fill.size
         pending = _Pending(
+            fill_id=fill.fill_id,
             # Rows settle first in, first out, so a fill told late waits from when it was told.
             at_ns=max(fill.recv_ns, self._last_ns),
             signed_lots=signed_lots,
@@ -164,13 +138,13 @@ class Markouts:
             mid=mid,
             captured=self._instrument.value(mid - 2 * fill.price, signed_lots),
             fees=fee_atoms(fill, self._instrument, mid) or 0,
-            sums=self._sums_of(slot or fill.side.word),
+            sums=self._sums_of(group or fill.side.word),
         )
         self._last_ns = pending.at_ns
         self._next_ns = min(self._next_ns, pending.at_ns + min(self.horizons_ns))
         for index, row in enumerate(self._rows):
             if len(row) >= self._capacity:
-                row.popleft().sums[index].censored += 1
+                self._censor(row.popleft(), index)
             row.append(pending)
         return True
 
@@ -178,10 +152,10 @@ class Markouts:
         """The run ends: every horizon not reached is censored."""
         for index, row in enumerate(self._rows):
             while row:
-                row.popleft().sums[index].censored += 1
+                self._censor(row.popleft(), index)
 
     def groups(self) -> dict[str, tuple[MarkoutSums, ...]]:
-        """Per group (slot or side), the sums of each horizon in the order of `horizons_ns`."""
+        """Per group, the sums of each horizon in the order of `horizons_ns`."""
         return dict(self._groups)
 
     def total(self) -> tuple[MarkoutSums, ...]:
@@ -216,6 +190,7 @@ class Markouts:
                         fill.captured,
                         fill.fees,
                         names[id(fill.sums)],
+                        fill.fill_id,
                     )
                     for fill in row
                 ]
@@ -235,6 +210,7 @@ class Markouts:
 
     def _pending(self, fill: PendingState) -> _Pending:
         return _Pending(
+            fill.fill_id,
             fill.at_ns,
             fill.signed_lots,
             fill.lots,
@@ -250,6 +226,11 @@ class Markouts:
             sums = self._groups[group] = tuple(MarkoutSums() for _ in self.horizons_ns)
         return sums
 
+    def _censor(self, fill: _Pending, index: int) -> None:
+        fill.sums[index].censored += 1
+        if self._settled is not None:
+            self._settled(fill.fill_id, index, None)
+
     def _settle(self, until_ns: int) -> None:
         if until_ns < self._next_ns:
             return
@@ -257,14 +238,12 @@ class Markouts:
         for index, (horizon, row) in enumerate(zip(self.horizons_ns, self._rows, strict=True)):
             while row and row[0].at_ns + horizon <= until_ns:
                 fill = row.popleft()
-                sums = fill.sums[index]
                 if self._mid is None:
-                    sums.censored += 1
+                    self._censor(fill, index)
                     continue
-                sums.fills += 1
-                sums.lots += fill.lots
-                sums.captured += fill.captured
-                sums.fees += fill.fees
-                sums.adverse_selection += self._instrument.value(self._mid - fill.mid, fill.signed_lots)
+                adverse = self._instrument.value(self._mid - fill.mid, fill.signed_lots)
+                fill.sums[index].settle(fill.lots, fill.captured, adverse, fill.fees)
+                if self._settled is not None:
+                    self._settled(fill.fill_id, index, fill.captured + adverse)
             if row:
                 self._next_ns = min(self._next_ns, row[0].at_ns + horizon)

@@ -13,6 +13,7 @@ from pinnacle_tui.remembered import Remembered
 from pinnacle_tui.widgets.drawn import Drawn
 from pinnacle_tui.widgets.key_bar import Key, KeyBar
 from pinnacle_tui.widgets.panel import Panel
+from pinnacle_tui.widgets.product_tabs import ProductTabs
 from pinnacle_tui.widgets.scene import Scene
 from pinnacle_tui.widgets.scrub_bar import ScrubBar
 from pinnacle_tui.widgets.status_bar import StatusBar
@@ -61,6 +62,8 @@ class ConsoleScreen(Screen[None]):
 
     status: StatusBar
     """The line at the top, once there is one."""
+    tabs: ProductTabs
+    """Below it, where there are several products."""
     scrub: ScrubBar
     """Above the keys, while a recorded session is played back."""
     keys: KeyBar
@@ -70,8 +73,9 @@ class ConsoleScreen(Screen[None]):
         """Status, body, keys."""
         palette = self.console.palette
         self.status, self.keys = StatusBar(palette, id="status"), KeyBar(palette, id="keys")
-        self.scrub = ScrubBar(palette, id="scrub")
+        self.tabs, self.scrub = ProductTabs(palette, id="tabs"), ScrubBar(palette, id="scrub")
         yield self.status
+        yield self.tabs
         yield from self.compose_body()
         yield self.scrub
         yield self.keys
@@ -132,9 +136,19 @@ class ConsoleScreen(Screen[None]):
         if is_playback is not self.has_class("-playback"):
             self.set_class(is_playback, "-playback")
             self.call_after_refresh(self.console.draw_anew)  # there is another place for the panels
+        has_several = len(scene.view.products) > 1
+        if has_several is not self.has_class("-several"):
+            self.set_class(has_several, "-several")
+            self.call_after_refresh(self.console.draw_anew)
         self.status.show(scene)
+        if has_several:
+            self.tabs.show(scene)
         if is_playback:
             self.scrub.show(scene)
+
+    def on_product_tabs_chosen(self, event: ProductTabs.Chosen) -> None:
+        """Show the product whose tab was clicked."""
+        self.console.show_product(event.symbol)
 
     def on_scrub_bar_sought(self, event: ScrubBar.Sought) -> None:
         """Go to the moment that was pointed at."""

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 SCREENS: Final[Mapping[str, str]] = {
     "orders": "OrdersScreen",
+    "overview": "OverviewScreen",
     "risk": "RiskScreen",
     "latency": "LatencyScreen",
+    "analytics": "AnalyticsScreen",
     "explain": "ExplainScreen",
     "settings": "SettingsScreen",
     "log": "LogScreen",

@@ -14,7 +14,7 @@ from pinnacle_tui.screens.side import SideScreen
 from pinnacle_tui.widgets.blotter import BlotterPanel
 from pinnacle_tui.widgets.panel import Panel
 
-KEYS = {"orders": "o", "risk": "r", "latency": "l", "explain": "e", "settings": "s"}
+KEYS = {"orders": "o", "risk": "r", "latency": "l", "analytics": "m", "explain": "e", "settings": "s"}
 
 
 @pytest.mark.parametrize("name", SCREENS)

@@ -39,7 +39,8 @@ def test_a_wrong_password_then_the_right_one_and_no_secret_anywhere(
     store(home.config / "credentials.vault", {"main": document})
     wrong = PASSWORD.replace("quartz", "marble")
     terminal = open_terminal()
-    live = "--mode live --set engine.live=true --symbol BTC-USD --arm BTC-USD"
+    armed = "--symbol BTC-USD --arm BTC-USD"
+    live = f"--mode live --set engine.live=true --set strategy.allow_negative_edge=true {armed}"
     terminal.run(f"pinnacle-tui {live} --endpoint {venue.url}")
     shown = terminal.wait_for("The vault is locked")
     lines = [line.strip(" ▌") for line in shown.split("\n")]

@@ -108,7 +108,8 @@ def test_a_password_that_was_left_wrong_is_tried_once(vault: Path, monkeypatch: 
     assert refused.value.exit_code == 4
 
 
-LIVE = ("--no-ui", "--mode", "live", "--set", "engine.live=true", "--symbol", "BTC-USD", "--arm", "BTC-USD")
+ARMED = ("--set", "engine.live=true", "--symbol", "BTC-USD", "--arm", "BTC-USD")
+LIVE = ("--no-ui", "--mode", "live", "--set", "strategy.allow_negative_edge=true", *ARMED)
 
 
 def test_without_a_password_and_a_terminal_the_run_ends_with_the_list(

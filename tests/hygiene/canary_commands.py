@@ -32,7 +32,18 @@ def printed(here: Machine, *arguments: str) -> bytes:
 def refused_run(here: Machine, marked: Marked, venue: VenueBeside) -> Surfaces:
     """A run with a key whose other half the venue does not know, as text."""
     here.environment.pop("PYTHONASYNCIODEBUG", None)
-    armed = ("--set", "engine.live=true", "--symbol", "BTC-USD", "--arm", "BTC-USD", "--key", "stranger")
+    armed = (
+        "--set",
+        "engine.live=true",
+        "--set",
+        "strategy.allow_negative_edge=true",
+        "--symbol",
+        "BTC-USD",
+        "--arm",
+        "BTC-USD",
+        "--key",
+        "stranger",
+    )
     told = locked(here, marked, "--no-ui", "--mode", "live", *armed, "--endpoint", venue.url)
     assert told.startswith((b"4", b"5")), told
     return {"refused key, text": told}

@@ -86,7 +86,7 @@ def live_run(machine: Machine, marked: Marked, venue: VenueBeside, api: str) -> 
     descriptor = password_file(marked)
     errors = machine.folder / f"stderr-{api}"
     armed = ["--set", "engine.live=true", "--symbol", "BTC-USD", "--arm", "BTC-USD"]
-    armed += ["--set", "persistence.snapshot_interval_s=1"]
+    armed += ["--set", "persistence.snapshot_interval_s=1", "--set", "strategy.allow_negative_edge=true"]
     with errors.open("wb") as stderr:
         machine.environment["PYTHONASYNCIODEBUG"] = "1"
         process = subprocess.Popen(

@@ -88,7 +88,7 @@ WRONG_USAGE = {
     ),
     "replay without input": (["--no-ui", "--mode", "replay"], "name it with --input FILE"),
     "input without replay": (["--no-ui", "--input", "x.gz"], "only replay mode reads a recording"),
-    "other strategy": (["--no-ui", "--strategy", "glft"], "engine.strategy = 'glft': must be one of basic"),
+    "other strategy": (["--no-ui", "--strategy", "glfd"], "engine.strategy = 'glfd': must be one of basic, "),
     "other exchange": (["--no-ui", "--exchange", "kraken"], "must be one of coinbase, coinbase-exchange"),
     "symbol": (["--no-ui", "--symbol", "btc usd"], "--symbol: engine.symbols = 'btc usd'"),
     "speed": (["--no-ui", "--speed", "fast"], "--speed: engine.speed = 'fast': expected max or number"),

@@ -33,7 +33,7 @@ class Watcher:
     def on_wake_up(self, desk: Desk, wake: WakeUp) -> None:
         self.commands += wake.commands
         self.events += wake.events
-        self.fills += [fill.fill_id for fill, _ in wake.fills]
+        self.fills += [booked.fill.fill_id for booked in wake.fills]
         self.on_wake()
 
     def on_alerts(self, desk: Desk, alerts: Sequence[Alert]) -> None:

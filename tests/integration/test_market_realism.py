@@ -12,7 +12,8 @@ from engine.core.instrument import Instrument
 from engine.runtime.builder import build_engine, build_market
 from engine.runtime.desk import Desk
 from engine.runtime.engine import WakeUp
-from engine.telemetry.markouts import Markouts, MarkoutSums
+from engine.telemetry.markout_sums import MarkoutSums
+from engine.telemetry.markouts import Markouts
 
 S = 1_000_000_000
 

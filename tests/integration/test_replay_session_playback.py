@@ -86,6 +86,7 @@ def shown(view: View) -> list[dict[str, Any]]:
     for product in products:
         for key in OF_THE_MACHINE:
             del product[key]
+        del product["analytics"]  # read once a second of real time
         for order in product["orders"]:
             del order["ahead"]
     return products
@@ -340,7 +341,7 @@ def test_no_way_through_a_session_leads_astray(tmp_path: Path, dense: None) -> N
         assert playback.log.last == playback.index.told[at]
         assert playback.clock.monotonic_ns() == playback.index.times[at]
         epochs.add(playback.epoch)
-    assert len(epochs) > 60
+    assert len(epochs) > 50
 
 
 def test_a_step_back_reads_nothing_from_the_disk(

@@ -113,6 +113,8 @@ def run_disturbed(
         options += [
             "--set",
             "engine.live=true",
+            "--set",
+            "strategy.allow_negative_edge=true",
             "--arm",
             "BTC-USD",
             "--key-file",

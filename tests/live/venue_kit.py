@@ -39,4 +39,6 @@ def configured(venue: LocalVenue, mode: str, key_file: Path | None = None, **mor
     if key_file is not None:
         flags["network.key_file"] = str(key_file)
     overrides = [f"{name.replace('__', '.')}={text}" for name, text in more.items()]
-    return load_config(env={}, overrides=[*overrides, "engine.live=true"], flags=flags)
+    return load_config(
+        env={}, overrides=[*overrides, "engine.live=true", "strategy.allow_negative_edge=true"], flags=flags
+    )

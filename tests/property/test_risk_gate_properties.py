@@ -1,7 +1,7 @@
-"""No accepted order breaks R1-R8, over any sequence (invariant 25), judged by a second implementation.
+"""No accepted order breaks R1-R8, R11, R13, R20-R22, over any sequence (invariant 25).
 
-The second implementation works in exact decimals of the quote and base currencies and keeps its own
-list of open orders; it shares with the gate the settings and nothing else.
+A second implementation judges, too. It works in exact decimals of the quote and base currencies and keeps
+its own list of open orders; it shares with the gate the settings and nothing else.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from engine.risk.state import RiskState, TradingState
 
 TICK, LOT = Fraction(1, 100), Fraction(1, 1_000)
 BTC = Instrument.create("BTC-USD", tick="0.01", lot="0.001", min_size="0.002", min_notional="25")
+S = 1_000_000_000
 MAX_STRATEGY_POSITION = Decimal("0.3")
 INTENTS_PER_SESSION = 200
 
@@ -55,6 +56,9 @@ class Session:
             max_position_base=rng.choice((None, Decimal("0.25"), Decimal("0.06"))),
             max_gross_notional=Decimal(rng.choice(("10000", "1500", "450.5"))),
             min_free_balance_pct=Decimal(rng.choice(("5", "0", "33.3"))),
+            max_orders_per_s=rng.choice((1_000, 5, 2)),
+            max_order_burst=rng.choice((1_000, 10, 3)),
+            runaway_ratio=rng.choice((3, 1)),
         )
         self.state = RiskState()
         self.gate = RiskGate(BTC, self.settings.limits(BTC, MAX_STRATEGY_POSITION), self.state)
@@ -62,6 +66,16 @@ class Session:
         self.context = RiskContext(self.manager.own)
         self.open: dict[str, Open] = {}
         self.sent: dict[str, tuple[Side, int, int, int]] = {}
+        self.used: set[str] = set()
+        self.obedience = rng.choice((1.0, 1.0, 0.1))
+        """How often an order was meant to be sent."""
+        self.tokens = Fraction(self.settings.max_order_burst)
+        self.filled_ns: int | None = None
+        self.asked: list[tuple[int, int]] = []
+        """Second and lots of everything that was meant anew."""
+        self.wanted: dict[str, tuple[int, int]] = {}
+        self.left: list[tuple[int, int]] = []
+        """Second and lots of everything that was sent, and below 0 what came back of it."""
         self.position = 0
         self.base = rng.choice((10_000, 10_000, 10_000, 20))
         self.mid = 2_000_000
@@ -90,7 +104,10 @@ class Session:
             self.state.hold("TEST", rng.choice(list(TradingState)), "", "", self.now_ns)
         elif rng.random() < 0.1:
             self.state.release("TEST")
-        self.offer(self.intent())
+        order = self.intent()
+        if rng.random() < self.obedience:
+            self.mean(order)
+        self.offer(order)
         if rng.random() < 0.35:
             self.end_one()
         limit = self.settings.max_position_base or 2 * MAX_STRATEGY_POSITION
@@ -131,8 +148,18 @@ class Session:
             )
         return self.quote(side, price, size, f"{'B' if side is Side.BUY else 'A'}{rng.randint(0, 9)}")
 
+    def mean(self, order: SubmitOrder) -> None:
+        """A decision asks for the order before it is made."""
+        assert order.price is not None
+        if self.wanted.get(order.slot) != (order.price, order.size):
+            self.asked.append((self.now_ns // S, order.size))
+        self.wanted[order.slot] = (order.price, order.size)
+        self.gate.runaway.mean(order.slot, order.price, order.size, self.now_ns)
+
     def quote(self, side: Side, price: int, size: int, slot: str) -> SubmitOrder:
         client_id = f"i{self.rng.getrandbits(64):x}"
+        if self.used and self.rng.random() < 0.01:
+            client_id = self.rng.choice(sorted(self.used))
         return SubmitOrder("BTC-USD", self.now_ns, client_id, side, size, price, post_only=True, slot=slot)
 
     def offer(self, order: SubmitOrder) -> None:
@@ -142,6 +169,9 @@ class Session:
         if denial is not None:
             self.counts[denial.code] += 1
             assert denial.code in broken
+            if denial.code == "RUNAWAY":
+                assert self.state.effective is TradingState.KILLED
+                self.state.reset()
             return
         assert broken == set()
         self.counts["accepted"] += 1
@@ -150,6 +180,9 @@ class Session:
         self.manager.submit(order)
         self.open[order.client_id] = Open(order.side, price * TICK, order.size * LOT, order.slot)
         self.sent[order.slot] = (order.side, price, order.size, self.now_ns)
+        self.used.add(order.client_id)
+        self.tokens -= 1
+        self.left.append((self.now_ns // S, order.size))
 
     def end_one(self) -> None:
         if not self.open:
@@ -184,8 +217,14 @@ class Session:
             lots -= size
             self.counts["fills"] += 1
             self.gate.on_position(self.position, self.now_ns)
+            self.gate.runaway.forget()
+            self.wanted.clear()
         elif rng.random() < 0.8:
+            order = self.manager.order(client_id)
+            assert order is not None
             self.manager.on_event(OrderCancelled("BTC-USD", self.now_ns, 0, client_id, lots))
+            self.gate.runaway.come_back(lots, order.sent_ns)
+            self.left.append((order.sent_ns // S, -lots))
             lots = 0
         if not lots:
             del self.open[client_id]
@@ -231,6 +270,8 @@ class Session:
             crosses = price >= ask if order.side is Side.BUY else price <= bid
             if crosses or bid >= ask or not mid - band <= price <= mid + band:
                 broken.add("BAND")
+        if order.client_id in self.used:
+            broken.add("DUPLICATE")
         last = self.sent.get(order.slot)
         if (
             last is not None
@@ -259,12 +300,24 @@ class Session:
             held = price * size + sum((o.size * o.price for o in same), Fraction(0))
             if self.cash - held < max(0, self.equity * Fraction(rules.min_free_balance_pct) / 100):
                 broken.add("EXPOSURE")
+        if self.filled_ns is not None:
+            self.tokens += Fraction(self.now_ns - self.filled_ns, S) * rules.max_orders_per_s
+            self.tokens = min(self.tokens, Fraction(rules.max_order_burst))
+        self.filled_ns = self.now_ns
+        if self.tokens < 1:
+            broken.add("RATE")
+        first = self.now_ns // S - 9
+        sent = sum(lots for second, lots in self.left if second >= first)
+        meant = sum(lots for second, lots in self.asked if second >= first)
+        meant = max(meant, sum(size for _, size in self.wanted.values()))
+        if sent + order.size > rules.runaway_ratio * meant:
+            broken.add("RUNAWAY")
         return broken
 
 
 CODES = {
     "HALTED", "KILLED", "PAUSED", "REDUCING", "STALE", "INVALID", "SIZE", "NOTIONAL", "COLLAR", "BAND",
-    "DUPLICATE", "SELF_TRADE", "UNCERTAIN", "OPEN_ORDERS", "POSITION", "EXPOSURE",
+    "DUPLICATE", "SELF_TRADE", "UNCERTAIN", "OPEN_ORDERS", "POSITION", "EXPOSURE", "RATE", "RUNAWAY",
 }  # fmt: skip
 
 

@@ -159,12 +159,14 @@ IN_PASSING = {
     "Trader.decision",
     "Decision.quotes",
     "OperatorCommands.answer",
+    "RiskState._changes",
     "RiskState.version",
     "BasicMarketMaker._touch",
     "BasicMarketMaker._touch_ns",
     "MarketView.now_ns",
     "MarketView.wall_ns",
     "MarketView.position",
+    "MarketView.open_cost",
 }
 """Drained after every event, made anew at the next one, or for people alone."""
 

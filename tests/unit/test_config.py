@@ -273,7 +273,11 @@ def test_toml_that_cannot_be_parsed_for_its_size_is_refused_too(write: Write) ->
         ("simulator.feed_batch_ms", "true", "simulator.feed_batch_ms = true: expected number in ms"),
         ("engine.mode", "3", "engine.mode = 3: expected sim | paper | live | replay"),
         ("engine.mode", '"demo"', "engine.mode = 'demo': must be one of sim, paper, live, replay"),
-        ("engine.strategy", '"glft"', "engine.strategy = 'glft': must be one of basic"),
+        (
+            "engine.strategy",
+            '"glfd"',
+            "engine.strategy = 'glfd': must be one of basic, avellaneda-stoikov, glft; did you mean glft?",
+        ),
         ("engine.symbols", '"A-B"', 'engine.symbols = "A-B": expected list of text (write it in brackets)'),
         ("engine.symbols", "[1]", "engine.symbols = [1]: expected list of text"),
         ("engine.symbols", "[]", "engine.symbols is empty: name at least one product, for example BTC-USD"),
@@ -426,7 +430,8 @@ def test_notices_tell_fees_their_origin_and_a_spread_below_break_even(empty: Pat
         (
             {"engine.mode": "live"},
             "live mode needs engine.live = true in the configuration; the typed name of what is traded "
-            "(--arm BTC-USD). Nothing was sent",
+            "(--arm BTC-USD); strategy.base_spread_bps of at least 120 bp, the break-even spread of two "
+            "maker fills (it is 10), or strategy.allow_negative_edge = true. Nothing was sent",
         ),
         (
             {"engine.mode": "paper", "engine.speed": "2"},
@@ -446,16 +451,26 @@ def test_settings_no_run_can_start_from(empty: Path, flags: dict[str, str], said
     assert str(refused.value).startswith(said)
 
 
+EDGE = "strategy.allow_negative_edge=true"
 LIVE = {"engine.mode": "live", "network.key_file": "key.json", "engine.symbols": "BTC-USD,ETH-USD"}
+
+
+def test_only_the_basic_model_is_warned_of_a_spread_below_the_fees(empty: Path) -> None:
+    for strategy, told in (("basic", 2), ("glft", 1), ("avellaneda-stoikov", 1)):
+        overrides = [f"engine.strategy={strategy}", "engine.live=true"]
+        resolved = load_config(empty, overrides=overrides, flags=LIVE)
+        assert len(resolved.fee_notices()) == told
+        assert (resolved.config.edge_violation() is None) is (told == 1)
 
 
 def test_live_mode_says_each_thing_that_is_missing(empty: Path) -> None:
     armed = ("BTC-USD", "ETH-USD")
-    allowed = load_config(empty, overrides=["engine.live=true"], flags=LIVE).config
+    allowed = load_config(empty, overrides=["engine.live=true", EDGE], flags=LIVE).config
     allowed.require_runnable(armed)
     assert "1000 an order" in allowed.limits_sentence().replace(",", "")
     for config, typed, missing in (
         (load_config(empty, flags=LIVE).config, armed, "engine.live = true"),
+        (load_config(empty, overrides=["engine.live=true"], flags=LIVE).config, armed, "base_spread_bps of"),
         (allowed, ("BTC-USD",), "--arm ETH-USD"),
         (allowed, ("btc-usd", "ETH-USD"), "--arm BTC-USD"),
     ):
@@ -477,9 +492,12 @@ def test_the_written_file_is_valid_sets_nothing_and_holds_every_default(tmp_path
     assert about.init(path, {}) == {"v": 1, "file": str(path), "keys": len(schema().keys)}
     assert about.check(path, {})["keys_set"] == []
 
-    keys = {key.field for key in schema().keys.values() if key.default is not None}
-    lines = path.read_text().splitlines()
-    opened = [line[1:] if line.partition(" =")[0][1:] in keys else line for line in lines]
+    keys = {key.name for key in schema().keys.values() if key.default is not None}
+    opened, section = [], ""
+    for line in path.read_text().splitlines():
+        section = line.strip("[]") if line.startswith("[") else section
+        name = f"{section}.{line.partition(' =')[0][1:]}"
+        opened.append(line[1:] if name in keys else line)
     path.write_text("\n".join(opened))
     resolved = load_config(path)
     assert resolved.config == load_config(empty).config

@@ -17,10 +17,14 @@ from engine.config import schema
 TESTS = Path(__file__).resolve().parents[1]
 
 STRATEGY = "unit/test_strategy_settings.py::test_effect"
+MODEL = "unit/test_model_strategies.py::test_effect"
+SHARED = "unit/test_model_strategies_shared.py"
 SIMULATOR = "unit/test_simulator_settings.py::test_setting_acts"
+BREAKER = "unit/test_circuit_breaker.py::test_effect"
 RISK = "unit/test_risk_settings.py::test_effect"
 PAPER = "unit/test_paper_venue.py::test_every_setting_has_an_effect"
 RUN = "integration/test_settings_act.py"
+PORTFOLIO = "unit/test_portfolio.py"
 SERVICE = "integration/test_console_service.py"
 
 NETWORK = "live/test_network_settings.py"
@@ -44,7 +48,13 @@ EFFECTS = {
     "persistence.archive_mib": f"{DISK}::test_archive_mib_is_told_of_and_archive_delete_deletes",
     "persistence.archive_delete": f"{DISK}::test_archive_mib_is_told_of_and_archive_delete_deletes",
     "engine.symbols": f"{RUN}::test_symbols",
-    "engine.strategy": "unit/test_config.py::test_a_wrong_value_names_place_key_value_and_what_was_expected",
+    "portfolio.shares": f"{PORTFOLIO}::test_gross_and_open_orders_are_divided",
+    "portfolio.max_gross_notional": f"{PORTFOLIO}::test_positions_worth_the_limit_only_reduce",
+    "portfolio.max_daily_loss": f"{PORTFOLIO}::test_losses_of_a_day_add_up_and_halt_every_product",
+    "portfolio.max_drawdown": f"{PORTFOLIO}::test_a_drop_from_the_peak_of_all_lets_them_only_reduce",
+    "portfolio.max_open_orders": f"{PORTFOLIO}::test_gross_and_open_orders_are_divided",
+    "engine.strategy": "unit/test_strategy_plugins.py::test_a_strategy_is_chosen_by_its_name",
+    "engine.strategy_parameters": "unit/test_strategy_plugins.py::test_the_example_of_the_guide_runs_in_sim",
     "engine.speed": "unit/test_pacer.py::test_speed_divides_the_waiting",
     "engine.duration_s": f"{RUN}::test_duration_s",
     "engine.opening_quote_balance": f"{RUN}::test_opening_quote_balance",
@@ -87,8 +97,25 @@ EFFECTS = {
     "strategy.min_quote_life_ms": f"{RUN}::test_patience_sends_fewer_quotes",
     "strategy.wait_cancel_ack": f"{RUN}::test_wait_cancel_ack",
     "strategy.post_fill_pause_ms": f"{RUN}::test_patience_sends_fewer_quotes",
+    "strategy.fv_model": f"{SHARED}::test_the_weighted_mid_shifts_both_sides_towards_the_thin_side",
+    "strategy.fv_max_dev_bps": f"{SHARED}::test_the_fair_value_is_never_further_from_the_mid_than_allowed",
+    "strategy.ofi_pull_z": f"{SHARED}::test_the_side_that_order_flow_runs_into_is_pulled",
+    "strategy.fill_brake_n": f"{SHARED}::test_many_fills_of_a_side_pause_it_until_they_are_old",
+    "strategy.fill_brake_window_s": f"{SHARED}::test_many_fills_of_a_side_pause_it_until_they_are_old",
+    "strategy.min_distance_from_unhedged_bps": (
+        f"{SHARED}::test_the_closing_side_keeps_away_from_what_is_not_hedged"
+    ),
+    "strategy.allow_negative_edge": (
+        "unit/test_model_strategies.py::test_the_half_spread_ends_at_the_maker_fee_unless_allowed"
+    ),
     # These files walk their whole sections by themselves.
+    **{name: MODEL for name in schema().keys if name.startswith("model.")},
     **{name: RISK for name in schema().keys if name.startswith("risk.")},
+    **{name: BREAKER for name in schema().keys if name.startswith("breaker.")},
+    "alerts.command": "integration/test_alert_command.py::test_the_program_gets_the_alert_as_one_line",
+    "alerts.severity": "integration/test_alert_command.py::test_severity_is_the_least_that_is_handed_over",
+    "alerts.max_per_minute": "integration/test_alert_command.py::test_no_more_than_max_per_minute",
+    "alerts.timeout_s": "integration/test_alert_command.py::test_a_program_that_hangs_is_killed",
     **{name: SIMULATOR for name in schema().keys if name.startswith("simulator.")},
     "exchange.order_latency_ms": PAPER,
     "exchange.answer_latency_ms": PAPER,

@@ -7,13 +7,15 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
+from guard_scenes import GUARD_CASES
 from trader_bench import D, TraderBench, X, cancels, configured, one_side, submits
 
 from engine.config import Config, schema
 from engine.config_schema import value_text
 from engine.core.errors import UsageError
-from engine.core.events import BookSnapshot, OperatorAction, OrderExpired, SettingsChange
+from engine.core.events import BookSnapshot, OperatorAction, OrderExpired, SettingsChange, TradePrint
 from engine.core.instrument import Instrument
+from engine.core.order import BUY
 from engine.risk.state import TradingState
 from engine.runtime.builder import build_trader
 from engine.runtime.settings_change import changed_config, check_change
@@ -99,6 +101,26 @@ def resting(bench: TraderBench) -> None:
         settle(bench, 500)
 
 
+def flowing(bench: TraderBench) -> None:
+    """For a minute and more bids and asks come and go in turn, then bids are added all the time."""
+    bench.market()
+    settle(bench)
+    for second in range(90):
+        book(bench, 10_000, str(10 + (second % 2 if second < 75 else second - 74)))
+        settle(bench, 1_000)
+
+
+def taped(bench: TraderBench) -> None:
+    """Half a minute in which trades reach up to six dollars."""
+    bench.market()
+    settle(bench)
+    for number in range(30):
+        price = X.ticks("10001") + 100 * (number % 5 + (number % 3 == 0))
+        bench.tell(TradePrint("X-USD", bench.now, bench.now, number, price, 1, BUY))
+        book(bench, 10_000 + number % 2)
+        settle(bench, 1_000)
+
+
 class Case(NamedTuple):
     value: str
     scene: Callable[[TraderBench], None]
@@ -106,6 +128,7 @@ class Case(NamedTuple):
 
 
 HEDGING = {"strategy__auto_hedge_enabled": True, "strategy__hedge_threshold_pct": D("0.1")}
+MODEL: Mapping[str, Any] = {"engine__strategy": "glft", "model__calibrate": False, "fees__maker_bps": D(0)}
 CASES: dict[str, Case] = {
     "strategy.base_spread_bps": Case("20", quoting),
     "strategy.max_spread_bps": Case("12", jumping),
@@ -134,6 +157,25 @@ CASES: dict[str, Case] = {
     "strategy.min_quote_life_ms": Case("2000", resting),
     "strategy.wait_cancel_ack": Case("false", resting),
     "strategy.post_fill_pause_ms": Case("3000", filled),
+    "strategy.fv_model": Case("weighted", quoting),
+    "strategy.fv_max_dev_bps": Case("0.01", quoting, {"strategy__fv_model": "weighted"}),
+    "strategy.ofi_pull_z": Case("0.5", flowing),
+    "strategy.fill_brake_n": Case("2", filled),
+    "strategy.fill_brake_window_s": Case("0.1", filled, {"strategy__fill_brake_n": 2}),
+    "strategy.min_distance_from_unhedged_bps": Case("20", filled),
+    "strategy.allow_negative_edge": Case("true", quoting, {**MODEL, "fees__maker_bps": D(20)}),
+    "model.gamma_per_bp": Case("0.02", filled, MODEL),
+    "model.horizon_s": Case("600", filled, {**MODEL, "engine__strategy": "avellaneda-stoikov"}),
+    "model.glft_solution": Case("closed", filled, {**MODEL, "model__gamma_per_bp": D(1)}),
+    "model.max_inventory_units": Case("1", filled, MODEL),
+    "model.calibrate": Case("false", taped, {"engine__strategy": "glft", "model__calib_min_fills": 5}),
+    "model.calib_window_s": Case("10", taped, {"engine__strategy": "glft", "model__calib_min_fills": 5}),
+    "model.calib_min_fills": Case("1000", taped, {"engine__strategy": "glft", "model__calib_min_fills": 5}),
+    "model.sigma_ticks_sqrt_s": Case("400", filled, MODEL),
+    "model.A_per_s": Case("0.1", filled, MODEL),
+    "model.k_per_tick": Case("0.01", filled, MODEL),
+    "model.min_half_spread_bps": Case("9", filled, MODEL),
+    "model.max_half_spread_bps": Case("3", filled, MODEL),
     "risk.max_order_size_base": Case("0.005", quoting),
     "risk.max_order_notional": Case("50", quoting),
     "risk.collar_pct": Case("1", filled, {"risk__band_bps": D(50)}),
@@ -148,6 +190,7 @@ CASES: dict[str, Case] = {
     "risk.take_profit_pct": Case("1", filled, {"risk__stop_loss_pct": D(50)}),
     "risk.max_trading_volume": Case("0.01", filled),
 }
+CASES |= {key: Case(*case) for key, case in GUARD_CASES.items()}
 IN_A_RULE_ONLY = {"strategy.min_spread_bps"}
 """Everything in a quote widens, so the minimum acts by refusing a smaller base spread."""
 
@@ -388,3 +431,16 @@ def test_a_checked_change_gives_the_configuration_and_canonical_texts() -> None:
 def test_canonical_text_reads_back_as_the_same_value(key: str) -> None:
     checked = check_change(configured(**CASES[key].fixed), [X], f"{key}={CASES[key].value}")
     assert changed_config(checked.config, checked.changes) == checked.config
+
+
+def test_a_spread_below_the_fees_is_refused_while_live() -> None:
+    config = configured(engine__mode="live", fees__maker_bps=D(3))
+    for text, is_taken in (("strategy.base_spread_bps=6", True), ("strategy.base_spread_bps=5.9", False)):
+        if is_taken:
+            config = check_change(config, [X], text).config
+            continue
+        with pytest.raises(UsageError, match="at least 6 bp, the break-even spread"):
+            check_change(config, [X], text)
+        allowed = changed_config(config, {"strategy.allow_negative_edge": "true"})
+        assert check_change(allowed, [X], text).new == "5.9"
+        check_change(replace(config, engine=replace(config.engine, mode="paper")), [X], text)

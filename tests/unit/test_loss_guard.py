@@ -23,11 +23,19 @@ class Desk:
     def __init__(self, opening: str = "1000", **settings: Any) -> None:
         self.opening = BTC.atoms(opening)
         self.state = RiskState()
-        limits = RiskSettings(**settings).limits(BTC, Decimal(10))
+        wide = {"max_daily_loss": Decimal(1_000_000), "max_drawdown": Decimal(1_000_000)}
+        limits = RiskSettings(**(wide | settings)).limits(BTC, Decimal(10))
         self.guard = LossGuard(BTC, limits, self.state, self.opening)
 
     def check(self, now_ns: int = 0, **numbers: Any) -> str:
-        values = {"equity": self.opening, "position": 0, "open_cost": 0, "unrealised": 0, "day_volume": 0}
+        values = {
+            "equity": self.opening,
+            "position": 0,
+            "open_cost": 0,
+            "unrealised": 0,
+            "day_volume": 0,
+            "day": 0,
+        }
         return self.guard.check(now_ns=now_ns, **(values | numbers))
 
     def codes(self) -> list[str]:
@@ -190,8 +198,98 @@ def test_guards_act_together_and_the_strictest_wins() -> None:
     assert desk.state.effective is TradingState.HALTED
 
 
+# -- in money ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("loss", "state"),
+    [
+        (150 * UNIT - 1, TradingState.ACTIVE),
+        (150 * UNIT, TradingState.REDUCING),
+        (150 * UNIT + 1, TradingState.REDUCING),
+        (500 * UNIT, TradingState.HALTED),
+    ],
+)
+def test_r10_drawdown_in_money_reduces_and_in_percent_halts(loss: int, state: TradingState) -> None:
+    desk = Desk("10000", max_drawdown=Decimal(150))
+    desk.check(equity=desk.opening - loss)
+    assert desk.state.effective is state
+
+
+def test_r10_the_latch_stays_when_equity_comes_back_and_begins_anew_with_a_restart() -> None:
+    desk = Desk("10000", max_drawdown=Decimal(150))
+    desk.check(equity=desk.opening - 150 * UNIT)
+    desk.check(equity=desk.opening)
+    assert desk.state.effective is TradingState.REDUCING
+    desk.state.reset()
+    desk.guard.restart()
+    desk.check(equity=desk.opening - 200 * UNIT)
+    assert desk.state.effective is TradingState.ACTIVE
+    desk.check(equity=desk.opening - 350 * UNIT)
+    assert desk.state.effective is TradingState.REDUCING
+
+
+@pytest.mark.parametrize(
+    ("loss", "state"),
+    [
+        (250 * UNIT - 1, TradingState.ACTIVE),
+        (250 * UNIT, TradingState.HALTED),
+        (250 * UNIT + 1, TradingState.HALTED),
+    ],
+)
+def test_r9_the_loss_of_a_day_halts(loss: int, state: TradingState) -> None:
+    desk = Desk("10000", max_daily_loss=Decimal(250))
+    desk.check(equity=desk.opening - loss)
+    assert desk.state.effective is state
+
+
+def test_case_55_a_daily_loss_limit_of_100_halts_at_150_lost() -> None:
+    desk = Desk("10000", max_daily_loss=Decimal(100))
+    desk.check(equity=desk.opening - 150 * UNIT)
+    assert desk.state.effective is TradingState.HALTED
+    assert desk.codes() == ["LOSS"]
+
+
+def test_case_59_a_new_day_begins_with_its_first_equity() -> None:
+    desk = Desk("10000", max_daily_loss=Decimal(250))
+    desk.check(equity=desk.opening - 200 * UNIT, day=10)
+    assert desk.guard.day_profit(desk.opening - 200 * UNIT) == -200 * UNIT
+    desk.check(equity=None, day=11)
+    assert desk.guard.day_profit(desk.opening) is None
+    desk.check(equity=desk.opening - 200 * UNIT, day=11)
+    assert desk.guard.day_profit(desk.opening - 200 * UNIT) == 0
+    desk.check(equity=desk.opening - 449 * UNIT, day=11)
+    assert desk.state.effective is TradingState.ACTIVE
+    desk.check(equity=desk.opening - 450 * UNIT, day=11)
+    assert desk.codes() == ["LOSS"]
+
+
+def test_r9_a_new_session_of_the_same_day_does_not_begin_at_zero() -> None:
+    desk = Desk("10000", max_daily_loss=Decimal(250))
+    desk.guard.carry(10, -200 * UNIT)
+    desk.check(equity=desk.opening - 49 * UNIT, day=10)
+    assert desk.state.effective is TradingState.ACTIVE
+    desk.check(equity=desk.opening - 50 * UNIT, day=10)
+    assert desk.codes() == ["LOSS"]
+    assert "250" in desk.guard.loss_today(desk.opening - 50 * UNIT)
+
+
+def test_r9_what_another_day_has_lost_is_not_counted() -> None:
+    desk = Desk("10000", max_daily_loss=Decimal(250))
+    desk.guard.carry(10, -200 * UNIT)
+    desk.check(equity=desk.opening - 100 * UNIT, day=11)
+    assert desk.state.effective is TradingState.ACTIVE
+    desk.guard.carry(10, -1_000 * UNIT)
+    desk.check(equity=desk.opening - 100 * UNIT, day=11)
+    assert desk.state.effective is TradingState.ACTIVE
+
+
+# -- saving --------------------------------------------------------------------------------------
+
+
 def test_state_for_the_digest_is_the_peak() -> None:
     desk = Desk()
+    desk.check()
     before = desk.guard.save()
     desk.check(equity=BTC.atoms(999))
     assert desk.guard.save() == before

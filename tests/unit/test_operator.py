@@ -356,7 +356,8 @@ def test_a_command_reaches_every_product_and_is_proven_for_all_of_them() -> None
     states = [desk.trader.risk.effective for desk in run.engine.desks.values()]
     assert states == [TradingState.KILLED] * 2
     accepted, done = run.of(N.KILL)
-    assert len(accepted.open_orders) == 12
+    assert len(accepted.open_orders) >= 6
+    assert {order_id.split("-")[3] for order_id in accepted.open_orders} == {"8100", "8101"}, "of both"
     assert done.at_ns - accepted.at_ns >= S // 2
     assert max(run.submits) < accepted.at_ns
 

@@ -15,7 +15,8 @@ from engine.core.instrument import Instrument
 from engine.core.order import OrderType, Side, TimeInForce
 from engine.core.order_manager import OrderManager, RefreshPolicy
 from engine.risk.gate import DUPLICATE_WINDOW_NS, RiskContext, RiskGate
-from engine.risk.settings import Ratio, RiskSettings
+from engine.risk.limits import Ratio
+from engine.risk.settings import RiskSettings
 from engine.risk.state import RiskState, TradingState
 
 BTC = Instrument.create(
@@ -29,6 +30,8 @@ WIDE: dict[str, Any] = {
     "max_position_base": Decimal(50),
     "max_gross_notional": Decimal(2_000_000),
     "min_free_balance_pct": Decimal(0),
+    "max_orders_per_s": 1_000,
+    "max_order_burst": 1_000,
 }
 """Limits that the orders of these tests do not touch unless a test tightens one."""
 
@@ -71,7 +74,8 @@ class Desk:
         return self.orders.submit(self.order(side, size, price))
 
     def code(self, order: SubmitOrder) -> str:
-        """The code of the denial, or "" when the order passes."""
+        """The code of the denial, or "" when the order passes. Whatever is judged was meant to be sent."""
+        self.gate.runaway.mean(order.client_id, order.price or 0, order.size, self.context.now_ns)
         denial = self.gate.check(order, self.context)
         assert denial is None or denial.reason
         return "" if denial is None else denial.code

@@ -26,6 +26,16 @@ IN_THE_ORDER_MANAGER = {
     "post_fill_pause_ms",
 }
 """Their effect is shown in test_order_manager.py."""
+SHARED_BY_ALL = {
+    "fv_model",
+    "fv_max_dev_bps",
+    "ofi_pull_z",
+    "fill_brake_n",
+    "fill_brake_window_s",
+    "min_distance_from_unhedged_bps",
+    "allow_negative_edge",
+}
+"""Their effect is shown in test_model_strategies_shared.py, for each model."""
 
 
 def test_defaults_are_those_of_the_sheet():
@@ -293,7 +303,7 @@ def test_effect(field):
 
 def test_every_field_has_an_effect_test_here_or_in_the_order_manager():
     fields = {field.name for field in dataclasses.fields(BasicSettings)}
-    assert set(EFFECTS) | IN_THE_ORDER_MANAGER == fields
+    assert set(EFFECTS) | IN_THE_ORDER_MANAGER | SHARED_BY_ALL == fields
     assert not set(EFFECTS) & IN_THE_ORDER_MANAGER
     for field, (_, ((one, seen), (other, also_seen))) in EFFECTS.items():
         assert one != other, field

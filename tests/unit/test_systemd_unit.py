@@ -50,7 +50,9 @@ def test_the_command_line_takes_what_it_starts(unit: configparser.ConfigParser) 
     assert (given["headless"], given["mode"]) == (True, "live")
     assert given["armed"] == given["symbols"] != ()
     flags = {"engine.mode": given["mode"], "engine.symbols": given["symbols"]}
-    config = load_config(env={}, overrides=["engine.live=true"], flags=flags).config
+    config = load_config(
+        env={}, overrides=["engine.live=true", "strategy.allow_negative_edge=true"], flags=flags
+    ).config
     config.require_runnable(given["armed"])
     assert config.uses_vault
 

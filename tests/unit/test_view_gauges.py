@@ -13,7 +13,8 @@ from engine.risk.gate import RiskContext
 from engine.risk.state import TradingState
 from engine.runtime.gauges import gauges_of
 
-CODES = ["POSITION", "EXPOSURE", "OPEN_ORDERS", "DRAWDOWN", "VOLUME", "STOP_LOSS", "TAKE_PROFIT"]
+CODES = ["POSITION", "EXPOSURE", "OPEN_ORDERS", "DRAWDOWN", "LOSS", "VAR", "SHORTFALL", "VOLUME"]
+CODES += ["STOP_LOSS", "TAKE_PROFIT"]
 MID = 20_000 * 100
 """10,000.00 in half ticks."""
 PER_LOT = X.value(MID, 1)
@@ -192,7 +193,7 @@ def test_without_a_mark_money_is_not_told_and_lots_are():
     used = {gauge.code: gauge.used for gauge in gauges_of(bench.trader, 0)}
     assert used["POSITION"] == 1_000
     assert [code for code in CODES if used[code] is None] == [
-        "EXPOSURE", "DRAWDOWN", "STOP_LOSS", "TAKE_PROFIT",
+        "EXPOSURE", "DRAWDOWN", "LOSS", "VAR", "SHORTFALL", "STOP_LOSS", "TAKE_PROFIT",
     ]  # fmt: skip
 
 

@@ -300,7 +300,7 @@ def test_fills_without_a_mid_at_a_horizon_are_told_whether_it_comes_or_came():
     bench.feed(FeedState.STALE)
     bench.step(900)
     told = [(each.horizon_ns, each.fills, each.waiting_or_lost) for each in bench.product().markouts]
-    assert told == [(100 * MS, 1, 0), (S, 0, 1), (10 * S, 0, 1), (60 * S, 0, 1)]
+    assert told == [(100 * MS, 1, 0), (S, 0, 1), (10 * S, 0, 1), (60 * S, 0, 1), (300 * S, 0, 1)]
     captured = bench.product().markouts[0].captured
     assert captured == bench.product().pnl.captured == X.atoms("0.1")
 

@@ -7,7 +7,8 @@ from view_bench import DeskBench
 
 from engine.core.events import BookUpdate, FeedState, OrderFilled, Timer, TradePrint
 from engine.core.order import BUY, SELL
-from engine.runtime.watcher import HORIZONS_NS, TAPE
+from engine.runtime.watcher import TAPE
+from engine.telemetry.markouts import HORIZONS_NS
 
 S = 1_000 * MS
 
@@ -91,15 +92,15 @@ def test_a_passive_fill_is_followed_to_every_horizon():
     bench.now += 49 * MS
     bench.wake(timer(bench))
     watched = bench.desk.watcher.markouts
-    assert watched.waiting_by_horizon == (1, 1, 1, 1)
+    assert watched.waiting_by_horizon == (1, 1, 1, 1, 1)
     bench.now += MS
     bench.wake(timer(bench))
-    assert watched.waiting_by_horizon == (0, 1, 1, 1)
+    assert watched.waiting_by_horizon == (0, 1, 1, 1, 1)
     at_100_ms = watched.total()[0]
     assert at_100_ms.captured == X.value(mid - 2 * price, 5) == bench.trader.ledger.captured
     assert at_100_ms.adverse_selection == X.value(-2 * 300, 5)
-    bench.step(61_000)
-    assert watched.waiting_by_horizon == (0, 0, 0, 0)
+    bench.step(301_000)
+    assert watched.waiting_by_horizon == (0, 0, 0, 0, 0)
     assert [sums.fills for sums in watched.total()] == [1] * len(HORIZONS_NS)
 
 

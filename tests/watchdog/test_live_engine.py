@@ -36,7 +36,8 @@ async def _live(
     """A live engine that has orders at the venue."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PINNACLE_")}
     given = (
-        f"--no-ui --json --mode live --exchange {api} --symbol BTC-USD --arm BTC-USD --set engine.live=true"
+        f"--no-ui --json --mode live --exchange {api} --symbol BTC-USD --arm BTC-USD --set engine.live=true "
+        "--set strategy.allow_negative_edge=true"
     )
     places = f"--arm BTC-USD --endpoint {venue.url} --key-file {key_file} --data-dir {folder}/data"
     process = await asyncio.create_subprocess_exec(

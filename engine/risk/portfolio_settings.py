@@ -1,0 +1,157 @@
+"""Section `portfolio`: what all products of an engine may use and lose together.
+
+What is known before an order leaves is *allotted*: the account's balances, the gross notional and the
+number of open orders are divided among the products once, at the start, and the gate of each product holds
+its share, exactly. No product has to know of another one, and the same events give the same orders again.
+What is only known afterwards, profit and loss, is added up by `engine.risk.portfolio` while trading.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from engine.core.errors import UsageError
+from engine.core.instrument import Instrument
+from engine.core.settings import setting
+from engine.risk.limits import RiskLimits
+from engine.risk.portfolio import PortfolioLimits
+
+SECTION = "portfolio"
+_MOST_WEIGHT = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioSettings:
+    """Limits over all products of one quote currency, and how they are divided.
+
+    An unset limit in money is that of one product (section `risk`): trading one more product must not by
+    itself raise what an account may hold and lose.
+    """
+
+    shares: tuple[str, ...] | None = setting(
+        None,
+        "How balances and limits are divided among the products, SYMBOL=WEIGHT each; a product that is not "
+        "named weighs 1.",
+    )
+    max_gross_notional: Decimal | None = setting(
+        None,
+        "R8: largest positions at their mids, with all open orders of a side filled, over all products of a "
+        "quote currency; each has its share. Unset is risk.max_gross_notional.",
+        unit="quote",
+        above=0,
+        at_most=2_000_000,
+    )
+    max_daily_loss: Decimal | None = setting(
+        None,
+        "R9: loss of a UTC day over all products of a quote currency that halts them; unset is "
+        "risk.max_daily_loss.",
+        unit="quote",
+        above=0,
+        at_most=1_000_000,
+    )
+    max_drawdown: Decimal | None = setting(
+        None,
+        "R10: drop from the peak of all products of a quote currency together that lets them only reduce; "
+        "unset is risk.max_drawdown.",
+        unit="quote",
+        above=0,
+        at_most=1_000_000,
+    )
+    max_open_orders: int | None = setting(
+        None,
+        "R6: open orders over all products; each has its share. Unset is the limit of each product alone.",
+        at_least=1,
+        at_most=2_000,
+    )
+
+    def violation(self) -> str | None:
+        """The first rule that is broken."""
+        seen = set()
+        for text in self.shares or ():
+            symbol, _, weight = text.partition("=")
+            if not (weight.isascii() and weight.isdigit() and 1 <= int(weight) <= _MOST_WEIGHT):
+                return (
+                    f"{SECTION}.shares = {text!r}: must be SYMBOL=WEIGHT with a whole number from 1 to "
+                    f"{_MOST_WEIGHT}, for example BTC-USD=3"
+                )
+            if symbol in seen:
+                return f"{SECTION}.shares names {symbol} twice"
+            seen.add(symbol)
+        return None
+
+    def weights(self, symbols: Sequence[str]) -> dict[str, int]:
+        """By product, its weight. `UsageError` where one is named that is not traded."""
+        named = {
+            symbol: int(weight) for symbol, _, weight in (text.partition("=") for text in self.shares or ())
+        }
+        for symbol in named:
+            if symbol not in symbols:
+                raise UsageError(
+                    f"{SECTION}.shares names {symbol}, which is not traded; products: {', '.join(symbols)}"
+                )
+        return {symbol: named.get(symbol, 1) for symbol in symbols}
+
+    def balance_of(
+        self, symbol: str, symbols: Sequence[str], amount: Decimal, currency: str, places: int
+    ) -> Decimal:
+        """The part of an account's `amount` of a currency that a product trades with.
+
+        It is divided among the products that buy or pay with it and rounded down to `places` digits, so that
+        what all of them may spend together is there, whatever each of them does.
+        """
+        using = [each for each in symbols if currency in each.split("-")]
+        if len(using) < 2:
+            return amount
+        part = Fraction(amount) * self._share(symbol, using, symbols)
+        return Decimal(int(part * 10**places)).scaleb(-places)
+
+    def allotted(self, limits: RiskLimits, instrument: Instrument, symbols: Sequence[str]) -> RiskLimits:
+        """A product's own limits, and no more than its share of those over all.
+
+        Raises `UsageError` where its share of the open orders is none.
+        """
+        group = same_quote(instrument.symbol, symbols)
+        gross = limits.max_gross_notional
+        if self.max_gross_notional is not None:
+            gross = int(Fraction(self.max_gross_notional) * 10**instrument.money_places)
+        gross = int(gross * self._share(instrument.symbol, group, symbols))
+        orders = limits.max_open_orders
+        if self.max_open_orders is not None:
+            orders = int(self.max_open_orders * self._share(instrument.symbol, symbols, symbols))
+            if not orders:
+                raise UsageError(
+                    f"{SECTION}.max_open_orders = {self.max_open_orders}: {instrument.symbol} has a share of "
+                    "less than one order of it; raise it"
+                )
+        return dataclasses.replace(
+            limits,
+            max_gross_notional=min(limits.max_gross_notional, gross),
+            max_open_orders=min(limits.max_open_orders, orders),
+            max_open_orders_per_side=min(limits.max_open_orders_per_side, orders),
+        )
+
+    def _share(self, symbol: str, among: Sequence[str], symbols: Sequence[str]) -> Fraction:
+        if symbol not in among:
+            return Fraction(1)  # it shares nothing with anybody
+        weights = self.weights(symbols)
+        return Fraction(weights[symbol], sum(weights[each] for each in among))
+
+    def limits(self, places: int) -> PortfolioLimits:
+        """The limits in units of `places` digits, rounded down."""
+
+        def units(money: Decimal | None) -> int | None:
+            return None if money is None else int(Fraction(money) * 10**places)
+
+        return PortfolioLimits(
+            units(self.max_gross_notional), units(self.max_daily_loss), units(self.max_drawdown)
+        )
+
+
+def same_quote(symbol: str, symbols: Sequence[str]) -> list[str]:
+    """The products whose money is that of `symbol`, itself included. Other money is not added to it."""
+    quote = symbol.rpartition("-")[2]
+    return [each for each in symbols if each.rpartition("-")[2] == quote]

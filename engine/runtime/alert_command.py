@@ -1,0 +1,117 @@
+"""Hands alerts to a program of the account holder's own: a mail, a message, a siren."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+
+from engine.core.errors import UsageError
+from engine.core.events import Alert, Severity
+from engine.runtime.alert_settings import AlertSettings
+from engine.runtime.desk import Desk
+from engine.runtime.engine import Engine, WakeUp
+
+ALERT_COMMAND: Final = "ALERT_COMMAND"
+_GRAVITY: Final = {severity: place for place, severity in enumerate(Severity)}
+_MINUTE_S: Final = 60.0
+_PASSED_ON: Final = ("HOME", "LANG", "PATH", "TZ")
+"""What the program gets of our environment: nothing that a key or a password could be in."""
+
+
+class AlertCommand:
+    """An `Observer` and an `Edge`: runs the program once for each alert that is grave enough.
+
+    The program gets one line of JSON and the end of its input, has no terminal and no share in the trading:
+    it runs in a session of its own, what it writes is thrown away, and it is killed when its time is up. An
+    alert that says it failed is not handed to it again.
+    """
+
+    def __init__(self, engine: Engine, settings: AlertSettings) -> None:
+        """Raises `UsageError` for a command that cannot be taken apart."""
+        try:
+            self._arguments = shlex.split(settings.command or "")
+        except ValueError as error:
+            raise UsageError(f"alerts.command = {settings.command}: {error}") from None
+        if not self._arguments:
+            raise UsageError("alerts.command is empty: name a program, or leave the key out")
+        self._engine = engine
+        self._settings = settings
+        self._least = _GRAVITY[Severity(settings.severity)]
+        self._started: deque[float] = deque()
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """See `Edge`: alerts are what starts it."""
+
+    async def stop(self) -> None:
+        """See `Edge`. What runs may end; its time is bounded."""
+        if self._running:
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    def on_wake_up(self, desk: Desk, wake: WakeUp) -> None:
+        """See `Observer`: nothing of ours."""
+
+    def on_alerts(self, desk: Desk, alerts: Sequence[Alert]) -> None:
+        """See `Observer`."""
+        for alert in alerts:
+            if alert.code != ALERT_COMMAND and _GRAVITY[alert.severity] >= self._least and self._may_run():
+                task = asyncio.get_running_loop().create_task(self._run(alert), name="alert command")
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
+
+    def on_status(self, now_ns: int) -> None:
+        """See `Observer`: nothing of ours."""
+
+    def _may_run(self) -> bool:
+        now, started = asyncio.get_running_loop().time(), self._started
+        while started and now - started[0] >= _MINUTE_S:
+            started.popleft()
+        if len(started) >= self._settings.max_per_minute:
+            return False
+        started.append(now)
+        return True
+
+    async def _run(self, alert: Alert) -> None:
+        try:
+            program = await asyncio.create_subprocess_exec(
+                *self._arguments,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+                env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            )
+        except (OSError, ValueError) as error:
+            self._engine.warn(ALERT_COMMAND, f"alerts.command cannot be run: {error}")
+            return
+        try:
+            async with asyncio.timeout(self._settings.timeout_s):
+                await program.communicate(alert_line(alert))
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                program.kill()
+            await program.wait()
+            self._engine.warn(ALERT_COMMAND, f"alerts.command took more than {self._settings.timeout_s} s")
+            return
+        if program.returncode:
+            self._engine.warn(ALERT_COMMAND, f"alerts.command ended with {program.returncode}")
+
+
+def alert_line(alert: Alert) -> bytes:
+    """An alert as one line of JSON: severity, code, product, text, wall time in nanoseconds."""
+    told = {
+        "v": 1,
+        "severity": alert.severity.value,
+        "code": alert.code,
+        "product": alert.product,
+        "text": alert.text,
+        "wall_ns": alert.wall_ns,
+    }
+    return msgspec.json.encode(told) + b"\n"

@@ -1,0 +1,136 @@
+"""How often a quote is filled at which depth, measured on the tape: A and k of A e^(-k depth)."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from engine.core.events import TradePrint
+
+MOST_ARRIVALS: Final = 1_000
+"""Remembered; where trades come faster, the window is shorter."""
+POINTS: Final = 12
+"""Depths that the line is laid through,"""
+NEAR_SHARE: Final = 0.8
+"""out to the one that this share of the trades does not pass: the tail is another law."""
+
+_SECOND_NS: Final = 1_000_000_000
+_LARGEST_LOG: Final = 700.0
+"""Of a number that a float can be."""
+
+
+class IntensityFit(msgspec.Struct, frozen=True):
+    """A line through the logarithm of the intensity. `k_per_tick` is not above 0 when there is no slope."""
+
+    A_per_s: float
+    k_per_tick: float
+    r_squared: float
+    count: int
+    """Trades it was laid through."""
+    window_s: float
+    """And the time they came in."""
+
+
+class FillIntensityState(msgspec.Struct, frozen=True):
+    """The arrivals that count: when, and how deep in half ticks."""
+
+    arrivals: list[tuple[int, int]]
+    began_ns: int | None
+    mid: int
+    buys: int | None
+    sells: int | None
+
+
+class FillIntensity:
+    """Collects how far from the mid trades reach.
+
+    One arrival is everything that one side takes between two looks at the book, and its depth is that of its
+    worst price from the mid before: a quote nearer than that would have been filled. Both sides count alike.
+    Memory is bounded by `MOST_ARRIVALS`.
+    """
+
+    __slots__ = ("_arrivals", "_began_ns", "_buys", "_mid", "_sells")
+
+    def __init__(self) -> None:
+        self._arrivals: deque[tuple[int, int]] = deque(maxlen=MOST_ARRIVALS)
+        self._began_ns: int | None = None
+        self._mid = 0
+        self._buys: int | None = None
+        """Depth of what was bought since the book was shown last,"""
+        self._sells: int | None = None
+        """and of what was sold."""
+
+    def on_trade(self, trade: TradePrint) -> None:
+        """A print on the tape. Those before the first mid, or on its wrong side, say nothing about depth."""
+        depth = (2 * trade.price - self._mid) * trade.taker_side.value
+        if not self._mid or depth < 0:
+            return
+        if trade.taker_side.value > 0:
+            self._buys = depth if self._buys is None else max(self._buys, depth)
+        else:
+            self._sells = depth if self._sells is None else max(self._sells, depth)
+
+    def on_mid(self, now_ns: int, mid: int) -> None:
+        """The book is shown; its mid in half ticks."""
+        if self._buys is not None:
+            self._arrivals.append((now_ns, self._buys))
+            self._buys = None
+        if self._sells is not None:
+            self._arrivals.append((now_ns, self._sells))
+            self._sells = None
+        if self._began_ns is None:
+            self._began_ns = now_ns
+        self._mid = mid
+
+    def count(self, now_ns: int, window_s: int) -> int:
+        """Arrivals of the window that ends now; older ones are dropped."""
+        arrivals, since = self._arrivals, now_ns - window_s * _SECOND_NS
+        while arrivals and arrivals[0][0] <= since:
+            arrivals.popleft()
+        return len(arrivals)
+
+    def fit(self, now_ns: int, window_s: int) -> IntensityFit | None:
+        """The line, weighted by counts; None where depths do not differ enough to lay one."""
+        count = self.count(now_ns, window_s)
+        if not count or self._began_ns is None:
+            return None
+        arrivals = self._arrivals
+        began = arrivals[0][0] if count == MOST_ARRIVALS else self._began_ns
+        seconds = min(window_s, (now_ns - began) / _SECOND_NS)
+        depths = sorted(depth for _, depth in arrivals)
+        near = sorted(set(depths[: math.ceil(NEAR_SHARE * count)]))
+        near = near[:: -(-len(near) // POINTS)]
+        if len(near) < 3 or seconds <= 0:
+            return None
+        reached = [count - bisect_left(depths, depth) for depth in near]
+        # Both sides are watched, so a quote on one of them meets half of the arrivals.
+        rates = [math.log(number / (2 * seconds)) for number in reached]
+        slope, at_mid, r_squared = _line(near, rates, reached)
+        return IntensityFit(math.exp(min(at_mid, _LARGEST_LOG)), -2 * slope, r_squared, count, seconds)
+
+    def save(self) -> FillIntensityState:
+        """All of it, copied."""
+        return FillIntensityState(list(self._arrivals), self._began_ns, self._mid, self._buys, self._sells)
+
+    def load(self, state: FillIntensityState) -> None:
+        """Go on from there."""
+        self._arrivals = deque(state.arrivals, maxlen=MOST_ARRIVALS)
+        self._began_ns, self._mid = state.began_ns, state.mid
+        self._buys, self._sells = state.buys, state.sells
+
+
+def _line(xs: Sequence[float], ys: Sequence[float], weights: Sequence[float]) -> tuple[float, float, float]:
+    """Slope, value at 0 and R² of the weighted least squares line; the xs are not all equal."""
+    total = math.fsum(weights)
+    x_mean = math.fsum(w * x for w, x in zip(weights, xs, strict=True)) / total
+    y_mean = math.fsum(w * y for w, y in zip(weights, ys, strict=True)) / total
+    xx = math.fsum(w * (x - x_mean) ** 2 for w, x in zip(weights, xs, strict=True))
+    yy = math.fsum(w * (y - y_mean) ** 2 for w, y in zip(weights, ys, strict=True))
+    xy = math.fsum(w * (x - x_mean) * (y - y_mean) for w, x, y in zip(weights, xs, ys, strict=True))
+    slope = xy / xx
+    return slope, y_mean - slope * x_mean, slope * xy / yy if yy else 0.0

@@ -1,0 +1,593 @@
+"""R1 to R30 through the public entry point: events into a Trader, commands out of it.
+
+`CONTROLS` names where each control is tested below, at and above its limit; those of the Trader are here.
+The others need what they watch: a venue, a disk, a process, a person.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from trader_bench import MS, D, TraderBench, X, cancels, submits
+
+from engine.core.events import (
+    AnyCommand,
+    BookUpdate,
+    DayCarried,
+    FeedState,
+    OperatorAction,
+    OrderFilled,
+    SubmitOrder,
+    TradePrint,
+)
+from engine.core.ledger import DAY_NS
+from engine.core.order import BUY, SELL, Side
+from engine.risk.breaker_settings import BreakerSettings
+from engine.risk.circuit_breaker import BreakerState
+from engine.risk.settings import RiskSettings
+from engine.risk.state import TradingState
+from engine.strategy.protocol import Decision, MarketView, Quote
+
+S = 1_000 * MS
+TESTS = Path(__file__).resolve().parents[1]
+HERE = "integration/test_controls.py"
+CONTROLS = {
+    "R1": f"{HERE}::test_an_order_that_breaks_a_limit_does_not_leave",
+    "R2": f"{HERE}::test_an_order_that_breaks_a_limit_does_not_leave",
+    "R3": f"{HERE}::test_an_order_that_breaks_a_limit_does_not_leave",
+    "R4": f"{HERE}::test_an_order_that_breaks_a_limit_does_not_leave",
+    "R5": f"{HERE}::test_an_order_that_breaks_a_limit_does_not_leave",
+    "R6": f"{HERE}::test_r6_no_more_open_orders_than_the_limit",
+    "R7": f"{HERE}::test_an_order_that_breaks_a_limit_does_not_leave",
+    "R8": f"{HERE}::test_an_order_that_breaks_a_limit_does_not_leave",
+    "R9": f"{HERE}::test_r9_a_lost_day_halts_and_cancels_all",
+    "R10": f"{HERE}::test_r10_a_drawdown_in_money_leaves_only_reducing_orders",
+    "R11": f"{HERE}::test_r11_a_burst_leaves_and_the_rest_waits_its_turn",
+    "R12": "coinbase_rest/test_rate_budget.py::",
+    "R13": f"{HERE}::test_r13_an_order_loop_is_stopped_within_a_second",
+    "R14": "live/test_reject_storms.py::",
+    "R15": f"{HERE}::test_r15_a_burst_of_fills_pulls_the_quotes_for_half_a_minute",
+    "R16": "live/test_live_feed_faults.py::",
+    "R17": f"{HERE}::test_r17_an_absurd_market_pulls_the_quotes_until_it_is_sane",
+    "R18": "live/test_live_feed_faults.py::",
+    "R19": "unit/test_watches.py::",
+    "R20": f"{HERE}::test_r20_the_same_order_again_within_100_ms",
+    "R21": f"{HERE}::test_r21_a_slot_whose_order_nobody_answers_for_gets_no_second_one",
+    "R22": f"{HERE}::test_r22_our_own_orders_never_meet",
+    "R23": "live/test_sweep.py::",
+    "R24": "live/test_kill_with_proof.py::",
+    "R25": "watchdog/test_real_processes.py::",
+    "R26": "integration/test_end_of_a_run.py::",
+    "R27": "integration/test_disk_fails.py::",
+    "R28": "unit/test_live_settings.py::",
+    "R29": "unit/test_loosening.py::test_real_moneys_limits_are_loosened_on_purpose_only",
+    "R30": "live/test_fills_of_an_edge.py::",
+}
+
+
+@pytest.mark.parametrize("control", [f"R{number}" for number in range(1, 31)])
+def test_every_control_has_its_test(control: str) -> None:
+    file, _, name = CONTROLS[control].partition("::")
+    tree = ast.parse((TESTS / file).read_text(encoding="utf-8"))
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    tests = {node.name for node in ast.walk(tree) if isinstance(node, functions)}
+    assert name in tests if name else any(each.startswith("test_") for each in tests)
+
+
+# -- a strategy that wants what the test wants ------------------------------------------------------
+
+
+class Puppet:
+    """A strategy whose next decision is given by hand; it repeats itself."""
+
+    def __init__(self) -> None:
+        self.decision = Decision()
+
+    def decide(self, view: MarketView) -> Decision:
+        return self.decision
+
+    def on_book(self, now_ns: int, book: object) -> None: ...
+
+    def on_trade(self, trade: TradePrint) -> None: ...
+
+    def on_fill(self, fill: OrderFilled) -> None: ...
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+MID = 1_000_000
+"""10,000.00 in ticks, in a market of 9,999 to 10,001."""
+Wanted = tuple[Side, int, int]
+
+
+class Desk(TraderBench):
+    """A Trader with a puppet for a strategy; limits are generous unless they are given."""
+
+    def __init__(self, **changes: Any) -> None:
+        super().__init__(
+            **{"strategy__max_position": D(1_000), "engine__opening_base_balance": D(100)} | changes
+        )
+        self.puppet = Puppet()
+        self.trader.strategy = self.puppet  # type: ignore[assignment]
+        self.market()
+
+    def want(self, *wanted: Wanted, ms: int = 100) -> list[SubmitOrder]:
+        """Decide for these (side, price, lots), each in a slot of its own; the orders that leave."""
+        quotes = tuple(
+            Quote(f"{side.name[0]}{number}", side, number, price, size, tuple, tuple)
+            for number, (side, price, size) in enumerate(wanted)
+        )
+        self.puppet.decision = Decision(quotes=quotes)
+        commands = self.step(ms)
+        return submits(commands)
+
+    def hold(self, lots: int) -> None:
+        """Buy so many lots at 10,000.00."""
+        (order,) = self.want((BUY, MID, lots))
+        self.accept([order])
+        self.fill(order)
+        self.puppet.decision = Decision()
+
+    def codes(self) -> set[str]:
+        return set(self.trader.gate.denied)
+
+    @property
+    def state(self) -> TradingState:
+        return self.trader.risk.effective
+
+    def restricted_by(self) -> list[str]:
+        return [restriction.code for restriction in self.trader.risk.restrictions()]
+
+    def told(self) -> set[str]:
+        return {alert.code for alert in self.trader.drain_alerts()}
+
+
+# -- what denies one order -------------------------------------------------------------------------
+
+ORDERS: list[tuple[str, dict[str, Any], Wanted, str]] = [
+    ("R1", {"max_order_size_base": D("0.5")}, (SELL, MID, 499), ""),
+    ("R1", {"max_order_size_base": D("0.5")}, (SELL, MID, 500), ""),
+    ("R1", {"max_order_size_base": D("0.5")}, (SELL, MID, 501), "SIZE"),
+    ("R2", {"max_order_notional": D(1_000)}, (SELL, MID, 99), ""),
+    ("R2", {"max_order_notional": D(1_000)}, (SELL, MID, 100), ""),
+    ("R2", {"max_order_notional": D(1_000)}, (SELL, MID, 101), "NOTIONAL"),
+    ("R3", {"collar_pct": D(2), "band_bps": D(200)}, (SELL, 1_019_999, 1), ""),
+    ("R3", {"collar_pct": D(2), "band_bps": D(200)}, (SELL, 1_020_000, 1), ""),
+    ("R3", {"collar_pct": D(2), "band_bps": D(200)}, (SELL, 1_020_001, 1), "COLLAR"),
+    ("R3", {"collar_pct": D(2), "band_bps": D(200)}, (SELL, 10 * MID, 1), "COLLAR"),
+    ("R4", {"band_bps": D(50)}, (BUY, 995_001, 1), ""),
+    ("R4", {"band_bps": D(50)}, (BUY, 995_000, 1), ""),
+    ("R4", {"band_bps": D(50)}, (BUY, 994_999, 1), "BAND"),
+    ("R4", {}, (BUY, 1_000_099, 1), ""),
+    ("R4", {}, (BUY, 1_000_100, 1), "BAND"),
+    ("R5", {}, (BUY, MID, 1), ""),
+    ("R5", {}, (BUY, MID, 0), "INVALID"),
+    ("R5", {}, (BUY, 0, 1), "INVALID"),
+    ("R5", {}, (BUY, -MID, 1), "INVALID"),
+    ("R7", {"max_position_base": D(1)}, (SELL, MID, 999), ""),
+    ("R7", {"max_position_base": D(1)}, (SELL, MID, 1_000), ""),
+    ("R7", {"max_position_base": D(1)}, (SELL, MID, 1_001), "POSITION"),
+    ("R8", {"max_gross_notional": D(10_000)}, (BUY, MID, 999), ""),
+    ("R8", {"max_gross_notional": D(10_000)}, (BUY, MID, 1_000), ""),
+    ("R8", {"max_gross_notional": D(10_000)}, (BUY, MID, 1_001), "EXPOSURE"),
+]
+
+
+@pytest.mark.parametrize(("control", "limits", "wanted", "code"), ORDERS)
+def test_an_order_that_breaks_a_limit_does_not_leave(
+    control: str, limits: dict[str, Any], wanted: Wanted, code: str
+) -> None:
+    desk = Desk(**{f"risk__{key}": value for key, value in limits.items()})
+    assert len(desk.want(wanted)) == (code == "")
+    assert desk.codes() == ({code} if code else set())
+    assert desk.told() == ({code} if code else set())
+
+
+@pytest.mark.parametrize(("count", "sent"), [(2, 2), (3, 3), (4, 3)])
+def test_r6_no_more_open_orders_than_the_limit(count: int, sent: int) -> None:
+    desk = Desk(risk__max_open_orders_per_side=3)
+    assert len(desk.want(*[(SELL, MID + n, 1) for n in range(count)])) == sent
+    assert desk.codes() == ({"OPEN_ORDERS"} if count > sent else set())
+
+
+@pytest.mark.parametrize(("ms", "code"), [(98, "DUPLICATE"), (99, ""), (100, "")])
+def test_r20_the_same_order_again_within_100_ms(ms: int, code: str) -> None:
+    desk = Desk()
+    desk.accept(desk.want((SELL, MID, 5)))
+    desk.puppet.decision = Decision()
+    desk.prove(desk.step(1))
+    assert len(desk.want((SELL, MID, 5), ms=ms)) == (code == "")
+    assert desk.codes() == ({code} if code else set())
+
+
+def test_r21_a_slot_whose_order_nobody_answers_for_gets_no_second_one() -> None:
+    desk = Desk()
+    desk.want((SELL, MID, 5))
+    for _ in range(40):
+        assert desk.want((SELL, MID + 50, 5)) == []
+
+
+@pytest.mark.parametrize(
+    ("price", "code"), [(MID + 49, ""), (MID + 50, "SELF_TRADE"), (MID + 51, "SELF_TRADE")]
+)
+def test_r22_our_own_orders_never_meet(price: int, code: str) -> None:
+    desk = Desk()
+    sell = (SELL, MID + 50, 5)
+    desk.accept(desk.want(sell))
+    assert len(desk.want(sell, (BUY, price, 5))) == (code == "")
+    assert desk.codes() == ({code} if code else set())
+
+
+# -- what is lost ----------------------------------------------------------------------------------
+
+
+def price(text: str) -> tuple[str, str]:
+    """A market whose mid is that."""
+    return str(D(text) - 1), str(D(text) + 1)
+
+
+@pytest.mark.parametrize(
+    ("mid", "state"),
+    [("9750.01", TradingState.ACTIVE), ("9750", TradingState.HALTED), ("9749.99", TradingState.HALTED)],
+)
+def test_r9_a_lost_day_halts_and_cancels_all(mid: str, state: TradingState) -> None:
+    desk = Desk(risk__max_daily_loss=D(250))
+    desk.hold(1_000)
+    desk.accept(desk.want((SELL, 1_000_500, 5)))
+    desk.trader.drain_alerts()
+    desk.market(*price(mid))
+    commands = desk.step()
+    assert desk.state is state
+    is_halted = state is TradingState.HALTED
+    assert bool(cancels(commands)) is is_halted
+    assert desk.restricted_by() == (["LOSS"] if is_halted else [])
+    assert desk.told() == ({"LOSS"} if is_halted else set())
+    if is_halted:
+        desk.prove(commands)
+        assert desk.want((SELL, 1_000_500, 5)) == []
+
+
+def test_r9_a_person_cannot_rearm_before_the_next_day_and_then_it_begins_at_zero() -> None:
+    desk = Desk(risk__max_daily_loss=D(250))
+    desk.hold(1_000)
+    desk.market(*price("9700"))
+    desk.step()
+    desk.operator(OperatorAction.REARM)
+    assert not desk.trader.answer.is_taken
+    assert "until the next UTC day" in desk.trader.answer.text
+    desk.now += DAY_NS
+    desk.step()
+    desk.operator(OperatorAction.REARM)
+    assert desk.trader.answer.is_taken
+    desk.market(*price("9700"))
+    assert len(desk.want((SELL, 970_000, 5))) == 1
+
+
+def test_r9_what_earlier_sessions_of_the_day_have_lost_counts() -> None:
+    desk = Desk(risk__max_daily_loss=D(250))
+    desk.tell(DayCarried("X-USD", desk.now, desk.now, 0, X.atoms(-240)))
+    desk.hold(1_000)
+    desk.market(*price("9991"))
+    desk.step()
+    assert desk.state is TradingState.ACTIVE
+    desk.market(*price("9990"))
+    desk.step()
+    assert desk.restricted_by() == ["LOSS"]
+
+
+@pytest.mark.parametrize(
+    ("mid", "state"),
+    [("9850.01", TradingState.ACTIVE), ("9850", TradingState.REDUCING), ("9849.99", TradingState.REDUCING)],
+)
+def test_r10_a_drawdown_in_money_leaves_only_reducing_orders(mid: str, state: TradingState) -> None:
+    desk = Desk(risk__max_drawdown=D(150))
+    desk.hold(1_000)
+    desk.trader.drain_alerts()
+    desk.market(*price(mid))
+    desk.step()
+    assert desk.state is state
+    at = X.ticks(mid)
+    sent = desk.want((SELL, at, 500), (BUY, at - 50, 500))
+    assert [order.side for order in sent] == ([SELL, BUY] if state is TradingState.ACTIVE else [SELL])
+    assert desk.told() == (set() if state is TradingState.ACTIVE else {"DRAWDOWN"})
+
+
+# -- how fast --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("count", "sent"), [(9, 9), (10, 10), (11, 10)])
+def test_r11_a_burst_leaves_and_the_rest_waits_its_turn(count: int, sent: int) -> None:
+    desk = Desk(risk__max_orders_per_s=5, risk__max_order_burst=10)
+    wanted = [(SELL, MID + n, 1) for n in range(count)]
+    assert len(desk.want(*wanted)) == sent
+    assert desk.codes() == set()
+    assert len(desk.step(100)) == 0
+    assert len(desk.step(100)) == count - sent
+    assert desk.codes() == set()
+
+
+def test_r11_what_has_waited_for_250_ms_is_denied_and_counted() -> None:
+    desk = Desk(risk__max_orders_per_s=1, risk__max_order_burst=1)
+    assert len(desk.want((SELL, MID, 1), (SELL, MID + 1, 1))) == 1
+    desk.step(200)
+    assert desk.codes() == set()
+    desk.step(100)
+    assert desk.codes() == {"RATE"}
+
+
+def test_case_63_the_101st_order_of_a_second_waits_for_the_next() -> None:
+    desk = Desk(risk__max_orders_per_s=100, risk__max_order_burst=100, risk__order_wait_ms=0)
+    wanted = [(SELL, MID + n, 1) for n in range(101)]
+    desk.trader.gate.limits = dataclasses.replace(desk.trader.gate.limits, max_open_orders_per_side=1_000)
+    desk.trader.gate.limits = dataclasses.replace(desk.trader.gate.limits, max_open_orders=1_000)
+    assert len(desk.want(*wanted)) == 100
+    assert len(submits(desk.step(1_000))) == 1
+
+
+def test_r11_a_flood_of_intents_leaves_at_the_rate_exactly() -> None:
+    """Every 10 ms another order is wanted for a minute: 10 at once, then 5 a second."""
+    desk = Desk(risk__max_orders_per_s=5, risk__max_order_burst=10)
+    sent_ns: list[int] = []
+    for number in range(6_000):
+        orders = desk.want((SELL, MID + number % 2, 1), ms=10)
+        sent_ns += [desk.now] * len(orders)
+        desk.accept(orders)
+        desk.prove(desk.trader.orders.cancel_all(desk.now, "a test"))
+    assert len(sent_ns) == pytest.approx(310, abs=1)
+    for start in sent_ns:
+        assert sum(start <= at < start + S for at in sent_ns) <= 15
+
+
+def looping(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The defect of an order loop: what is working is forgotten, and all that is wanted sent once more."""
+    number = 0
+
+    def diff(quotes: Sequence[Quote], *rest: object) -> tuple[list[AnyCommand], list[Quote]]:
+        nonlocal number
+        number += 1
+        return [], [msgspec.structs.replace(quote, slot=f"{quote.slot}-{number}") for quote in quotes]
+
+    monkeypatch.setattr(desk.trader.orders, "diff", diff)
+
+
+@pytest.mark.parametrize("mode", ["sim", "live"])
+def test_r13_an_order_loop_is_stopped_within_a_second(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = dataclasses.asdict(RiskSettings.for_mode(mode))
+    desk = Desk(**{f"risk__{key}": value for key, value in limits.items()})
+    looping(desk, monkeypatch)
+    sent: list[SubmitOrder] = []
+    started = desk.now
+    while desk.state is not TradingState.KILLED:
+        assert desk.now - started < S
+        orders = desk.want((SELL, MID + 20, 10), (BUY, MID - 20, 10), ms=10)
+        sent += orders
+        desk.accept(orders)
+    assert len(sent) <= 30
+    assert sum(order.size for order in sent) <= desk.trader.gate.limits.max_position
+    assert desk.restricted_by()[0] == "RUNAWAY"
+    assert {order.client_id for order in sent} <= {cancel.client_id for cancel in cancels(desk.sent)}
+    assert "RUNAWAY" in desk.told()
+    assert desk.want((SELL, MID, 10)) == []
+
+
+@pytest.mark.parametrize(("loops", "is_killed"), [(2, False), (3, False), (4, True)])
+def test_r13_three_times_what_was_meant_is_the_limit(
+    loops: int, is_killed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk()
+    looping(desk, monkeypatch)
+    for _ in range(loops):
+        desk.want((SELL, MID, 10))
+    assert (desk.state is TradingState.KILLED) is is_killed
+
+
+def test_r13_a_loop_whose_prices_move_is_held_by_the_rate_and_the_open_orders(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits = dataclasses.asdict(RiskSettings.for_mode("live"))
+    desk = Desk(**{f"risk__{key}": value for key, value in limits.items()})
+    looping(desk, monkeypatch)
+    sent = []
+    for number in range(100):
+        sent += desk.want((SELL, MID + number % 50, 10), (BUY, MID - 51, 10), ms=10)
+    assert len(sent) <= 15
+
+
+def test_r13_quoting_that_does_what_it_is_told_is_never_killed() -> None:
+    desk = Desk()
+    for number in range(2_000):
+        commands = desk.want((SELL, MID + 10 + number % 7, 10), (BUY, MID - 10 - number % 5, 10))
+        desk.accept(commands)
+        if number % 9 == 0:
+            for order in commands:
+                desk.fill(order)
+        desk.prove([c for c in desk.sent if c.client_id in desk.trader.orders.own.by_id])
+        desk.sent.clear()
+    assert desk.trader.gate.approved > 500
+    assert desk.state is TradingState.ACTIVE
+
+
+@pytest.mark.parametrize(
+    ("fills", "lots", "is_held"),
+    [(9, 1, False), (10, 1, False), (11, 1, True), (5, 100, False), (5, 101, True)],
+)
+def test_r15_a_burst_of_fills_pulls_the_quotes_for_half_a_minute(
+    fills: int, lots: int, is_held: bool
+) -> None:
+    desk = Desk(risk__max_fills_per_s=10, risk__max_filled_orders_per_s=5, risk__max_order_size_base=D("0.1"))
+    desk.trader.gate.limits = dataclasses.replace(desk.trader.gate.limits, max_order_size=10_000)
+    buy, sell = (BUY, MID, 1_000), (SELL, MID + 50, 5)
+    orders = desk.want(buy, sell)
+    desk.accept(orders)
+    for _ in range(fills):
+        desk.fill(orders[0], lots)
+    commands = desk.step(50)
+    assert (desk.restricted_by() == ["FILLS"]) is is_held
+    if is_held:
+        assert len(cancels(commands)) == 2
+        desk.prove(commands)
+        assert desk.want(sell, ms=29_900) == []
+        assert len(desk.want(sell, ms=100)) == 1
+        assert desk.told() >= {"FILLS"}
+
+
+def test_r15_as_many_fills_in_more_than_a_second_are_no_burst() -> None:
+    desk = Desk(risk__max_fills_per_s=10)
+    (order,) = desk.want((BUY, MID, 100))
+    desk.accept([order])
+    for _ in range(30):
+        desk.fill(order, 1)
+        desk.puppet.decision = Decision()
+        desk.step(100)
+    assert desk.state is TradingState.ACTIVE
+
+
+# -- what the market does --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "is_held"),
+    [("9750.01", "10250", False), ("9750", "10250", False), ("9750", "10250.01", True)],
+)
+def test_r17_an_absurd_market_pulls_the_quotes_until_it_is_sane(bid: str, ask: str, is_held: bool) -> None:
+    desk = Desk(risk__max_spread_pct=D(5))
+    desk.accept(desk.want((SELL, MID + 5_000, 5)))
+    desk.trader.drain_alerts()
+    desk.market(bid, ask)
+    commands = desk.step()
+    assert (desk.restricted_by() == ["BOOK"]) is is_held
+    assert bool(cancels(commands)) is is_held
+    if is_held:
+        desk.prove(commands)
+        desk.market()
+        assert desk.want((SELL, MID, 5), ms=4_900) == []
+        assert len(desk.want((SELL, MID, 5), ms=100)) == 1
+        assert desk.told() == {"BOOK"}
+
+
+@pytest.mark.parametrize(("mid", "is_held"), [("10299.99", False), ("10300", False), ("10300.01", True)])
+def test_r17_a_mid_that_jumps_is_not_believed(mid: str, is_held: bool) -> None:
+    desk = Desk(risk__max_mid_move_pct=D(3))
+    desk.step()
+    desk.market(*price(mid))
+    desk.step(900)
+    assert (desk.restricted_by() == ["BOOK"]) is is_held
+
+
+def breaking(**changes: Any) -> Desk:
+    live = dataclasses.asdict(BreakerSettings.for_mode("live"))
+    return Desk(**{f"breaker__{key}": value for key, value in (live | changes).items()})
+
+
+def moved(desk: Desk) -> None:
+    desk.market(*price("10300"))
+
+
+def wide(desk: Desk) -> None:
+    desk.market("9949", "10051")
+
+
+def late(desk: Desk) -> None:
+    for _ in range(12):
+        desk.now += 100 * MS
+        desk.tell(BookUpdate("X-USD", desk.now, desk.now + 5 * S, [(MID - 500, 7)], [], desk.now))
+
+
+def lost(desk: Desk) -> None:
+    for _ in range(3):
+        desk.feed(FeedState.STALE)
+        desk.feed(FeedState.LIVE)
+
+
+def traded(desk: Desk) -> None:
+    for minute in range(31):
+        desk.now = minute * 60 * S
+        size = 10 if minute < 30 else 10_000
+        desk.tell(TradePrint("X-USD", desk.now, desk.now, minute + 1, MID, size, BUY))
+
+
+@pytest.mark.parametrize(
+    ("happens", "trigger"),
+    [(moved, "move_1m"), (wide, "spread"), (late, "latency"), (lost, "connectivity"), (traded, "volume")],
+)
+def test_the_breaker_opens_pulls_and_comes_back_half_open(
+    happens: Callable[[Desk], None], trigger: str
+) -> None:
+    desk = breaking()
+    desk.accept(desk.want((SELL, MID + 2_000, 100)))
+    desk.step()
+    happens(desk)
+    desk.prove(desk.step())
+    desk.prove([c for c in desk.sent if c.client_id in desk.trader.orders.own.by_id])
+    breaker = desk.trader.guards.breaker
+    assert (breaker.state, breaker.trigger) == (BreakerState.OPEN, trigger)
+    assert "BREAKER" in desk.restricted_by()
+    assert "BREAKER" in desk.told()
+    desk.market()
+    desk.step(1_000)
+    desk.now += 120 * S
+    desk.market()
+    assert [order.size for order in desk.want((SELL, MID + 50, 100), ms=0)] == [50]
+    assert breaker.state is BreakerState.HALF_OPEN
+    desk.now += 120 * S
+    desk.step()
+    assert breaker.state is BreakerState.CLOSED
+
+
+def test_value_at_risk_above_its_limit_leaves_only_reducing_orders() -> None:
+    desk = Desk(risk__max_var=D(50), risk__var_interval_s=1)
+    for second in range(60):
+        desk.market(*price("9900" if second % 2 else "10000"))
+        desk.step(1_000)
+    desk.market()
+    desk.hold(1_000)
+    desk.step()
+    assert desk.restricted_by() == ["VAR"]
+    assert [order.side for order in desk.want((SELL, MID, 5), (BUY, MID - 50, 5))] == [SELL]
+
+
+# -- fail closed -----------------------------------------------------------------------------------
+
+
+def broken(*_: object, **__: object) -> None:
+    raise RuntimeError("broken")
+
+
+@pytest.mark.parametrize(
+    ("guard", "method"),
+    [("fills", "on_time"), ("sanity", "on_touch"), ("breaker", "on_time"), ("breaker", "on_touch"),
+     ("position", "on_mid"), ("position", "judge")],
+)  # fmt: skip
+def test_a_guard_that_breaks_halts_and_cancels(
+    guard: str, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk()
+    desk.accept(desk.want((SELL, MID, 5)))
+    monkeypatch.setattr(type(getattr(desk.trader.guards, guard)), method, broken)
+    assert len(cancels(desk.step())) == 1
+    assert desk.state is TradingState.HALTED
+    assert desk.told() == {"GUARD_FAILED"}
+
+
+@pytest.mark.parametrize(
+    ("part", "method"), [("_rate", "is_free"), ("runaway", "is_beyond"), ("_used_ids", "__contains__")]
+)
+def test_a_control_of_the_gate_that_breaks_denies(
+    part: str, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk()
+    intent = SubmitOrder("X-USD", 0, "a", SELL, 5, MID, post_only=True, slot="A0")
+    desk.trader.gate.runaway.mean("A0", MID, 5, 0)
+    context = desk.trader._entry._refilled(desk.now)
+    monkeypatch.setattr(type(getattr(desk.trader.gate, part)), method, broken)
+    denial = desk.trader.gate.check(intent, context)
+    assert denial is not None
+    assert denial.code == "CONTROL_FAILED"

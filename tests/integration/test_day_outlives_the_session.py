@@ -1,0 +1,88 @@
+"""The loss of a day is counted on by the next session of that day (R9)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.config import load_config
+from engine.core.clock import ManualClock
+from engine.core.ledger import DAY_NS
+from engine.persistence.day_file import NAME, Day, DayFile
+from engine.risk.state import TradingState
+from engine.runtime.builder import build_engine, build_market
+from engine.runtime.day_keeper import DayKeeper
+from engine.runtime.engine import Engine
+from engine.runtime.observers import Observers
+
+
+async def started(folder: Path, session: str, **options: Any) -> tuple[Engine, DayKeeper]:
+    overrides = [f"{key}={value}" for key, value in options.items()]
+    config = load_config(env={}, overrides=["engine.duration_s=20", "engine.speed=max", *overrides]).config
+    observers = Observers()
+    engine = build_engine(config, build_market(config), ManualClock(), observers, status_interval_ns=10**9)
+    keeper = DayKeeper(engine, DayFile(folder), session)
+    observers.add(keeper)
+    await keeper.start()
+    return engine, keeper
+
+
+def today(engine: Engine) -> int:
+    return engine.clock.wall_ns() // DAY_NS
+
+
+async def test_what_a_session_has_earned_is_kept_and_carried_into_the_next_of_the_day(tmp_path: Path) -> None:
+    engine, keeper = await started(tmp_path, "one")
+    await engine.run()
+    trader = engine.desks["BTC-USD"].trader
+    profit = trader.ledger.profit
+    await keeper.stop()
+    assert profit is not None
+    assert trader.ledger.fill_count > 0
+    kept = DayFile(tmp_path).read()
+    assert kept == Day(today(engine), {"one": {"BTC-USD": trader.instrument.money_text(profit)}})
+
+    engine, keeper = await started(tmp_path, "two")
+    guard = engine.desks["BTC-USD"].trader.guard
+    assert guard.day_profit(trader.instrument.atoms(1_000_000)) == profit
+    await keeper.stop()
+
+    engine, keeper = await started(tmp_path, "one")  # the session itself goes on: its own accounts know
+    assert engine.desks["BTC-USD"].trader.guard.day_profit(trader.instrument.atoms(1_000_000)) == 0
+    await keeper.stop()
+
+
+@pytest.mark.parametrize(("lost", "state"), [("249.9", TradingState.ACTIVE), ("250", TradingState.HALTED)])
+async def test_a_new_session_halts_at_once_where_the_day_has_lost_enough(
+    tmp_path: Path, lost: str, state: TradingState
+) -> None:
+    options: dict[str, Any] = {"risk.max_daily_loss": 250, "engine.duration_s": 0.2}
+    engine, _ = await started(tmp_path, "probe")
+    DayFile(tmp_path).write(
+        Day(today(engine), {"one": {"BTC-USD": "-200"}, "two": {"BTC-USD": f"-{float(lost) - 200}"}})
+    )
+    engine, keeper = await started(tmp_path, "three", **options)
+    await engine.run()
+    assert engine.desks["BTC-USD"].trader.risk.effective is state
+    await keeper.stop()
+
+
+async def test_another_days_loss_is_not_carried(tmp_path: Path) -> None:
+    engine, keeper = await started(tmp_path, "probe")
+    await keeper.stop()
+    DayFile(tmp_path).write(Day(today(engine) - 1, {"one": {"BTC-USD": "-1000"}}))
+    engine, keeper = await started(tmp_path, "two")
+    assert engine.desks["BTC-USD"].trader.guard.day is None
+    await keeper.stop()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"day": 1, "profits": 3}'])
+async def test_a_damaged_file_halts_until_a_person_has_looked(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / NAME).write_bytes(content)
+    engine, keeper = await started(tmp_path, "one")
+    restriction = engine.desks["BTC-USD"].trader.risk.latched
+    assert restriction is not None
+    assert (restriction.state, restriction.code) == (TradingState.HALTED, "DAY_FILE")
+    await keeper.stop()
