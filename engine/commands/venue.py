@@ -150,11 +150,15 @@ def _answer(
 
 
 def _commands(url: str, symbol: str, keys: dict[str, Path], ca_file: Path | None) -> Iterator[str]:
-    """Ready to be pasted: paper, live, and live by the other API."""
+    """Ready to be pasted: paper, live, and live by the other API.
+
+    It is for practice: live may quote below its fees, or there would be little to see.
+    """
     place = ["--endpoint", url, *(() if ca_file is None else ("--ca-file", str(ca_file)))]
     advanced = ["--exchange", "coinbase", "--symbol", symbol, *place]
     exchange = ["--exchange", "coinbase-exchange", "--symbol", symbol, *place]
-    live = ["--mode", "live", "--set", "engine.live=true", "--arm", symbol]
+    practice = ["--set", "engine.live=true", "--set", "strategy.allow_negative_edge=true"]
+    live = ["--mode", "live", *practice, "--arm", symbol]
     lines: Sequence[Sequence[str]] = (
         ["--mode", "paper", *advanced],
         [*live, *advanced, "--key-file", str(keys["advanced"])],

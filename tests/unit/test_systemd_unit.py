@@ -49,10 +49,8 @@ def test_the_command_line_takes_what_it_starts(unit: configparser.ConfigParser) 
     given = context.params
     assert (given["headless"], given["mode"]) == (True, "live")
     assert given["armed"] == given["symbols"] != ()
-    flags = {"engine.mode": given["mode"], "engine.symbols": given["symbols"]}
-    config = load_config(
-        env={}, overrides=["engine.live=true", "strategy.allow_negative_edge=true"], flags=flags
-    ).config
+    flags = {f"engine.{key}": given[key] for key in ("mode", "symbols", "strategy")}
+    config = load_config(env={}, overrides=["engine.live=true"], flags=flags).config
     config.require_runnable(given["armed"])
     assert config.uses_vault
 
