@@ -261,14 +261,13 @@ class Config:
             missing.append("engine.live = true in the configuration")
         if unarmed := [symbol for symbol in engine.symbols if symbol not in armed]:
             missing.append(f"the typed name of what is traded (--arm {','.join(unarmed)})")
-        if reason := self.edge_violation():
-            missing.append(reason)
         if missing:
             raise UsageError(f"live mode needs {'; '.join(missing)}. Nothing was sent")
 
     def edge_violation(self) -> str | None:
         """Why the basic model's spread cannot earn its fees; None if it does or need not.
 
+        Live trading does not start from one, and does not change to one: the fees are those of the account.
         The models of section `model` keep to the fee by themselves, and a plugin answers for itself.
         """
         spread, break_even = self.strategy.base_spread_bps, self.fees.schedule().break_even_bps

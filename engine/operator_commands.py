@@ -22,6 +22,7 @@ from engine.core.ledger import Ledger
 from engine.core.order import OrderState
 from engine.core.order_manager import OrderManager
 from engine.order_entry import OrderEntry
+from engine.risk.circuit_breaker import BreakerState, CircuitBreaker, Trigger
 from engine.risk.gate import RiskGate
 from engine.risk.loss_guard import LOSS, LossGuard
 from engine.risk.state import RiskState, TradingState
@@ -31,6 +32,7 @@ Reconfigure = Callable[[Mapping[str, str]], None]
 """Puts changed settings into force, all or none; `UsageError` says why not."""
 Tell = Callable[[Event, Severity, str, str], None]
 
+_S: Final = 1_000_000_000
 _MOST_NAMED: Final = 5
 """Orders that a sentence names; the rest is counted."""
 _NOTHING: Final[tuple[AnyCommand, ...]] = ()
@@ -55,6 +57,7 @@ class OperatorCommands:
         gate: RiskGate,
         risk: RiskState,
         guard: LossGuard,
+        breaker: CircuitBreaker,
         entry: OrderEntry,
         tell: Tell,
         reconfigure: Reconfigure,
@@ -72,6 +75,7 @@ class OperatorCommands:
         self._gate = gate
         self._risk = risk
         self._guard = guard
+        self._breaker = breaker
         self._entry = entry
         self._tell = tell
         self._reconfigure = reconfigure
@@ -82,6 +86,8 @@ class OperatorCommands:
             OperatorAction.FLATTEN: self._flatten,
             OperatorAction.KILL: self._kill,
             OperatorAction.REARM: self._rearm,
+            OperatorAction.TRIP_BREAKER: self._trip_breaker,
+            OperatorAction.RESET_BREAKER: self._reset_breaker,
             OperatorAction.SHUTDOWN: self._shut_down,
         }
 
@@ -185,6 +191,27 @@ class OperatorCommands:
         )
         self._tell(event, Severity.WARNING, "REARM", f"rearm: {reason}; {text}")
         self.answer = Answer(True, text)
+        return _NOTHING
+
+    def _trip_breaker(self, event: OperatorCommand, reason: str) -> Sequence[AnyCommand]:
+        was = self._breaker.state
+        self._breaker.trip(Trigger.MANUAL, reason, event.recv_ns)
+        commands = self._entry.pull(event.recv_ns)
+        seconds = self._breaker.limits.cooldown_ns // _S
+        what = "was open already" if was is BreakerState.OPEN else f"was {was.value} and is open"
+        self.answer = Answer(
+            True,
+            f"the circuit breaker {what}; {_being_cancelled(commands)}{self._flatten_goes_on()}; smaller "
+            f"quotes go on trial once {seconds} s have passed without a trigger",
+        )
+        return commands
+
+    def _reset_breaker(self, event: OperatorCommand, reason: str) -> Sequence[AnyCommand]:
+        was = self._breaker.state
+        if was is BreakerState.CLOSED:
+            return self._refuse(event, f"the circuit breaker is closed{self._restricted()}")
+        self._breaker.reset(event.recv_ns)
+        self.answer = Answer(True, f"the circuit breaker was {was.value} and is closed{self._restricted()}")
         return _NOTHING
 
     def _shut_down(self, event: OperatorCommand, reason: str) -> Sequence[AnyCommand]:

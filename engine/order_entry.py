@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Final, Protocol
 
 import msgspec
 
-from engine.core.events import AnyCommand, Event, Severity, Term
+from engine.core.events import AnyCommand, Event, Severity
 from engine.core.instrument import Instrument
 from engine.core.ledger import Ledger
 from engine.core.order import BUY, SELL, OrderState, Side
 from engine.core.order_manager import OrderManager
+from engine.core.own_orders import Reasons, told_as
 from engine.core.price_levels import PriceLevels
 from engine.quote_sizes import reducing, share_of
+from engine.risk.denials import Denial
 from engine.risk.gate import RiskContext, RiskGate
 from engine.risk.limits import Ratio
 from engine.strategy.protocol import Decision, Quote, Take
@@ -48,14 +49,7 @@ class OrderEntryState(msgspec.Struct, frozen=True):
     rate_since_ns: int | None
 
 
-class Reasons(msgspec.Struct, frozen=True):
-    """Why a quote has its price and its size."""
-
-    price: tuple[Term, ...]
-    size: tuple[Term, ...]
-
-
-_NO_REASONS: Final = Reasons((), ())
+_NO_REASONS: Final = Reasons()
 
 
 class Tell(Protocol):
@@ -92,6 +86,8 @@ class OrderEntry:
         """Quotes sent so far."""
         self.wanted: Sequence[Quote] = ()
         """The quotes that should be working now: those of the last decision while its grounds hold."""
+        self.denials: dict[str, tuple[Denial, ...]] = {}
+        """By slot, every control that kept a quote of the last decision back, the one that decided first."""
         self._instrument = instrument
         self._orders = orders
         self._gate = gate
@@ -112,6 +108,7 @@ class OrderEntry:
     def forget(self) -> None:
         """What was wanted is not wanted any more: a fill, a person or the feed has changed the grounds."""
         self.wanted, self._take, self._slot_freed = (), None, False
+        self.denials = {}
         self._gate.runaway.forget()
 
     def slot_freed(self) -> None:
@@ -127,6 +124,8 @@ class OrderEntry:
         if size_share is not None:
             quotes = share_of(quotes, size_share, least)
         self.wanted = reducing(quotes, self._ledger.position, least) if is_reducing else quotes
+        if self.denials:
+            self.denials = {}
         for quote in self.wanted:
             self._gate.runaway.mean(quote.slot, quote.price, quote.size, event.recv_ns)
         if (take := decision.take) is not None:
@@ -232,10 +231,12 @@ class OrderEntry:
         intent = self._orders.intent(quote, event.recv_ns)
         denial = self._gate.check(intent, context)
         if denial is not None:
+            self.denials[intent.slot] = tuple(self._gate.failures)
             self._tell(event, denial.code, f"quote in {intent.slot} was not sent: {denial.reason}")
             return []
+        self.denials.pop(intent.slot, None)
         self.quote_count += 1
-        return [self._orders.submit(intent, quote.explain)]
+        return [self._orders.submit(intent, quote.explain, quote.explain_size)]
 
     def _room(self, side: Side, context: RiskContext, is_reducing: bool) -> int:
         """Lots that a quote may have now, everything that still rests on its side filled.
@@ -320,9 +321,4 @@ class OrderEntry:
 
 
 def _quote(wanted: WantedState, reasons: Reasons) -> Quote:
-    price, size = partial(_told, reasons.price), partial(_told, reasons.size)
-    return Quote(wanted.slot, wanted.side, wanted.level, wanted.price, wanted.size, price, size)
-
-
-def _told(terms: tuple[Term, ...]) -> tuple[Term, ...]:
-    return terms
+    return Quote(wanted.slot, wanted.side, wanted.level, wanted.price, wanted.size, *told_as(reasons))

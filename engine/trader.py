@@ -43,7 +43,6 @@ from engine.core.events import (
     SettingsChange,
     Severity,
     StorageStatus,
-    Term,
     Timer,
     TradePrint,
 )
@@ -51,10 +50,12 @@ from engine.core.instrument import Instrument
 from engine.core.ledger import DAY_NS, BookedFill, Ledger, LedgerState
 from engine.core.order import BUY, SELL
 from engine.core.order_manager import NOTHING_DUE, OrderManager, OrderManagerState
-from engine.core.own_orders import ExcludingOwn
+from engine.core.own_orders import ExcludingOwn, Reasons
 from engine.core.price_levels import PriceLevels, PriceLevelsState
 from engine.operator_commands import OperatorCommands, OperatorState, Reconfigure
-from engine.order_entry import OrderEntry, OrderEntryState, Reasons
+from engine.order_entry import OrderEntry, OrderEntryState
+from engine.risk.circuit_breaker import BREAKER, BreakerState, Trigger
+from engine.risk.denials import Denial
 from engine.risk.gate import FLATTEN, RiskGate, RiskGateState
 from engine.risk.loss_guard import LossGuard, LossGuardState
 from engine.risk.market_guards import MarketGuards, MarketGuardsState
@@ -87,14 +88,16 @@ _encode: Final = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
 class Explanations(msgspec.Struct, frozen=True):
-    """Why prices are as they are: for people, and no part of the digest."""
+    """Why prices and sizes are as they are: for people, and no part of the digest."""
 
-    orders: dict[str, tuple[Term, ...]] = {}
+    orders: dict[str, Reasons] = {}
     """By client id."""
     wanted: dict[str, Reasons] = {}
     """By slot."""
     decision: str = ""
     """Of the last decision."""
+    denied: dict[str, tuple[Denial, ...]] = {}
+    """By slot, why a wanted quote was not sent."""
 
 
 class TraderState(msgspec.Struct, frozen=True):
@@ -197,6 +200,7 @@ class Trader:
             gate,
             risk,
             guard,
+            guards.breaker,
             self._entry,
             self._alert,
             reconfigure,
@@ -252,6 +256,11 @@ class Trader:
         return self._entry.wanted
 
     @property
+    def denials(self) -> Mapping[str, Sequence[Denial]]:
+        """By slot, every control that kept a wanted quote back, the one that decided first."""
+        return self._entry.denials
+
+    @property
     def quote_count(self) -> int:
         """Quotes sent so far."""
         return self._entry.quote_count
@@ -280,7 +289,12 @@ class Trader:
     def save(self) -> TraderState:
         """The whole trading state, copied."""
         return self._state(
-            Explanations(self.orders.explanations(), self._entry.reasons(), self.decision.reason)
+            Explanations(
+                self.orders.explanations(),
+                self._entry.reasons(),
+                self.decision.reason,
+                self._entry.denials.copy(),
+            )
         )
 
     def _state(self, explanations: Explanations) -> TraderState:
@@ -329,6 +343,7 @@ class Trader:
         self.gate.load(state.gate)
         self.guards.load(state.guards)
         self._entry.load(state.entry, state.explanations.wanted)
+        self._entry.denials = dict(state.explanations.denied)
         self.decision = Decision(reason=state.explanations.decision)
         self.strategy.load(state.strategy)
 
@@ -549,6 +564,11 @@ class Trader:
 
     def _tell_changes(self, event: Timer) -> None:
         """Tell of what the guards hold, latch and release. Whatever else does has told of it by itself."""
+        for step in self.guards.breaker.drain_changes():
+            severity = Severity.INFO
+            if step.after is BreakerState.OPEN:
+                severity = Severity.WARNING if step.trigger is Trigger.MANUAL else Severity.ERROR
+            self._alert(event, severity, BREAKER, step.sentence)
         for change, has_begun in self.risk.drain_changes():
             if change.code not in GUARDS:
                 continue
@@ -611,7 +631,7 @@ class Trader:
             return Decision(reason=f"no quotes: {worst.state.name}, {worst.reason}")
         view = self._view
         view.now_ns, view.wall_ns = event.recv_ns, event.wall_ns
-        view.position, view.open_cost = self.ledger.position, self.ledger.open_cost
+        view.position = self.ledger.position
         return self.strategy.decide(view)
 
     def _is_tradable(self, position: int) -> bool:

@@ -24,6 +24,7 @@ from pinnacle_tui.cli_parts import PROGRAM, examples, json_option, tell
 @click.option("--mode", metavar="paper|live", help="What it shall be good for: live demands a key.")
 @click.option("--exchange", metavar="coinbase|coinbase-exchange", help="The venue.")
 @click.option("--symbol", "symbols", multiple=True, metavar="PRODUCT", help="A product; repeatable.")
+@click.option("--strategy", metavar="basic|avellaneda-stoikov|glft|...", help="The quoting model.")
 @click.option("--endpoint", metavar="URL", help="Another place of the venue, as the local venue's.")
 @click.option("--ca-file", metavar="FILE", help="A certificate to trust beside the system's.")
 @click.option("--key", metavar="NAME", help="The API key, by its name in the vault.")
@@ -43,6 +44,7 @@ def doctor(
     mode: str | None,
     exchange: str | None,
     symbols: tuple[str, ...],
+    strategy: str | None,
     endpoint: str | None,
     ca_file: str | None,
     key: str | None,
@@ -56,7 +58,8 @@ def doctor(
     """Check network, clock, products, key, fees, disk, terminal and program; say what to do.
 
     Nothing is sent that changes anything. Ends with 0 when nothing failed, 5 where the venue is not reached
-    or refuses the key, 4 where there is no key to be had, 1 for the rest.
+    or refuses the key, 4 where there is no key to be had, 2 where live trading would not start with these
+    settings, 1 for the rest.
     """
     from engine.commands import doctor as checkup
     from engine.commands.doctor_machine import Surroundings
@@ -69,6 +72,7 @@ def doctor(
         "engine.mode": mode,
         "exchange.name": exchange,
         "engine.symbols": symbols or None,
+        "engine.strategy": strategy,
         "network.endpoint": endpoint,
         "network.ca_file": ca_file,
         "credentials.key": key,

@@ -46,7 +46,10 @@ def sessions(data_dir: Path | None, as_json: bool) -> int:
 
 @click.command(
     epilog=examples(
-        "pinnacle-tui ctl status", "pinnacle-tui ctl kill", "pinnacle-tui ctl set strategy.levels=2"
+        "pinnacle-tui ctl status",
+        "pinnacle-tui ctl kill",
+        "pinnacle-tui ctl pause --product ETH-USD",
+        "pinnacle-tui ctl set strategy.levels=2",
     )
 )
 @click.argument(
@@ -63,9 +66,20 @@ def sessions(data_dir: Path | None, as_json: bool) -> int:
     metavar="WORD",
     help="rearm asks for a product's name, set for the key where it loosens a limit of real money.",
 )
+@click.option(
+    "--product",
+    metavar="SYMBOL",
+    help="For this product alone; without it pause, resume, cancel-all, flatten, kill and rearm are for all.",
+)
 @json_option
 def ctl(
-    deed: str, setting: str | None, session: str | None, take: bool, confirm: str | None, as_json: bool
+    deed: str,
+    setting: str | None,
+    session: str | None,
+    take: bool,
+    confirm: str | None,
+    product: str | None,
+    as_json: bool,
 ) -> int:
     """Steer an engine without a screen: a frozen display never means no kill switch.
 
@@ -82,5 +96,7 @@ def ctl(
         raise click.UsageError("set takes one KEY=VALUE, ack an alert's name, and nothing else does")
     from engine.commands import ctl as control
 
-    answer = control.ctl(deed, setting, session=session, take=take, confirmed=confirm)
+    answer = control.ctl(
+        deed, setting, session=session, take=take, confirmed=confirm, product=product
+    )
     return tell(answer, control.ctl_text(answer), as_json)

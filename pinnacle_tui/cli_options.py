@@ -32,7 +32,7 @@ def setting_options(command: Command) -> Command:
         click.option(
             "--symbol", "symbols", multiple=True, metavar="PRODUCT", help="A product, as BTC-USD; repeatable."
         ),
-        click.option("--strategy", metavar="basic|avellaneda-stoikov|glft|…", help="The quoting model, or a plugin's."),
+        click.option("--strategy", metavar="basic|avellaneda-stoikov|glft|...", help="The quoting model."),
         click.option("--config", "path", type=Path, metavar="FILE", help="The configuration file."),
         click.option(
             "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set any key for this run."

@@ -78,6 +78,15 @@ def torn(bench: TraderBench) -> None:
             settle(bench, 2_000)
 
 
+def wild(bench: TraderBench) -> None:
+    """A price that swings by 0.3 % every other second and ends where it began; then calm."""
+    for number in range(80):
+        at(bench, str(10_000 + 30 * (number // 2 % 2)))
+        settle(bench)
+    for _ in range(90):
+        settle(bench)
+
+
 def drifting(bench: TraderBench) -> None:
     """Five minutes of a price that rises by 1.5 % every other minute, and five of calm."""
     for step in range(4):
@@ -167,6 +176,7 @@ GUARD_CASES: dict[str, GuardCase] = {
     "breaker.move_1m_pct": GuardCase("4", torn, LIVE_BREAKER),
     "breaker.move_5m_pct": GuardCase("50", drifting, LIVE_BREAKER | {"breaker__move_5m_pct": D("2.5")}),
     "breaker.max_spread_bps": GuardCase("10000", torn, LIVE_BREAKER),
+    "breaker.max_volatility": GuardCase("3", wild, LIVE_BREAKER | {"breaker__max_volatility": D(1)}),
     "breaker.volume_burst": GuardCase("1000", troubled, LIVE_BREAKER),
     "breaker.max_latency_ms": GuardCase("5000", troubled, LIVE_BREAKER | {"breaker__max_latency_ms": 500}),
     "breaker.max_disconnects": GuardCase("2", troubled, LIVE_BREAKER),

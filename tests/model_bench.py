@@ -91,13 +91,12 @@ class ModelBench:
             )
         )
 
-    def decide(self, position: str = "0", average: str = "10000", after_ns: int = SECOND) -> Decision:
+    def decide(self, position: str = "0", after_ns: int = SECOND) -> Decision:
         self.look(after_ns)
         view = self.view
         view.now_ns = self.now
         lots = X.lots(position.removeprefix("-"))
         view.position = -lots if position.startswith("-") else lots
-        view.open_cost = X.notional(X.ticks(average), view.position)
         decision = self.maker.decide(view)
         assert decision is not None
         return decision

@@ -11,12 +11,13 @@ from typing import TextIO
 
 import msgspec
 
+from engine.commands.bench_decision import bench_decision
 from engine.commands.bench_feed import bench_feed
 from engine.commands.bench_journal import bench_journal
 from engine.commands.bench_live_feed import bench_live_feed
 from engine.commands.bench_matching import bench_matching
 from engine.commands.bench_timing import BenchResult
-from engine.commands.bench_trader import bench_trader
+from engine.commands.bench_trader import bench_tick_to_quote
 
 
 def run(*, as_json: bool, recording: Path | None, stdout: TextIO, stderr: TextIO) -> int:
@@ -25,7 +26,8 @@ def run(*, as_json: bool, recording: Path | None, stdout: TextIO, stderr: TextIO
     results = [
         *bench_feed(recording),
         *bench_matching(),
-        *bench_trader(),
+        *bench_decision(),
+        *bench_tick_to_quote(),
         *bench_journal(),
         *bench_live_feed(),
     ]

@@ -100,3 +100,26 @@ def time_interleaved(
         if was_enabled:
             gc.enable()
     return timings
+
+
+def quantiles(
+    name: str,
+    rounds: Sequence[Sequence[int]],
+    note: str,
+    wanted: Sequence[tuple[str, int]] = (("p50", 500), ("p90", 900), ("p99", 990), ("p999", 999)),
+) -> list[BenchResult]:
+    """For each quantile (nearest rank) of nanoseconds: its median, least and greatest over the rounds.
+
+    `wanted` names each quantile and gives it in parts of a thousand. Below a thousand samples a round, p999 is
+    the slowest of them.
+    """
+    ordered = [sorted(samples) for samples in rounds]
+    count = sum(map(len, ordered))
+    results = []
+    for label, per_mille in wanted:
+        values = [samples[-(-per_mille * len(samples) // 1000) - 1] for samples in ordered]
+        middle = statistics.median(values)
+        results.append(
+            BenchResult(f"{name}, {label}", "ns", middle, min(values), max(values), count, note, middle)
+        )
+    return results

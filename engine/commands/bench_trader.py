@@ -1,4 +1,4 @@
-"""How fast a decision is: the strategy's step, the risk gate, and tick to quote through the whole Trader.
+"""How fast the whole Trader is, from a tick to a quote.
 
 Tick to quote starts with the bytes of a level2 frame and ends with the commands in hand: decoding,
 book, signals, quotes with their explanation, risk checks, order bookkeeping. No socket and no journal
@@ -8,15 +8,13 @@ is part of it. The venue's answers are given between the timed pieces.
 from __future__ import annotations
 
 import random
-import statistics
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from engine.commands.bench_feed import level2_frame, opening_book, updates
-from engine.commands.bench_timing import BenchResult, Candidate, time_interleaved
+from engine.commands.bench_feed import level2_frame, opening_book
+from engine.commands.bench_timing import BenchResult, quantiles
 from engine.config import Config, EngineSettings, ExchangeSettings, FeeSettings
-from engine.core.client_ids import ClientIds
 from engine.core.events import (
     AnyCommand,
     OrderAccepted,
@@ -25,9 +23,6 @@ from engine.core.events import (
     Timer,
 )
 from engine.core.instrument import Instrument
-from engine.core.order import Side
-from engine.core.order_manager import OrderManager, RefreshPolicy
-from engine.core.price_levels import PriceLevels
 from engine.credentials.settings import CredentialSettings
 from engine.exchange.coinbase.network import NetworkSettings
 from engine.exchange.coinbase.products import catalogue
@@ -36,13 +31,9 @@ from engine.exchange.simulator.settings import SimulatorSettings
 from engine.link.settings import ConsoleSettings
 from engine.persistence.settings import PersistenceSettings
 from engine.risk.breaker_settings import BreakerSettings
-from engine.risk.gate import RiskContext, RiskGate
 from engine.risk.settings import RiskSettings
-from engine.risk.state import RiskState
 from engine.runtime.builder import build_trader
-from engine.strategies import BASIC, BUILT_IN, build_strategy
 from engine.strategy.basic_settings import BasicSettings
-from engine.strategy.protocol import MarketView, StrategyContext
 from engine.telemetry.histogram import Histogram
 from engine.telemetry.process import QuietCollector
 from engine.trader import Trader
@@ -67,78 +58,6 @@ def bench_config() -> Config:
         ConsoleSettings(),
         breaker=BreakerSettings.for_mode("sim"),
     )
-
-
-def bench_strategy_step(name: str = BASIC, seed: int = 7, chunks: int = 30, size: int = 100) -> BenchResult:
-    """One decision of a built-in model, three quotes a side, with what it recalculates once a second."""
-    instrument = catalogue()["BTC-USD"]
-    book = PriceLevels()
-    book.apply_snapshot(*opening_book())
-    strategy = build_strategy(name, StrategyContext(instrument, _SETTINGS))
-    strategy.start()
-    view = MarketView(0, 0, book, book, 0)
-    quoted = 0
-
-    def run(changes: Sequence[tuple[list[tuple[int, int]], list[tuple[int, int]]]]) -> None:
-        nonlocal quoted
-        for bids, asks in changes:
-            book.apply(bids, asks)
-            view.now_ns += 100 * _MS
-            strategy.on_book(view.now_ns, book)
-            decision = strategy.decide(view)
-            quoted += 0 if decision is None else len(decision.quotes)
-
-    stream = updates(seed, chunks * size)
-    parts = [stream[start : start + size] for start in range(0, len(stream), size)]
-    (timing,) = time_interleaved([Candidate("strategy", run)], parts, len)
-    assert quoted >= 5 * len(stream), "the strategy did not quote"
-    note = f"{quoted} quotes; includes one book update"
-    return timing.result(f"strategy step, {name}, three levels a side", note)
-
-
-def bench_risk_check(chunks: int = 30, size: int = 500) -> BenchResult:
-    """One order through every control of the risk gate."""
-    instrument = catalogue()["BTC-USD"]
-    limits = RiskSettings.for_mode("sim").limits(instrument, _SETTINGS.max_position)
-    gate = RiskGate(instrument, limits, RiskState())
-    orders = OrderManager(instrument, ClientIds(1), RefreshPolicy())
-    mid = 2 * 6_508_366
-    context = RiskContext(
-        orders.own,
-        is_book_live=True,
-        mid=mid,
-        best_bid=mid // 2 - 1,
-        best_ask=mid // 2 + 1,
-        quote_balance=instrument.atoms(1_000_000),
-        base_balance=instrument.lots("10"),
-        equity=instrument.atoms(1_000_000),
-    )
-    parts = [
-        [
-            SubmitOrder(
-                instrument.symbol,
-                0,
-                f"{number:012x}",
-                Side.BUY,
-                1_000_000 + number,
-                mid // 2 - 1_000,
-                post_only=True,
-                slot=f"B{number % 3}",
-            )
-            for number in range(chunk * size, (chunk + 1) * size)
-        ]
-        for chunk in range(chunks)
-    ]
-
-    def run(batch: Sequence[SubmitOrder]) -> None:
-        gate.runaway.mean("all", batch[0].size, sum(intent.size for intent in batch), context.now_ns)
-        for intent in batch:
-            context.now_ns += 2 * _MS  # what the rate of orders allows
-            gate.check(intent, context)
-
-    (timing,) = time_interleaved([Candidate("risk", run)], parts, len)
-    assert gate.approved == chunks * size, f"the gate denied {gate.denied}"
-    return timing.result("risk check, all controls", f"{gate.approved} approved")
 
 
 class Answers:
@@ -204,7 +123,7 @@ def bench_tick_to_quote(
         cancelling.append(placed.cancelling)
         quotes += placed.quotes
     note = f"{quotes / sum(map(len, placing)):.1f} quotes a frame; {rounds} rounds"
-    return [*_quantiles("tick to quote", placing, note), *_quantiles("tick to cancel", cancelling, note)]
+    return [*quantiles("tick to quote", placing, note), *quantiles("tick to cancel", cancelling, note)]
 
 
 class _Round(NamedTuple):
@@ -246,25 +165,3 @@ def _round(seed: int, frames: int, warm_up: int) -> _Round:
     assert trader.quote_count == answers.submitted, "a quote was lost"
     assert not trader.ledger.residual
     return _Round(placing, cancelling, placed)
-
-
-def _quantiles(name: str, rounds: Sequence[Sequence[int]], note: str) -> list[BenchResult]:
-    """For each quantile (nearest rank): its median, least and greatest over the rounds.
-
-    Below a thousand samples a round, p999 is the slowest of them.
-    """
-    ordered = [sorted(samples) for samples in rounds]
-    count = sum(map(len, ordered))
-    results = []
-    for label, per_mille in (("p50", 500), ("p90", 900), ("p99", 990), ("p999", 999)):
-        values = [samples[-(-per_mille * len(samples) // 1000) - 1] for samples in ordered]
-        middle = statistics.median(values)
-        results.append(
-            BenchResult(f"{name}, {label}", "ns", middle, min(values), max(values), count, note, middle)
-        )
-    return results
-
-
-def bench_trader() -> list[BenchResult]:
-    """Every figure of this module."""
-    return [*map(bench_strategy_step, BUILT_IN), bench_risk_check(), *bench_tick_to_quote()]

@@ -16,6 +16,8 @@ from engine.link.messages import Ack, CommandName, EngineHello, Role, Verdict
 from engine.link.mirror import EngineMirror
 from engine.link.runtime_folder import default_folder, resolve, running
 
+OF_A_PRODUCT: Final = ("pause", "resume", "cancel-all", "flatten", "kill", "rearm")
+"""What can be asked for one product alone."""
 _PROOF_S: Final = 10.0
 _EXIT_CODES: Final = {Verdict.DONE: 0, Verdict.REJECTED: 1, Verdict.UNKNOWN: 75}
 
@@ -31,14 +33,20 @@ def ctl(
     session: str | None = None,
     take: bool = False,
     confirmed: str | None = None,
+    product: str | None = None,
     folder: Path | None = None,
 ) -> dict[str, Any]:
     """Ask an engine and wait for proof. The answer holds `exit_code`: 0 done, 1 refused, 75 not proven.
 
     `setting` is the KEY=VALUE of `set`, and the name of the alert of `ack`. `take` takes control from
     whoever has it. `rearm` wants a traded product's name as `confirmed`; `set` wants the key, where real
-    money's limit is loosened.
+    money's limit is loosened. `product` is the only one that the deed is for; None: all that are traded.
     """
+    if product is not None and deed not in OF_A_PRODUCT:
+        raise UsageError(
+            f"{deed} --product {product}: {deed} is for the whole engine; --product is for "
+            f"{', '.join(OF_A_PRODUCT)}; nothing was done"
+        )
     if deed == "set" and "=" not in (setting or ""):
         raise UsageError(f"set {setting}: must be KEY=VALUE, for example strategy.levels=2; nothing was done")
     place = folder or default_folder()
@@ -48,7 +56,8 @@ def ctl(
     if deed == "status":
         return _one_status(path)
     try:
-        return asyncio.run(_ask(path, CommandName(deed.replace("-", "_")), setting, take, confirmed))
+        name = CommandName(deed.replace("-", "_"))
+        return asyncio.run(_ask(path, name, setting, take, confirmed, product))
     except LinkError as error:
         raise ControlError(str(error)) from None
 
@@ -101,7 +110,12 @@ async def _status(path: Path) -> dict[str, Any]:
 
 
 async def _ask(
-    path: Path, name: CommandName, setting: str | None, take: bool, confirmed: str | None
+    path: Path,
+    name: CommandName,
+    setting: str | None,
+    take: bool,
+    confirmed: str | None,
+    product: str | None,
 ) -> dict[str, Any]:
     def changed(change: LinkChange) -> None:
         if change is LinkChange.LOST:
@@ -119,10 +133,11 @@ async def _ask(
     hello = await client.connect(path)
     try:
         if name is CommandName.REARM:
-            _require_confirmed(hello, confirmed)
+            _require_confirmed(hello, confirmed, product)
         if take:
             await client.ask(CommandName.TAKE_CONTROL)
-        ack = await client.ask(name, _arguments(name, setting or "", confirmed), deadline_s=_PROOF_S)
+        arguments = _arguments(name, setting or "", confirmed) if product is None else {"product": product}
+        ack = await client.ask(name, arguments, deadline_s=_PROOF_S)
     finally:
         client.close()
     return _answer(name, ack)
@@ -138,11 +153,12 @@ def _arguments(name: CommandName, setting: str, confirmed: str | None) -> dict[s
     return arguments if confirmed is None else arguments | {"confirm": confirmed}
 
 
-def _require_confirmed(hello: EngineHello, confirmed: str | None) -> None:
-    products = [product.symbol for product in hello.products]
+def _require_confirmed(hello: EngineHello, confirmed: str | None, product: str | None) -> None:
+    products = [known.symbol for known in hello.products] if product is None else [product]
     if confirmed not in products:
         raise UsageError(
-            f"rearm lets the engine trade again: repeat it with --confirm {products[0]}; nothing was done"
+            f"rearm lets {product or 'the engine'} trade again: repeat it with --confirm {products[0]}; "
+            "nothing was done"
         )
 
 

@@ -9,6 +9,8 @@ import msgspec
 
 EXIT_VENUE = 5
 """The venue is not reached, or does not take the key: what a run would end with."""
+EXIT_USAGE = 2
+"""A run would not start from this configuration."""
 EXIT_KEY = 4
 """There is no key to ask the venue with."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from engine.commands.doctor_check import EXIT_VENUE, Check, Verdict
+from engine.commands.doctor_check import EXIT_USAGE, EXIT_VENUE, Check, Verdict
 from engine.config import Resolved
 from engine.config_schema import value_text
 from engine.exchange.coinbase.broker import (
@@ -16,6 +16,7 @@ from engine.exchange.coinbase.broker import (
     ProductState,
 )
 from engine.runtime.clock_watch import HALT_NS, WARN_NS
+from engine.runtime.network import with_account_fees
 
 _SET_CLOCK: Final = "set it: timedatectl set-ntp true"
 _BETTER_KEY: Final = "make a key that may view and trade, and nothing else"
@@ -167,4 +168,8 @@ async def _fees(broker: Broker, resolved: Resolved) -> Check:
             f"{words}; the configuration says {', '.join(wrong)}",
             "leave it out",
         )
+    own_fees = with_account_fees(resolved, rates, broker.name).config
+    if own_fees.engine.mode == "live" and (reason := own_fees.edge_violation()):
+        told = f"{words}; a run would not start"
+        return Check("fees", "fees", Verdict.FAIL, told, f"set {reason}", exit_code=EXIT_USAGE)
     return Check("fees", "fees", Verdict.OK, words)

@@ -105,6 +105,7 @@ POSITIONS: Final = Table(
         Column("revaluation"),
         Column("fees"),
         Column("profit"),
+        Column("hold"),
     ),
 )
 ATTRIBUTION: Final = Table(
@@ -120,6 +121,7 @@ ATTRIBUTION: Final = Table(
         Column("profit"),
         *(Column(f"adverse_{horizon}") for horizon in HORIZONS),
         *(Column(f"followed_{horizon}", INT) for horizon in HORIZONS),
+        *(Column(f"censored_{horizon}", INT) for horizon in HORIZONS),
     ),
 )
 TABLES: Final = (FILLS, ORDERS, POSITIONS, ATTRIBUTION)
@@ -173,7 +175,7 @@ class DeskTables:
         yield from self._complete()
         for order in self._desk.trader.orders.own.by_id.values():
             yield ORDERS, self._order(order)
-        analytics = analytics_of(self._desk.watcher.analytics, self._instrument)
+        analytics = analytics_of(self._desk.watcher.analytics, self._desk.trader.ledger)
         for group in analytics.groups:
             yield ATTRIBUTION, self._group(group)
         for hour in analytics.hours:
@@ -259,6 +261,7 @@ class DeskTables:
             self._money(ledger.revaluation),
             self._money(ledger.fees),
             self._money(ledger.profit),
+            self._money(self._desk.watcher.analytics.hold),
         )
 
     def _group(self, group: FillGroup) -> Row:
@@ -266,11 +269,13 @@ class DeskTables:
             *self._share(group.kind, group.name, group),
             *(self._money(each.adverse) for each in group.markouts),
             *(each.fills for each in group.markouts),
+            *(each.censored for each in group.markouts),
         )
 
     def _hour(self, hour: HourShare) -> Row:
         adverse = [self._money(each) for each in hour.adverse]
-        return (*self._share("hour", str(hour.start_wall_ns), hour), *adverse, *(None for _ in HORIZONS))
+        unknown = (None,) * (2 * len(HORIZONS))
+        return (*self._share("hour", str(hour.start_wall_ns), hour), *adverse, *unknown)
 
     def _share(self, kind: str, name: str, share: FillGroup | HourShare) -> Row:
         profit = share.captured + share.revaluation - share.fees

@@ -12,6 +12,8 @@ from engine.commands.journal_items import Item, kind_name
 from engine.core.events import FillEvidence, Level, OrderFilled
 from engine.core.instrument import Instrument
 from engine.core.order import Side
+from engine.persistence.records import Explained
+from engine.strategy.explain import objects, price_rows, size_rows
 
 _PRICES: Final = frozenset({"price"})
 _SIZES: Final = frozenset({"size", "remaining"})
@@ -35,6 +37,8 @@ class Objects:
             "type": kind_name(item.kind),
             "event": type(value).__name__,
         }
+        if isinstance(value, Explained) and instrument is not None:
+            return told | _explained(value, instrument)
         for name in type(value).__struct_fields__:
             told[name] = _plain(name, getattr(value, name), instrument)
         if isinstance(value, OrderFilled) and instrument is not None:
@@ -58,6 +62,19 @@ def _plain(name: str, value: Any, instrument: Instrument | None) -> Any:
     if isinstance(value, FillEvidence):
         return _evidence(value, instrument.size_text)
     return msgspec.to_builtins(value)
+
+
+def _explained(value: Explained, instrument: Instrument) -> dict[str, Any]:
+    def reasons(client_id: str) -> dict[str, Any]:
+        why = value.reasons(client_id)
+        return {
+            "client_id": client_id,
+            "price": objects(price_rows(instrument, why.price)),
+            "size": objects(size_rows(instrument, why.size)),
+        }
+
+    orders = [reasons(client_id) for client_id in value.orders]
+    return {"product": value.product, "reason": value.reason, "orders": orders}
 
 
 def _decimal(value: Decimal) -> str:

@@ -35,6 +35,7 @@ from engine.core.instrument import Instrument
 from engine.core.order import OrderType, TimeInForce
 from engine.persistence.records import (
     ArchiveDeleted,
+    Explained,
     LogCut,
     Reconciled,
     SessionEnded,
@@ -42,6 +43,7 @@ from engine.persistence.records import (
     SnapshotRef,
     StateDigest,
 )
+from engine.strategy.explain import Row, price_rows, size_rows
 
 _S: Final = 1_000_000_000
 _US: Final = 1_000
@@ -85,6 +87,7 @@ class Words:
             SessionStarted: lambda it: f"taken up by process {it.pid}, version {it.version}",
             SessionEnded: _session_end,
             StateDigest: lambda it: f"the state is {it.digest}",
+            Explained: self._explained,
             SnapshotRef: lambda it: f"the state after record {it.at_seq} was saved, {it.body_bytes:,} bytes",
             LogCut: _cut,
             Reconciled: lambda it: f"asked the venue for {it.asked}: {_counted(it.decided)}",
@@ -116,6 +119,21 @@ class Words:
         told = "".join(f", {word}" for word, is_told in terms if is_told)
         place = f" in {it.slot}" if it.slot else ""
         return f"{it.side.word} {self._size(it.product, it.size)} at {at}{place} ({it.client_id}){told}"
+
+    def _explained(self, it: Explained) -> str:
+        instrument = self._instruments.get(it.product)
+        told = []
+        for client_id in it.orders:
+            why = it.reasons(client_id)
+            if instrument is None:
+                sums = [f"{sum(term.value for term in terms)} units" for terms in (why.price, why.size)]
+            else:
+                sums = [
+                    _sum_text(price_rows(instrument, why.price)),
+                    _sum_text(size_rows(instrument, why.size)),
+                ]
+            told.append(f"{client_id} at {sums[0]}; size {sums[1]}")
+        return " | ".join([*told, *([it.reason] if it.reason else [])]) or "nothing is left out any more"
 
     def _ended(self, word: str) -> Callable[[Any], str]:
         def told(it: Any) -> str:
@@ -205,6 +223,12 @@ def _counted(decided: Mapping[str, str]) -> str:
 
 def _why(reason: str) -> str:
     return f": {reason}" if reason else ""
+
+
+def _sum_text(rows: list[Row]) -> str:
+    """A sum and the terms in it that are not 0: `99.5 = fair 100, half spread -0.5`."""
+    *terms, (_, total, _) = rows
+    return f"{total} = {', '.join(f'{name} {value}' for name, value, _ in terms if value != '0')}"
 
 
 def _seconds(ns: int) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 
 from engine.core.clock import SystemClock
 from engine.core.errors import UsageError
-from engine.core.instrument import scaled_text
 from engine.runtime import status
 from engine.runtime.desk import Desk
 from engine.runtime.moments import parse
@@ -20,6 +19,7 @@ from engine.runtime.playback_service import PlaybackEnd, PlaybackService
 from engine.runtime.recorded_session import RecordedSession, open_recorded
 from engine.runtime.replayer import take_apart
 from engine.runtime.session_store import find
+from engine.strategy.explain import objects, price_rows, size_rows
 from engine.trader import Trader
 
 EXIT_DIVERGED = 1
@@ -214,14 +214,8 @@ def _state(trader: Trader, mode: str, now_ns: int) -> dict[str, Any]:
             "size": instrument.size_text(order.size),
             "filled": instrument.size_text(order.filled),
             "state": order.state.value,
-            "why": [
-                {
-                    "name": term.name,
-                    "value": scaled_text(term.value, instrument.model_places),
-                    "inputs": term.inputs,
-                }
-                for term in order.explain()
-            ],
+            "why": objects(price_rows(instrument, order.explain())),
+            "why_size": objects(size_rows(instrument, order.explain_size())),
         }
         for order in trader.orders.open_orders()
     ]

@@ -98,6 +98,10 @@ class OperatorAction(enum.StrEnum):
     KILL = "kill"
     REARM = "rearm"
     """Take back the latch that HALTED or KILLED trading."""
+    TRIP_BREAKER = "trip_breaker"
+    """Open the circuit breaker: no quotes for its cool-down, then smaller ones on trial."""
+    RESET_BREAKER = "reset_breaker"
+    """Close the circuit breaker at once."""
     SHUTDOWN = "shutdown"
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Final, Protocol, TypeVar
 
 import msgspec
@@ -29,12 +28,11 @@ from engine.core.events import (
     OrderUncertain,
     Severity,
     SubmitOrder,
-    Term,
 )
 from engine.core.fill_ids import FillIds, FillIdsState
 from engine.core.instrument import Instrument
 from engine.core.order import BUY, OrderState, Side, TimeInForce, check_transition
-from engine.core.own_orders import Explain, OwnOrder, OwnOrders, OwnOrderState, unexplained
+from engine.core.own_orders import Explain, OwnOrder, OwnOrders, OwnOrderState, Reasons, unexplained
 
 ENDED_ORDERS_KEPT: Final = 1_000
 """Ended orders remembered, for late answers."""
@@ -257,14 +255,16 @@ class OrderManager:
             purpose=purpose,
         )
 
-    def submit(self, intent: SubmitOrder, explain: Explain = unexplained) -> SubmitOrder:
-        """Record an approved intent as sent, with whoever can explain its price, and return the command.
+    def submit(
+        self, intent: SubmitOrder, explain: Explain = unexplained, explain_size: Explain = unexplained
+    ) -> SubmitOrder:
+        """Record an approved intent as sent, with who can explain its price and size; the command.
 
         Raises `OrderError` when the id was used before or the slot is taken.
         """
         if intent.client_id in self._known:
             raise OrderError(f"client id {intent.client_id} was used before; an id never serves two intents")
-        order = OwnOrder(intent, explain)
+        order = OwnOrder(intent, explain, explain_size)
         self.own.add(order)
         self._known[order.client_id] = order
         self._look_again(order.sent_ns + self.policy.ack_timeout_ns + 1)
@@ -522,9 +522,9 @@ class OrderManager:
 
     # -- saving ----------------------------------------------------------------------------------
 
-    def explanations(self) -> dict[str, tuple[Term, ...]]:
-        """Why each live order has its price, by client id."""
-        return {client_id: order.explain() for client_id, order in self.own.by_id.items()}
+    def explanations(self) -> dict[str, Reasons]:
+        """Why each live order has its price and its size, by client id."""
+        return {client_id: order.reasons() for client_id, order in self.own.by_id.items()}
 
     def save(self) -> OrderManagerState:
         """All of it, copied; the policy is a setting."""
@@ -542,13 +542,11 @@ class OrderManager:
             self._check_ns,
         )
 
-    def load(self, state: OrderManagerState, explanations: Mapping[str, tuple[Term, ...]]) -> None:
-        """Hold the orders that were saved; their prices are explained as they were then."""
+    def load(self, state: OrderManagerState, explanations: Mapping[str, Reasons]) -> None:
+        """Hold the orders that were saved; they are explained as they were then."""
         self._ids.sequence = state.id_sequence
         live = {
-            saved.command.client_id: OwnOrder.loaded(
-                saved, partial(_told, explanations.get(saved.command.client_id, ()))
-            )
+            saved.command.client_id: OwnOrder.loaded(saved, explanations.get(saved.command.client_id))
             for saved in state.live
         }
         self._ended = deque(OwnOrder.loaded(saved) for saved in state.ended)
@@ -570,10 +568,6 @@ class OrderManager:
     def has_uncertain(self) -> bool:
         """True while the state of any live order is known to the venue alone."""
         return any(order.state is _UNCERTAIN for order in self.own.by_id.values())
-
-
-def _told(terms: tuple[Term, ...]) -> tuple[Term, ...]:
-    return terms
 
 
 def _alert(event: OrderEvent, severity: Severity, code: str, text: str) -> Alert:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, Self
 
 import msgspec
@@ -22,6 +23,22 @@ Explain = Callable[[], tuple[Term, ...]]
 def unexplained() -> tuple[Term, ...]:
     """The explanation of an order whose price no model made."""
     return ()
+
+
+class Reasons(msgspec.Struct, frozen=True):
+    """Why a quote or an order has its price (terms in model units) and its size (terms in lots)."""
+
+    price: tuple[Term, ...] = ()
+    size: tuple[Term, ...] = ()
+
+
+def told_as(reasons: Reasons) -> tuple[Explain, Explain]:
+    """What tells these reasons when asked: those of the price, and those of the size."""
+    return partial(_told, reasons.price), partial(_told, reasons.size)
+
+
+def _told(terms: tuple[Term, ...]) -> tuple[Term, ...]:
+    return terms
 
 
 class OwnOrderState(msgspec.Struct, frozen=True, gc=False):
@@ -58,6 +75,7 @@ class OwnOrder:
         "end_reason",
         "ended_ns",
         "explain",
+        "explain_size",
         "filled",
         "is_displayed",
         "is_unresolved",
@@ -72,13 +90,17 @@ class OwnOrder:
         "venue_order_id",
     )
 
-    def __init__(self, command: SubmitOrder, explain: Explain = unexplained) -> None:
+    def __init__(
+        self, command: SubmitOrder, explain: Explain = unexplained, explain_size: Explain = unexplained
+    ) -> None:
         if command.price is None:
             raise OrderError(f"order {command.client_id} has no price; only limit orders are sent")
         self.command = command
         """What was sent."""
         self.explain = explain
         """Gives the additive terms of the price when asked: telling why must not make the order later."""
+        self.explain_size = explain_size
+        """Gives those of the size."""
         self.client_id = command.client_id
         self.slot = command.slot
         self.side = command.side
@@ -106,6 +128,10 @@ class OwnOrder:
         self.is_displayed = False
         """True while the venue shows the order in its book, as far as we know."""
 
+    def reasons(self) -> Reasons:
+        """Both explanations, told now."""
+        return Reasons(self.explain(), self.explain_size())
+
     def save(self) -> OwnOrderState:
         """All of it but the explanation, which is for people."""
         return OwnOrderState(
@@ -127,9 +153,10 @@ class OwnOrder:
         )
 
     @classmethod
-    def loaded(cls, state: OwnOrderState, explain: Explain = unexplained) -> Self:
+    def loaded(cls, state: OwnOrderState, reasons: Reasons | None = None) -> Self:
         """The order that was saved."""
-        order = cls(state.command, explain)
+        why = (unexplained, unexplained) if reasons is None else told_as(reasons)
+        order = cls(state.command, *why)
         for name in OwnOrderState.__struct_fields__:
             setattr(order, name, getattr(state, name))
         return order

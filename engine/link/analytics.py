@@ -30,6 +30,8 @@ class GroupMarkout(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Its standard error; None with fewer than two fills."""
     captured_average: float | None
     """Captured by the same fills: half the effective spread; the average markout is half the realised one."""
+    fees_average: float | None = None
+    """Fees of the same fills: the average markout less these is what is left of it."""
 
 
 class FillGroup(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -99,4 +101,9 @@ class Analytics(msgspec.Struct, frozen=True):
     half_life_s: float | None
     """How long until half of a position is worked off; None while it cannot be told."""
     hold: int | None = None
-    """What the account would have earned by holding what it opened with, since the first mark."""
+    """What the base balance of the opening has earned by itself since the first mark; None before it.
+
+    The profit is over this: the account as a whole has moved by both.
+    """
+    residual: int = 0
+    """What the sum over the groups and the accounts differ by: anything but 0 is an error."""

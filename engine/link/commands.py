@@ -61,14 +61,20 @@ class CommandBook:
         asked.deadline = self._loop.call_later(deadline_s, self._late, command.id, deadline_s)
 
     def answer(
-        self, command_id: str, verdict: Verdict, text: str = "", open_orders: tuple[str, ...] = ()
+        self,
+        command_id: str,
+        verdict: Verdict,
+        text: str = "",
+        open_orders: tuple[str, ...] = (),
+        *,
+        confirm: str = "",
     ) -> bool:
         """Tell how a command stands; False, and nothing is told, where the final word was said already."""
         asked = self._asked.get(command_id)
         if asked is None or asked.peer is None:
             return False
         ms = (self._loop.time() - asked.arrived) * 1_000
-        asked.ack = Ack(command_id, verdict, text, ms, open_orders)
+        asked.ack = Ack(command_id, verdict, text, ms, open_orders, confirm)
         peer = asked.peer
         if verdict is not Verdict.ACCEPTED:
             asked.peer = None

@@ -40,7 +40,10 @@ class Role(enum.StrEnum):
 
 
 class CommandName(enum.StrEnum):
-    """What a peer can ask for."""
+    """What a peer can ask for.
+
+    The first six take an argument `product`: of that product alone. Without it they are for all of them.
+    """
 
     PAUSE = "pause"
     RESUME = "resume"
@@ -48,6 +51,10 @@ class CommandName(enum.StrEnum):
     FLATTEN = "flatten"
     KILL = "kill"
     REARM = "rearm"
+    TRIP_BREAKER = "trip_breaker"
+    """Open the circuit breaker of every product. Argument `reason`, if any: why, in a few words."""
+    RESET_BREAKER = "reset_breaker"
+    """Close it. Argument `reason`, if any."""
     SET = "set"
     """Arguments `key`, `value`; and `confirm`, the key once more, where real money's limit is loosened."""
     ACK = "ack"
@@ -200,6 +207,9 @@ class Ack(msgspec.Struct, frozen=True, tag="ack", tag_field="kind"):
     ms: float = 0.0
     """Since the command arrived."""
     open_orders: tuple[str, ...] = ()
+    confirm: str = ""
+    """Of a REJECTED one: what the same command needs as `confirm` to be carried out; empty where nothing
+    would help."""
 
 
 class Heartbeat(msgspec.Struct, frozen=True, gc=False, tag="hb", tag_field="kind"):

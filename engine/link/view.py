@@ -53,6 +53,15 @@ class WorkingOrder(msgspec.Struct, frozen=True, gc=False):
     """Strangers' lots before it in the queue: exact in the simulator, estimated on paper."""
 
 
+class Failure(msgspec.Struct, frozen=True, gc=False):
+    """A risk control that an order has failed."""
+
+    code: str
+    """The control's word: POSITION, BAND, ..."""
+    reason: str
+    """A sentence with the numbers."""
+
+
 class Quote(msgspec.Struct, frozen=True):
     """One slot of the strategy: what it wants there, what works there, and why.
 
@@ -70,6 +79,8 @@ class Quote(msgspec.Struct, frozen=True):
     price_terms: tuple[Term, ...] = ()
     size_terms: tuple[Term, ...] = ()
     """Of the wanted quote; empty where nothing is wanted."""
+    failures: tuple[Failure, ...] = ()
+    """Every risk control that kept the wanted quote back, the one that decided first; empty where none did."""
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False):
@@ -107,6 +118,8 @@ class Pnl(msgspec.Struct, frozen=True, gc=False):
     bought: int
     sold: int
     fills: int
+    is_complete: bool = True
+    """False once a fee was paid in an asset that nobody could value: the profit is overstated by it."""
 
 
 class Gauge(msgspec.Struct, frozen=True, gc=False):

@@ -72,6 +72,7 @@ class RecordType(enum.IntEnum):
     MARKET_EVENT = 14
     TIMER_EVENT = 15
     STATE_DIGEST = 0x0081
+    EXPLANATION = 0x0082
     SEAL = 0xFFFE
 
 

@@ -6,8 +6,8 @@ retention. One wake-up of a desk is one batch, so a crash leaves all of it or no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, NamedTuple, Self
 
 import msgspec
 
@@ -33,9 +33,11 @@ from engine.core.events import (
     SettingsChange,
     StorageStatus,
     SubmitOrder,
+    Term,
     Timer,
     TradePrint,
 )
+from engine.core.own_orders import Reasons
 from engine.persistence.errors import DamageError
 from engine.persistence.format import COMMIT, FRAME, FRAME_BYTES, HEADER_BYTES, MORE, SKIPPABLE, RecordType
 
@@ -64,6 +66,37 @@ class StateDigest(Note, frozen=True, gc=False, tag=True):
 
     product: str
     digest: str
+
+
+class Explained(Note, frozen=True, gc=False, tag=True):
+    """Why the orders of the batch before this one are as they are, and why no others are wanted.
+
+    It is for people: no Trader is shown it, and a crash right behind the orders may lose it. Quotes of one
+    decision share most of their terms, so each term is there once and every order names its own.
+    """
+
+    product: str
+    reason: str
+    """Why nothing is quoted, or nothing on a side; empty when nothing is left out."""
+    terms: tuple[Term, ...] = ()
+    orders: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+    """By client id: the places among `terms` of the price's (model units), and of the size's (lots)."""
+
+    @classmethod
+    def of(cls, product: str, reason: str, orders: Mapping[str, Reasons]) -> Self:
+        """The record of these explanations, by client id."""
+        places: dict[Term, int] = {}
+
+        def placed(terms: tuple[Term, ...]) -> tuple[int, ...]:
+            return tuple([places.setdefault(term, len(places)) for term in terms])
+
+        named = {name: (placed(each.price), placed(each.size)) for name, each in orders.items()}
+        return cls(product, reason, tuple(places), named)
+
+    def reasons(self, client_id: str) -> Reasons:
+        """Why that order has its price and its size. `KeyError` for an order that is not among them."""
+        price, size = self.orders[client_id]
+        return Reasons(tuple(self.terms[at] for at in price), tuple(self.terms[at] for at in size))
 
 
 class SnapshotRef(Note, frozen=True, gc=False, tag=True):
@@ -98,7 +131,16 @@ class ArchiveDeleted(Note, frozen=True, gc=False, tag=True):
     reason: str
 
 
-AnyNote = SessionStarted | SessionEnded | StateDigest | SnapshotRef | LogCut | Reconciled | ArchiveDeleted
+AnyNote = (
+    SessionStarted
+    | SessionEnded
+    | StateDigest
+    | Explained
+    | SnapshotRef
+    | LogCut
+    | Reconciled
+    | ArchiveDeleted
+)
 Recorded = AnyEvent | AnyCommand | Alert | AnyNote
 
 TYPES: Final[dict[type[object], RecordType]] = {
@@ -130,6 +172,7 @@ TYPES: Final[dict[type[object], RecordType]] = {
     FeedStatus: RecordType.MARKET_EVENT,
     Timer: RecordType.TIMER_EVENT,
     StateDigest: RecordType.STATE_DIGEST,
+    Explained: RecordType.EXPLANATION,
 }
 _MEANT: Final = frozenset(int(kind) for kind in RecordType if kind is not RecordType.SEAL)
 

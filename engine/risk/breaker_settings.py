@@ -44,6 +44,14 @@ class BreakerSettings:
         at_most=10_000,
         live=True,
     )
+    max_volatility: Decimal = setting(
+        Decimal(2),
+        "Volatility of the last minute that opens the breaker.",
+        unit="% per √minute",
+        above=0,
+        at_most=100,
+        live=True,
+    )
     volume_burst: int = setting(
         50,
         "Volume of a minute, as a multiple of the average minute of the last 30, that opens the breaker.",
@@ -101,6 +109,7 @@ class BreakerSettings:
             move_1m_pct=Decimal(100),
             move_5m_pct=Decimal(100),
             max_spread_bps=Decimal(10_000),
+            max_volatility=Decimal(100),
             volume_burst=100_000,
             max_latency_ms=10_000,
             max_disconnects=1_000,
@@ -121,6 +130,7 @@ class BreakerSettings:
             move_1m=Ratio.of(self.move_1m_pct, 100),
             move_5m=Ratio.of(self.move_5m_pct, 100),
             max_spread=Ratio.of(self.max_spread_bps, 10_000),
+            volatility=float(self.max_volatility),
             volume_burst=self.volume_burst,
             latency_ns=self.max_latency_ms * 1_000_000,
             max_disconnects=self.max_disconnects,

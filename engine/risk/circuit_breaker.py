@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
+from engine.core.volatility import Volatility, VolatilityState
 from engine.risk.limits import BreakerLimits, Ratio
 from engine.risk.price_range import PriceRange, PriceRangeState
 from engine.risk.state import RiskState, TradingState
@@ -19,6 +20,8 @@ _FIVE_MINUTES_NS: Final = 300 * _S
 _PARTS: Final = 30
 VOLUME_MINUTES: Final = 30
 """The volume of a minute is compared with the average of so many before it; below, nobody knows."""
+LEAST_RETURNS: Final = 30
+"""Fewer one-second returns say nothing about a market's volatility."""
 LATE_FOR_NS: Final = 1 * _S
 """One late message is an accident; data must be late for so long to open the breaker."""
 
@@ -37,10 +40,26 @@ class Trigger(enum.StrEnum):
     MOVE_1M = "move_1m"
     MOVE_5M = "move_5m"
     SPREAD = "spread"
+    VOLATILITY = "volatility"
     VOLUME = "volume"
     LATENCY = "latency"
     CONNECTIVITY = "connectivity"
     MANUAL = "manual"
+
+
+class BreakerChange(NamedTuple):
+    """One step of the breaker from a state to another, and what opened it last."""
+
+    before: BreakerState
+    after: BreakerState
+    trigger: Trigger
+    reason: str
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        step = f"circuit breaker {self.before.value} → {self.after.value}"
+        return f"{step}, {self.trigger.value}: {self.reason}" if self.after is BreakerState.OPEN else step
 
 
 class CircuitBreakerState(msgspec.Struct, frozen=True):
@@ -53,6 +72,7 @@ class CircuitBreakerState(msgspec.Struct, frozen=True):
     trip_count: int
     minute: PriceRangeState
     five_minutes: PriceRangeState
+    volatility: VolatilityState
     volumes: tuple[tuple[int, int], ...]
     lost_ns: tuple[int, ...]
     late_since_ns: int | None
@@ -66,11 +86,13 @@ class CircuitBreaker:
     """
 
     __slots__ = (
+        "_changes",
         "_five_minutes",
         "_late_since_ns",
         "_lost_ns",
         "_minute",
         "_risk",
+        "_volatility",
         "_volumes",
         "limits",
         "reason",
@@ -83,6 +105,7 @@ class CircuitBreaker:
     def __init__(self, limits: BreakerLimits, risk: RiskState) -> None:
         self.limits = limits
         self._risk = risk
+        self._changes: list[BreakerChange] = []
         self.state = BreakerState.CLOSED
         self.trigger: Trigger | None = None
         """What opened it last."""
@@ -93,6 +116,7 @@ class CircuitBreaker:
         """How often it has opened."""
         self._minute = PriceRange(_MINUTE_NS, _PARTS)
         self._five_minutes = PriceRange(_FIVE_MINUTES_NS, _PARTS)
+        self._volatility = Volatility()
         self._volumes: deque[tuple[int, int]] = deque(maxlen=VOLUME_MINUTES + 1)
         """Number of each minute and the lots traded in it."""
         self._lost_ns: deque[int] = deque()
@@ -109,8 +133,16 @@ class CircuitBreaker:
             self.trip(Trigger.MOVE_1M, "the price has moved too far within a minute", now_ns)
         elif self._five_minutes.has_moved(mid, limits.move_5m, now_ns):
             self.trip(Trigger.MOVE_5M, "the price has moved too far within five minutes", now_ns)
+        elif self._is_wild(now_ns):
+            self.trip(Trigger.VOLATILITY, "the price swings too much, wherever it ends", now_ns)
+        self._volatility.on_mid(now_ns, mid)
         self._minute.add(mid, now_ns)
         self._five_minutes.add(mid, now_ns)
+
+    def _is_wild(self, now_ns: int) -> bool:
+        volatility = self._volatility
+        volatility.advance(now_ns)
+        return volatility.count >= LEAST_RETURNS and volatility.value > self.limits.volatility
 
     def on_trade(self, size: int, now_ns: int) -> None:
         """A trade of the market, in lots."""
@@ -151,9 +183,9 @@ class CircuitBreaker:
     def trip(self, trigger: Trigger, reason: str, now_ns: int) -> None:
         """Open it. While it is open, the cool-down begins anew."""
         if self.state is not BreakerState.OPEN:
-            self.state = BreakerState.OPEN
             self.trip_count += 1
             self.trigger, self.reason = trigger, reason
+            self._step(BreakerState.OPEN)
             seconds = self.limits.cooldown_ns // _S
             release = f"{seconds} s have passed without a trigger; then smaller quotes go on trial"
             self._risk.hold(BREAKER, TradingState.PAUSED, f"{trigger.value}: {reason}", release, now_ns)
@@ -161,12 +193,14 @@ class CircuitBreaker:
         # What has moved so far has been answered: the next trigger is a move from here.
         self._minute.clear()
         self._five_minutes.clear()
+        self._volatility = Volatility()
 
     def reset(self, now_ns: int) -> None:
         """A person closes it. What led to it is forgotten."""
         self._lost_ns.clear()
         self._late_since_ns = None
-        self._enter(BreakerState.CLOSED, now_ns)
+        if self.state is not BreakerState.CLOSED:
+            self._enter(BreakerState.CLOSED, now_ns)
 
     def on_time(self, now_ns: int) -> None:
         """From OPEN to HALF_OPEN, and from there to CLOSED, when the time has come."""
@@ -176,14 +210,35 @@ class CircuitBreaker:
         elif self.state is BreakerState.HALF_OPEN and waited >= self.limits.trial_ns:
             self._enter(BreakerState.CLOSED, now_ns)
 
+    def drain_changes(self) -> list[BreakerChange]:
+        """The steps since the last call, in order."""
+        changes, self._changes = self._changes, []
+        return changes
+
+    @property
+    def next_step_ns(self) -> int | None:
+        """When it goes on by itself unless something triggers it before; None while it is closed."""
+        match self.state:
+            case BreakerState.OPEN:
+                return self.since_ns + self.limits.cooldown_ns
+            case BreakerState.HALF_OPEN:
+                return self.since_ns + self.limits.trial_ns
+        return None
+
     @property
     def size_share(self) -> Ratio | None:
         """The share of its size that a quote may have; None for all of it."""
         return self.limits.trial_size if self.state is BreakerState.HALF_OPEN else None
 
     def _enter(self, state: BreakerState, now_ns: int) -> None:
-        self.state, self.since_ns = state, now_ns
+        self._step(state)
+        self.since_ns = now_ns
         self._risk.release(BREAKER)
+
+    def _step(self, state: BreakerState) -> None:
+        assert self.trigger is not None  # nothing but a trip leads away from CLOSED
+        self._changes.append(BreakerChange(self.state, state, self.trigger, self.reason))
+        self.state = state
 
     def save(self) -> CircuitBreakerState:
         """All of it; the limits are settings."""
@@ -195,6 +250,7 @@ class CircuitBreaker:
             self.trip_count,
             self._minute.save(),
             self._five_minutes.save(),
+            self._volatility.save(),
             tuple(self._volumes),
             tuple(self._lost_ns),
             self._late_since_ns,
@@ -206,6 +262,7 @@ class CircuitBreaker:
         self.since_ns, self.trip_count = state.since_ns, state.trip_count
         self._minute.load(state.minute)
         self._five_minutes.load(state.five_minutes)
+        self._volatility.load(state.volatility)
         self._volumes = deque(state.volumes, maxlen=VOLUME_MINUTES + 1)
         self._lost_ns = deque(state.lost_ns)
         self._late_since_ns = state.late_since_ns

@@ -6,6 +6,7 @@ code. Each of them fails closed: what it cannot judge, it denies.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -97,21 +98,29 @@ class RiskGate:
         self._rate = OrderRate()
         self.runaway = Runaway()
         """To be told what is meant to be sent before it is sent, and what came back unfilled."""
+        self.failures: Sequence[Denial] = ()
+        """Every control that the order denied last has failed, the one that decided first. It is for people
+        and no part of the state."""
 
     def check(self, order: SubmitOrder, context: RiskContext) -> Denial | None:
-        """None lets the order through, which must then be sent; else the first control that failed."""
+        """None lets the order through, which must then be sent; else the first control that failed, and
+        `failures` has all of them."""
+        found: list[Denial] = []
         try:
-            denial = self._failure(order, context)
+            self._judge(order, context, found)
         except Exception as error:  # a control that breaks must deny, whatever broke it
-            denial = Denial("CONTROL_FAILED", f"a control could not judge the order: {error!r}")
-        if denial is None:
+            found.append(Denial("CONTROL_FAILED", f"a control could not judge the order: {error!r}"))
+        if not found:
             self.approved += 1
             self._last_in_slot[order.slot] = order
             self._used_ids.add(order.client_id)
             self._rate.take()
             self.runaway.send(order.size, context.now_ns)
-        else:
-            self.denied[denial.code] = self.denied.get(denial.code, 0) + 1
+            return None
+        self.failures, denial = found, found[0]
+        self.denied[denial.code] = self.denied.get(denial.code, 0) + 1
+        if denial.code == RUNAWAY:
+            self._state.latch(TradingState.KILLED, RUNAWAY, denial.reason, context.now_ns)
         return denial
 
     def is_free(self, now_ns: int) -> bool:
@@ -165,50 +174,51 @@ class RiskGate:
 
     # -- the controls, in order ------------------------------------------------------------------
 
-    def _failure(self, order: SubmitOrder, context: RiskContext) -> Denial | None:
-        """The first control that fails, if one does.
+    def _judge(self, order: SubmitOrder, context: RiskContext, found: list[Denial]) -> None:
+        """Put every control that fails into `found`, in order.
 
         All are one walk: it runs for every order that leaves, and calls would cost more than it. The
-        words of a denial are made only when there is one.
+        words of a denial are made only when there is one. What cannot be measured, because an earlier
+        control has found nothing to measure by, is not told of again.
         """
         limits, own, side = self.limits, context.own, order.side
         is_buy = side is BUY
         if self._state.effective is not _ACTIVE:
-            denial = self._restricted(order, context)
-            if denial is not None:
-                return denial
+            self._restrict(order, context, found)
         if not context.is_book_live:
-            return Denial("STALE", "the book is not live: nothing is sent on old prices")
+            found.append(Denial("STALE", "the book is not live: nothing is sent on old prices"))
 
         # R5. Only limit orders leave: a market order has no price that the collar could hold.
         words, invalid = self._words, self._invalid(order)
         price, size = order.price, order.size
         if invalid or price is None:
-            return Denial("INVALID", invalid)
+            found.append(Denial("INVALID", invalid))
+            return
         if size > limits.max_order_size:  # R1
-            return words.too_large(order, limits)
+            found.append(words.too_large(order, limits))
         if (notional := self._atoms_per_tick_lot * price * size) > limits.max_order_notional:  # R2
-            return words.too_dear(notional, limits)
+            found.append(words.too_dear(notional, limits))
 
         mid, bid, ask = context.mid, context.best_bid, context.best_ask
         if mid is None or mid <= 0:  # R3
-            return Denial("COLLAR", "there is no reference price to measure from")
-        if abs(2 * price - mid) * limits.collar.denominator > mid * limits.collar.numerator:
-            return Denial("COLLAR", words.away(price, mid, "collar", limits.collar))
+            found.append(Denial("COLLAR", "there is no reference price to measure from"))
+        elif abs(2 * price - mid) * limits.collar.denominator > mid * limits.collar.numerator:
+            found.append(Denial("COLLAR", words.away(price, mid, "collar", limits.collar)))
         if order.purpose == "quote":  # R4
             if not order.post_only:
-                return Denial("BAND", "a quote must be post-only")
+                found.append(Denial("BAND", "a quote must be post-only"))
             if bid is None or ask is None:
-                return Denial("BAND", "a side of the book is empty")
-            if bid >= ask:
-                return Denial("BAND", "the book is crossed")
-            if price >= ask if is_buy else price <= bid:
-                return Denial("BAND", f"{words.at(price)} would cross {words.at(ask if is_buy else bid)}")
-            if abs(2 * price - mid) * limits.band.denominator > mid * limits.band.numerator:
-                return Denial("BAND", words.away(price, mid, "band", limits.band))
+                found.append(Denial("BAND", "a side of the book is empty"))
+            elif bid >= ask:
+                found.append(Denial("BAND", "the book is crossed"))
+            elif price >= ask if is_buy else price <= bid:
+                crossed = words.at(ask if is_buy else bid)
+                found.append(Denial("BAND", f"{words.at(price)} would cross {crossed}"))
+            elif mid and abs(2 * price - mid) * limits.band.denominator > mid * limits.band.numerator:
+                found.append(Denial("BAND", words.away(price, mid, "band", limits.band)))
 
         if order.client_id in self._used_ids:  # R20
-            return Denial("DUPLICATE", f"client id {order.client_id} was used before")
+            found.append(Denial("DUPLICATE", f"client id {order.client_id} was used before"))
         last = self._last_in_slot.get(order.slot)
         if (
             last is not None
@@ -217,62 +227,63 @@ class RiskGate:
             and last.side is side
             and context.now_ns - last.created_ns < DUPLICATE_WINDOW_NS
         ):
-            return Denial("DUPLICATE", f"the same order was sent to {order.slot} less than 100 ms ago")
+            text = f"the same order was sent to {order.slot} less than 100 ms ago"
+            found.append(Denial("DUPLICATE", text))
         meets = own.best_ask if is_buy else own.best_bid  # R22
         if meets is not None and (price >= meets if is_buy else price <= meets):
-            return Denial("SELF_TRADE", f"{words.at(price)} would meet our own order at {words.at(meets)}")
+            text = f"{words.at(price)} would meet our own order at {words.at(meets)}"
+            found.append(Denial("SELF_TRADE", text))
         if (other := own.by_slot.get(order.slot)) is not None:  # R21: unproven, so still in the way
-            return Denial(
-                "UNCERTAIN", f"slot {order.slot} is taken by {other.client_id} ({other.state.value})"
-            )
+            text = f"slot {order.slot} is taken by {other.client_id} ({other.state.value})"
+            found.append(Denial("UNCERTAIN", text))
         if (  # R6
             (own.buy_count if is_buy else own.sell_count) >= limits.max_open_orders_per_side
             or own.buy_count + own.sell_count >= limits.max_open_orders
         ):
-            return words.too_many(own, limits)
+            found.append(words.too_many(own, limits))
 
         # R7: every live order of this side filled, and none of the other.
         worst = size + (own.buy_lots + context.position if is_buy else own.sell_lots - context.position)
         if order.reduce_only and size > self.reducible(side, context):
-            return Denial("POSITION", "a reduce-only order could turn the position around")
+            found.append(Denial("POSITION", "a reduce-only order could turn the position around"))
         if worst > limits.max_position:
-            return words.too_much(worst, limits)
+            found.append(words.too_much(worst, limits))
 
-        gross = self._atoms_per_tick_lot * mid * worst // 2  # R8
-        if gross > limits.max_gross_notional:
-            return words.too_exposed(gross, limits)
+        if mid is not None:  # R8
+            gross = self._atoms_per_tick_lot * mid * worst // 2
+            if gross > limits.max_gross_notional:
+                found.append(words.too_exposed(gross, limits))
         if not is_buy:
             if context.base_balance is None:
-                return Denial("EXPOSURE", "the balances are not known")
-            if own.sell_lots + size > context.base_balance:
-                return words.too_little_base(context.base_balance)
+                found.append(Denial("EXPOSURE", "the balances are not known"))
+            elif own.sell_lots + size > context.base_balance:
+                found.append(words.too_little_base(context.base_balance))
         elif size > self.reducible(side, context):
             if context.quote_balance is None or context.equity is None:
-                return Denial("EXPOSURE", "the balances are not known")
-            held = self._atoms_per_tick_lot * (own.buy_tick_lots + price * size)
-            free, least = context.quote_balance - held, limits.min_free_balance
-            if free < 0 or free * least.denominator < context.equity * least.numerator:
-                return words.too_little_free(free, context.equity, limits)
+                found.append(Denial("EXPOSURE", "the balances are not known"))
+            else:
+                held = self._atoms_per_tick_lot * (own.buy_tick_lots + price * size)
+                free, least = context.quote_balance - held, limits.min_free_balance
+                if free < 0 or free * least.denominator < context.equity * least.numerator:
+                    found.append(words.too_little_free(free, context.equity, limits))
         if self.runaway.is_beyond(size, limits.runaway_ratio, context.now_ns):  # R13
-            return self._run_away(size, context.now_ns)
+            found.append(words.run_away(size, *self.runaway.totals(context.now_ns)))
         if not self._rate.is_free(context.now_ns, limits.max_orders_per_s, limits.max_order_burst):  # R11
-            return Denial("RATE", f"more than {limits.max_orders_per_s} orders a second are wanted")
-        return None
+            found.append(Denial("RATE", f"more than {limits.max_orders_per_s} orders a second are wanted"))
 
-    def _restricted(self, order: SubmitOrder, context: RiskContext) -> Denial | None:
+    def _restrict(self, order: SubmitOrder, context: RiskContext, found: list[Denial]) -> None:
         state = self._state.effective
         is_exempt = order.purpose == FLATTEN and self._state.is_flattening
         if state >= TradingState.HALTED and not is_exempt:
-            return Denial(state.name, f"trading is {state.name}: no order leaves")
-        if state is TradingState.PAUSED and order.purpose == "quote":
-            return Denial(state.name, "quoting is paused")
-        if order.size > (room := self.reducible(order.side, context)):
-            return Denial(
-                state.name,
+            found.append(Denial(state.name, f"trading is {state.name}: no order leaves"))
+        elif state is TradingState.PAUSED and order.purpose == "quote":
+            found.append(Denial(state.name, "quoting is paused"))
+        elif order.size > (room := self.reducible(order.side, context)):
+            text = (
                 f"only orders that reduce the position are sent now: at most {self._words.lots(room)} "
-                f"on the {order.side.word} side",
+                f"on the {order.side.word} side"
             )
-        return None
+            found.append(Denial(state.name, text))
 
     def _invalid(self, order: SubmitOrder) -> str:
         """Why this is no order that the instrument takes; empty when it is one (R5)."""
@@ -290,8 +301,3 @@ class RiskGate:
         if order.post_only and order.time_in_force in _IMMEDIATE:
             return "post-only contradicts immediate-or-cancel"
         return ""
-
-    def _run_away(self, size: int, now_ns: int) -> Denial:
-        denial = self._words.run_away(size, *self.runaway.totals(now_ns))
-        self._state.latch(TradingState.KILLED, RUNAWAY, denial.reason, now_ns)
-        return denial

@@ -68,6 +68,8 @@ class BreakerLimits:
     move_1m: Ratio
     move_5m: Ratio
     max_spread: Ratio
+    volatility: float
+    """In % per √minute: of a judgement of markets, not of money."""
     volume_burst: int
     latency_ns: int
     max_disconnects: int

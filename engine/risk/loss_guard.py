@@ -107,6 +107,11 @@ class LossGuard:
             f"today's loss of {money(-profit)} {quote} is beyond the limit of {limit} until the next UTC day"
         )
 
+    @property
+    def is_restarting(self) -> bool:
+        """True from `restart` until an equity can be told."""
+        return self._restarts
+
     def restart(self) -> None:
         """A person accepts what was lost: the next equity that can be told is the new peak."""
         self._restarts = True

@@ -1,12 +1,15 @@
 """The portfolio: what all products of an engine have lost and hold together, and what follows from it.
 
-It only adds up what the Traders know themselves, and keeps one number: the peak. What it asks of them
-reaches them as events, so whoever reads a journal in again needs nothing of it.
+It only adds up what the Traders know themselves, and keeps two numbers of its own: the peak, and what
+products that are not traded any more have earned today. What it asks of the Traders reaches them as events,
+so whoever reads a journal in again needs nothing of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from math import floor
 from typing import Final, NamedTuple, Protocol
 
 from engine.core.events import Restraint
@@ -85,6 +88,9 @@ class CurrencyPortfolio:
     A product without a mark counts at the last one there was: that its feed is silent must neither hide
     what it has lost nor hold the others up. A latch that a person took back returns at once while its
     condition lasts, for it is judged anew each time.
+
+    A UTC day begins when the first product has begun it. The others follow at their own next wake-up; until
+    then they have earned nothing in it: yesterday's loss of one must not meet today's nothing of another.
     """
 
     def __init__(self, members: Sequence[Member], limits: Callable[[int], PortfolioLimits]) -> None:
@@ -96,7 +102,19 @@ class CurrencyPortfolio:
             (member, 10 ** (self._places - member.instrument.money_places)) for member in members
         ]
         self._products = tuple(member.instrument.symbol for member in members)
-        self._peak: int | None = None
+        self.peak: int | None = None
+        """Highest equity of all of them together; None before the first judgement."""
+        self._gone = (0, 0)
+        """A UTC day, and what products that are not among `members` have earned in it."""
+
+    @property
+    def quote(self) -> str:
+        """The currency."""
+        return self._quote
+
+    def carry(self, day: int, profit: Decimal) -> None:
+        """Products that are not traded now have earned so much in that UTC day; it replaces what was said."""
+        self._gone = day, floor(profit.scaleb(self._places))
 
     def totals(self) -> Totals:
         """All of it now. To look changes nothing."""
@@ -104,14 +122,19 @@ class CurrencyPortfolio:
 
     def _added_up(self) -> tuple[Totals, int]:
         """All of it now, and the peak."""
-        profit = day_profit = equity = peak = gross = orders = 0
+        profit = equity = peak = gross = orders = 0
         shares = loss = drop = most = 0
+        days = [day for member, _ in self._members if (day := member.guard.day) is not None]
+        day = max(days, default=self._gone[0])
+        day_profit = self._gone[1] if self._gone[0] == day else 0
         for member, scale in self._members:
             ledger, guard = member.ledger, member.guard
             profit += scale * (ledger.captured + ledger.revaluation - ledger.fees)
-            day_profit += scale * (guard.day_profit(ledger.last_equity) or 0)
+            if guard.day == day:
+                day_profit += scale * (guard.day_profit(ledger.last_equity) or 0)
             equity += scale * ledger.last_equity
-            peak += scale * guard.peak
+            # Where a person has just rearmed, the next judgement of the product will say the same.
+            peak += scale * (ledger.last_equity if guard.is_restarting else guard.peak)
             gross += scale * ledger.instrument.value(ledger.reference_half_ticks, abs(ledger.position))
             orders += len(member.orders.own.by_id)
             shares += scale * guard.limits.max_gross_notional
@@ -120,8 +143,8 @@ class CurrencyPortfolio:
             most += guard.limits.max_open_orders
         # Peaks of one product each are together at least as high as the peak of all. So they stand in for
         # one that is not known after a restart, and where a person rearms, they fall and this one follows.
-        if self._peak is not None:
-            peak = min(max(self._peak, equity), peak)
+        if self.peak is not None:
+            peak = min(max(self.peak, equity), peak)
         limits = self._limits
         totals = Totals(
             self._quote,
@@ -141,12 +164,8 @@ class CurrencyPortfolio:
 
     def judge(self) -> list[Verdict]:
         """What the Traders are to be told now; nothing that they have been told already."""
-        totals, self._peak = self._added_up()
-        if -totals.day_profit >= totals.max_day_loss:
-            reason = (
-                f"the products in {self._quote} have lost {self._money(-totals.day_profit)} today, the limit "
-                f"over all of them is {self._money(totals.max_day_loss)}"
-            )
+        totals, self.peak = self._added_up()
+        if reason := self._lost(totals):
             return self._latched(TradingState.HALTED, LOSS, Restraint.LATCHED, reason)
         if totals.drawdown >= totals.max_drawdown:
             reason = (
@@ -155,6 +174,20 @@ class CurrencyPortfolio:
             )
             return self._latched(TradingState.REDUCING, DRAWDOWN, Restraint.REDUCING_LATCHED, reason)
         return self._judged_gross(totals)
+
+    def loss_today(self, product: str) -> str:
+        """Why a product cannot be rearmed today, as a sentence; empty where the day's loss of all allows it."""
+        lost = self._lost(self.totals()) if product in self._products else ""
+        return f"{lost}, until the next UTC day" if lost else ""
+
+    def _lost(self, totals: Totals) -> str:
+        """That the day's limit is reached, in words; empty where it is not."""
+        if -totals.day_profit < totals.max_day_loss:
+            return ""
+        return (
+            f"the products in {self._quote} have lost {self._money(-totals.day_profit)} today, the limit "
+            f"over all of them is {self._money(totals.max_day_loss)}"
+        )
 
     def _latched(self, state: TradingState, code: str, restraint: Restraint, reason: str) -> list[Verdict]:
         return [
@@ -192,3 +225,21 @@ class Portfolio:
     def judge(self) -> list[Verdict]:
         """What the Traders are to be told now."""
         return [verdict for group in self.groups for verdict in group.judge()]
+
+    def loss_today(self, product: str) -> str:
+        """Why a product cannot be rearmed today; see `CurrencyPortfolio.loss_today`."""
+        return next((told for group in self.groups if (told := group.loss_today(product))), "")
+
+    def carry(self, day: int, profits: Mapping[str, Decimal]) -> None:
+        """What products that are not traded now have earned in a UTC day, by quote currency."""
+        for group in self.groups:
+            group.carry(day, profits.get(group.quote, Decimal(0)))
+
+    def peaks(self) -> dict[str, int | None]:
+        """By quote currency, what a drop is measured from."""
+        return {group.quote: group.peak for group in self.groups}
+
+    def load_peaks(self, peaks: Mapping[str, int | None]) -> None:
+        """Measure from what was measured from then."""
+        for group in self.groups:
+            group.peak = peaks[group.quote]

@@ -18,7 +18,6 @@ OPERATOR_HOLD: Final = "OPERATOR"
 GUARDS: Final = frozenset(
     {
         "BOOK",
-        "BREAKER",
         "DRAWDOWN",
         "FILLS",
         "GUARD_FAILED",
@@ -31,7 +30,8 @@ GUARDS: Final = frozenset(
         "VOLUME",
     }
 )
-"""The codes of what restricts trading without anybody having asked for it."""
+"""The codes of what restricts trading without anybody having asked for it; the circuit breaker tells of its
+steps by itself."""
 UNTIL_RESUMED: Final = "a person resumes"
 """What releases a hold that a resume ends."""
 

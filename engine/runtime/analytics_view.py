@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from engine.core.instrument import Instrument
+from engine.core.ledger import Ledger
 from engine.core.order import Side
 from engine.link.analytics import AGE, LEVEL, SIDE, TOTAL, Analytics, GroupMarkout, HourShare, SlotFills
 from engine.link.analytics import FillGroup as ShownGroup
@@ -37,15 +38,15 @@ class _Sums:
     markouts: list[MarkoutSums] = field(default_factory=list)
 
 
-def analytics_of(kept: telemetry.Analytics, instrument: Instrument) -> Analytics:
-    """Everything that is kept, in the groups that people compare."""
-    horizons = kept.markouts.horizons_ns
+def analytics_of(kept: telemetry.Analytics, ledger: Ledger) -> Analytics:
+    """Everything that is kept, in the groups that people compare, checked against the accounts."""
+    instrument, totals = ledger.instrument, kept.totals()
     return Analytics(
-        horizons_ns=horizons,
+        horizons_ns=kept.markouts.horizons_ns,
         groups=tuple(_groups(kept, instrument)),
         hours=tuple(
             HourShare(start, row.fills, row.captured, row.revaluation, row.fees, row.adverse)
-            for start, row in kept.hours.rows(kept.totals())
+            for start, row in kept.hours.rows(totals)
         ),
         slots=tuple(
             SlotFills(slot, sums.sent_orders, sums.sent_lots, sums.filled_orders, sums.filled_lots)
@@ -54,6 +55,7 @@ def analytics_of(kept: telemetry.Analytics, instrument: Instrument) -> Analytics
         presence=_presence(kept.presence),
         half_life_s=kept.half_life.seconds,
         hold=kept.hold,
+        residual=totals.profit - (ledger.captured + ledger.revaluation - ledger.fees),
     )
 
 
@@ -107,6 +109,7 @@ def _markouts(group: _Sums, markouts: Markouts, instrument: Instrument) -> Itera
             each.per_unit(instrument),
             each.error_per_unit(instrument),
             each.captured / worth if worth else None,
+            each.fees / worth if worth else None,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from decimal import Decimal
 
 from engine.core.events import Restraint
@@ -25,8 +25,8 @@ class Bell:
         """Told when the engine has ended, while every edge is still there: whether the end is proven."""
         self._note: Callable[[Reconciled], None] = lambda _: None
         self._accept: Callable[[str, Mapping[str, Decimal]], None] = lambda *_: None
-        self.on_rearm: list[Callable[[], None]] = []
-        """Told when a person has taken a halt or a kill back."""
+        self.on_rearm: list[Callable[[Collection[str]], None]] = []
+        """Told when a person has taken a halt or a kill back, and of which products."""
         self.known_until_ns: int | None = None
         """Wall time up to which our record is whole, for a session that goes on."""
 
@@ -48,10 +48,10 @@ class Bell:
         """A person has accepted that the account holds so much beyond our record, by currency."""
         self._accept(product, baseline)
 
-    def rearmed(self) -> None:
-        """A person has taken a halt or a kill back."""
+    def rearmed(self, products: Collection[str]) -> None:
+        """A person has taken a halt or a kill of these products back."""
         for told in self.on_rearm:
-            told()
+            told(products)
 
     def ring(self) -> None:
         """Something waits to be polled."""

@@ -46,6 +46,8 @@ class DayKeeper:
         else:
             for product, profit in carried.items():
                 self._engine.carry_day(product, self._others.day, profit)
+            if self._engine.portfolio is not None:
+                self._engine.portfolio.carry(self._others.day, self._gone())
         self._writer = asyncio.create_task(self._write(), name="day file")
 
     def _carried(self, held: Day | None) -> dict[str, int]:
@@ -61,6 +63,16 @@ class DayKeeper:
                     atoms, _ = desk.trader.instrument.atoms_rounded(Decimal(text))
                     carried[product] = carried.get(product, 0) + atoms
         return carried
+
+    def _gone(self) -> dict[str, Decimal]:
+        """By quote currency, what products that are not traded now have earned today: their losses count."""
+        gone: dict[str, Decimal] = {}
+        for profits in self._others.profits.values():
+            for product, text in profits.items():
+                if product not in self._engine.desks:
+                    quote = product.rpartition("-")[2]
+                    gone[quote] = gone.get(quote, Decimal(0)) + Decimal(text)
+        return gone
 
     async def stop(self) -> None:
         """See `Edge`. What was earned last is kept."""

@@ -10,6 +10,7 @@ from engine.core.order import BUY, SELL
 from engine.link.analytics import Analytics
 from engine.link.view import (
     Bin,
+    Failure,
     Markout,
     Pnl,
     ProductView,
@@ -52,7 +53,7 @@ class DeskViewer:
 
     def measure(self) -> None:
         """Read latencies and fills anew. It takes a while: whoever calls decides how often."""
-        self._analytics = analytics_of(self._desk.watcher.analytics, self._desk.trader.instrument)
+        self._analytics = analytics_of(self._desk.watcher.analytics, self._desk.trader.ledger)
         summary = self._desk.latency.summary()
         names = sorted(summary, key=lambda name: name != _TICK_TO_QUOTE)
         self._stages = tuple(Stage(name, **summary[name]) for name in names)
@@ -159,6 +160,7 @@ class DeskViewer:
                     0 if order is None else order.remaining,
                     terms,
                     self._size_terms.get(slot, ()),
+                    tuple(Failure(each.code, each.reason) for each in trader.denials.get(slot, ())),
                 )
             )
         self._order_terms = kept
@@ -197,6 +199,7 @@ class DeskViewer:
             bought=ledger.bought,
             sold=ledger.sold,
             fills=ledger.fill_count,
+            is_complete=ledger.is_complete,
         )
 
     def _average_cost(self) -> int | None:

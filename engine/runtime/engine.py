@@ -167,7 +167,8 @@ class Engine:
         `waits_for_record`: nothing else happens while an order waits for its record. A venue of our own
         then sees the same whatever the disk takes; with real orders everything else goes on meanwhile.
 
-        `portfolio` has the limits over all desks, judged after every wake-up; None: there are none.
+        `portfolio` has the limits over all desks, judged before the first wake-up, after every
+        one and after what a person changes; None: there are none.
         """
         self.desks: Mapping[str, Desk] = {desk.product: desk for desk in desks}
         self.clock = clock
@@ -243,9 +244,9 @@ class Engine:
         now, wall = self._present()
         self.inform(self.desks[product], [DayCarried(product, now, wall, day, profit)])
 
-    def sweep(self, reason: str) -> None:
-        """Let every venue cancel what it has of ours, known to us or not."""
-        for desk in self.desks.values():
+    def sweep(self, reason: str, product: str | None = None) -> None:
+        """Let every venue, or that of a product, cancel what it has of ours, known to us or not."""
+        for desk in self.desks.values() if product is None else (self.desks[product],):
             try:
                 desk.venue.sweep(reason)
             except Exception as error:
@@ -264,10 +265,27 @@ class Engine:
             )
         desks = self.desks.values() if product is None else (self.desks[product],)
         now, wall = self._present()
-        return {
-            desk.product: self._ask(desk, OperatorCommand(desk.product, now, wall, action, reason))
-            for desk in desks
-        }
+        answers = {}
+        for desk in desks:
+            told = action is OperatorAction.REARM and self._lost_today(desk)
+            asked = OperatorCommand(desk.product, now, wall, action, reason)
+            answers[desk.product] = Answer(False, told) if told else self._ask(desk, asked)
+        self._judge_at_once()
+        if action is OperatorAction.REARM:
+            return {product: self._rearmed(self.desks[product], answer) for product, answer in answers.items()}
+        return answers
+
+    def _lost_today(self, desk: Desk) -> str:
+        """Why a product cannot be rearmed, where the day's loss of all products forbids it."""
+        lost = "" if self.portfolio is None else self.portfolio.loss_today(desk.product)
+        return f"nothing is taken back: {lost}" if lost else ""
+
+    def _rearmed(self, desk: Desk, answer: Answer) -> Answer:
+        """What came of a rearm: the drop of all products together may have latched at once again."""
+        latch = desk.trader.risk.latched
+        if latch is None or not answer.is_taken:
+            return answer
+        return Answer(False, f"{latch.state.name} is back at once: {latch.reason}; rearm all products")
 
     def change_settings(self, changes: Mapping[str, str]) -> dict[str, Answer]:
         """Put settings into force in every Trader at once; see `SettingsChange`. The answers, by product.
@@ -276,10 +294,12 @@ class Engine:
         only for itself.
         """
         now, wall = self._present()
-        return {
+        answers = {
             desk.product: self._ask(desk, SettingsChange(desk.product, now, wall, dict(changes)))
             for desk in self.desks.values()
         }
+        self._judge_at_once()
+        return answers
 
     def possibly_open(self) -> dict[str, tuple[str, ...]]:
         """By product, the client ids of orders that the venue lists or that we have no proof of an end for.
@@ -372,6 +392,9 @@ class Engine:
     async def _trade(self, pacer: Pacer) -> tuple[str, int]:
         for desk in self.desks.values():
             desk.trader.strategy.start()
+        # Before anybody quotes: earlier sessions of the day have lost, too, and after a crash not every
+        # product may have been told.
+        self._judge()
         while self._ending is None:
             self._disturbed.clear()
             due = self._next_due_ns()
@@ -471,14 +494,22 @@ class Engine:
             desk.next_timer_ns = now_ns + self._timer_interval_ns
         for desk in awake:
             self._work(desk, started)
-        if self.portfolio is not None and self._ending is None:
-            self._judge(self.portfolio)
+        self._judge()
 
-    def _judge(self, portfolio: Portfolio) -> None:
+    def _judge(self) -> None:
         """Hold all Traders to the limits over all of them. What they are told is an event like any other."""
+        if self.portfolio is None or self._ending is not None:
+            return
         now, wall = self.clock.monotonic_ns(), self.clock.wall_ns()
-        for verdict in self._supervisor.run("portfolio", portfolio.judge):
+        for verdict in self._supervisor.run("portfolio", self.portfolio.judge):
             self.inform(self.desks[verdict.product], [EdgeStatus(verdict.product, now, wall, *verdict[1:])])
+
+    def _judge_at_once(self) -> None:
+        """The same after what a person has changed: no order may leave before. A failure ends the run."""
+        try:
+            self._judge()
+        except StageFailure as failure:
+            self.end(str(failure), failure.exit_code)
 
     def _work(self, desk: Desk, started_ns: int) -> None:
         events: list[AnyEvent] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -22,6 +22,7 @@ from engine.exchange.coinbase.broker import (
     Balance,
     Broker,
     BrokerError,
+    FeeRates,
     Permissions,
     ProductState,
 )
@@ -90,8 +91,9 @@ async def connect(resolved: Resolved, real: Clock, key: ApiKey | None = None) ->
             rights = await broker.permissions()
             _require_rights(rights, config, api)
             account = _account(rights)
-            rates = await broker.fees()
-            resolved = _with_fees(resolved, rates.maker_bps, rates.taker_bps, rates.tier, broker.name)
+            resolved = with_account_fees(resolved, await broker.fees(), broker.name)
+        if config.engine.mode == "live" and (reason := resolved.config.edge_violation()):
+            raise UsageError(f"live mode needs {reason}. Nothing was sent")
         opened_ns = clock.wall_ns() + (broker.clock_offset_ns or 0)
         if config.engine.mode == "live":
             _require_clock(broker)
@@ -147,14 +149,14 @@ def _require_clock(broker: Broker) -> None:
         )
 
 
-def _with_fees(resolved: Resolved, maker: Decimal, taker: Decimal, tier: str, venue: str) -> Resolved:
+def with_account_fees(resolved: Resolved, rates: FeeRates, venue: str) -> Resolved:
     """The account's own rates, unless somebody has said otherwise."""
     sources = dict(resolved.sources)
     fees = resolved.config.fees
-    for name, rate in (("maker_bps", maker), ("taker_bps", taker)):
+    for name, rate in (("maker_bps", rates.maker_bps), ("taker_bps", rates.taker_bps)):
         if sources[f"fees.{name}"].startswith("default"):
             fees = replace(fees, **{name: rate})
-            sources[f"fees.{name}"] = f"the account at {venue}" + (f", {tier}" if tier else "")
+            sources[f"fees.{name}"] = f"the account at {venue}" + (f", {rates.tier}" if rates.tier else "")
     return replace(resolved, config=replace(resolved.config, fees=fees), sources=sources)
 
 
@@ -338,8 +340,10 @@ class Network:
         decided |= dict.fromkeys(evidence.filled_meanwhile, "filled meanwhile")
         self._bell.note(Reconciled(product, f"orders to be cancelled ({evidence.reason}): {report}", decided))
 
-    def _accept(self, product: str, venue: LiveVenue) -> None:
-        """A person has looked and rearmed: what the account holds now is right."""
+    def _accept(self, product: str, venue: LiveVenue, rearmed: Collection[str]) -> None:
+        """A person has looked and rearmed products: what the account holds of them now is right."""
+        if product not in rearmed:
+            return
 
         async def accept() -> None:
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -56,6 +56,8 @@ class _Unproven:
     orders: frozenset[str]
     """The orders that must be gone, where not every order must."""
     text: str
+    product: str | None = None
+    """The only one that it is for; None: for all of them."""
     met_ns: int | None = None
     """Since when every look has found it met."""
 
@@ -73,8 +75,8 @@ class Operator:
         self.on_owner_policy: Callable[[str], None] = lambda _: None
         self.tell: Callable[[Severity, str, str], None] = lambda *_: None
         """Tells everybody: severity, code, text."""
-        self.on_rearm: Callable[[], None] = lambda: None
-        """Called when every product's latch was taken back."""
+        self.on_rearm: Callable[[Collection[str]], None] = lambda _: None
+        """Called with the products whose latches were taken back, where that of none was kept."""
         self.alerts = AlertBook()
         """What nobody has acknowledged yet."""
         self._engine = engine
@@ -93,12 +95,12 @@ class Operator:
         elif name is CommandName.SHUTDOWN:
             self._note(name, who, "")
             text = "all orders are being cancelled, then the engine ends"
-            self._follow(command.id, name, text, self._our_orders())
+            self._follow(command.id, name, text, self._our_orders(None))
             self._engine.interrupt(f"stopped by {who}", EXIT_DONE)
         elif name is CommandName.ACK:
             self._acknowledge(who, command)
         elif name in _ACTIONS:
-            self._act(name, who, command.id)
+            self._act(name, who, command.id, command.arguments.get("product"))
         else:
             self.answer(command.id, Verdict.REJECTED, f"nothing was done: {name} asks the engine for nothing")
 
@@ -114,31 +116,44 @@ class Operator:
 
     def kill(self, who: str) -> None:
         """The kill switch by another way than the link; its proof is told to everybody."""
-        self._act(CommandName.KILL, who, "")
+        self._act(CommandName.KILL, who, "", None)
 
-    def _act(self, name: CommandName, who: str, command_id: str) -> None:
-        # The venue is asked nothing before: one that does not answer must not keep a kill from the Traders.
-        open_before = self._our_orders()
+    def _act(self, name: CommandName, who: str, command_id: str, product: str | None) -> None:
         reason = f"{name.replace('_', ' ')}, {who}"
-        answers = self._engine.tell(None, _ACTIONS[name], reason)
+        try:
+            # The venue is asked nothing before: one that does not answer must not keep a kill from Traders.
+            open_before = self._our_orders(product)
+            answers = self._engine.tell(product, _ACTIONS[name], reason)
+        except UsageError as error:
+            self.answer(command_id, Verdict.REJECTED, str(error))
+            return
         if name is CommandName.KILL:
-            self._engine.sweep(reason)
+            self._engine.sweep(reason, product)
         if name is CommandName.REARM and all(answer.is_taken for answer in answers.values()):
-            self.on_rearm()
+            self.on_rearm(answers.keys())
         text = _joined({product: answer.text for product, answer in answers.items()})
+        if product is not None and len(self._engine.desks) > 1:
+            text = f"{product} alone: {text}"
         self._note(name, who, text)
         is_taken = any(answer.is_taken for answer in answers.values())
         if not is_taken and name is not CommandName.KILL:
             self.answer(command_id, Verdict.REJECTED, text)
         elif name in _PROVEN_BY_CANCELS:
-            self._follow(command_id, name, text, open_before)
+            self._follow(command_id, name, text, open_before, product)
         else:
             self.answer(command_id, Verdict.DONE, text)
 
-    def _follow(self, command_id: str, name: CommandName, text: str, open_before: set[str]) -> None:
+    def _follow(
+        self,
+        command_id: str,
+        name: CommandName,
+        text: str,
+        open_before: set[str],
+        product: str | None = None,
+    ) -> None:
         """Answer that it is under way, and see to it that its proof is told."""
         self.answer(command_id, Verdict.ACCEPTED, text, tuple(sorted(open_before)))
-        self._unproven.append(_Unproven(command_id, name, frozenset(open_before), text))
+        self._unproven.append(_Unproven(command_id, name, frozenset(open_before), text, product))
         del self._unproven[:-_MOST_UNPROVEN]  # whose deadlines have passed long ago
 
     def _set(self, who: str, command: Command) -> None:
@@ -211,7 +226,7 @@ class Operator:
         A venue whose list cannot be had proves nothing and ends nothing: it is asked again.
         """
         try:
-            still_open = self._open_orders()
+            listed = self._engine.possibly_open()
         except Exception as error:
             if isinstance(error, ListingError) and error.is_pending:
                 return
@@ -224,7 +239,7 @@ class Operator:
             if self._was_given_up(unproven):
                 text = f"{unproven.text}; that has ended before the position was closed"
                 self.answer(unproven.id, Verdict.REJECTED, text)
-            elif self._is_proven(unproven, still_open):
+            elif self._is_proven(unproven, _of(listed, unproven.product)):
                 self._prove(unproven, _PROOFS[unproven.name])
             else:
                 waiting.append(unproven)
@@ -251,7 +266,7 @@ class Operator:
             case CommandName.SHUTDOWN:
                 return False  # only the engine's end proves it
             case CommandName.FLATTEN:
-                return not still_open and not self._is_flattening()
+                return not still_open and not self._is_flattening(unproven.product)
             case CommandName.KILL:
                 now = self._engine.clock.monotonic_ns()
                 if still_open:
@@ -265,13 +280,13 @@ class Operator:
     def _was_given_up(self, unproven: _Unproven) -> bool:
         """True for a flatten that goes on no more and has not closed everything."""
         is_flatten = unproven.name is CommandName.FLATTEN
-        desks = self._engine.desks.values()
         return is_flatten and any(
-            not desk.trader.is_flat and not desk.trader.risk.is_flattening for desk in desks
+            not desk.trader.is_flat and not desk.trader.risk.is_flattening
+            for desk in self._desks(unproven.product)
         )
 
-    def _is_flattening(self) -> bool:
-        return any(desk.trader.risk.is_flattening for desk in self._engine.desks.values())
+    def _is_flattening(self, product: str | None) -> bool:
+        return any(desk.trader.risk.is_flattening for desk in self._desks(product))
 
     def _tell_unlisted(self, error: Exception) -> None:
         now = self._engine.clock.monotonic_ns()
@@ -280,14 +295,16 @@ class Operator:
             text = f"nothing is proven: {error}; it is asked again"
             self.tell(Severity.ERROR, "UNPROVEN", text)
 
-    def _our_orders(self) -> set[str]:
-        """Orders that may still trade, by our own record."""
-        desks = self._engine.desks.values()
-        return {order.client_id for desk in desks for order in desk.trader.orders.open_orders()}
+    def _desks(self, product: str | None) -> Iterable[Desk]:
+        """That of a product, or all; none of a product that is not traded here."""
+        desks = self._engine.desks
+        return desks.values() if product is None else [desks[product]] if product in desks else []
 
-    def _open_orders(self) -> set[str]:
-        """The same, and what the venues list."""
-        return {order for orders in self._engine.possibly_open().values() for order in orders}
+    def _our_orders(self, product: str | None) -> set[str]:
+        """Orders that may still trade, by our own record."""
+        return {
+            order.client_id for desk in self._desks(product) for order in desk.trader.orders.open_orders()
+        }
 
 
 _PROOFS: Final = {
@@ -303,6 +320,11 @@ def _assignment(arguments: Mapping[str, str]) -> str:
     if "value" not in arguments:
         raise UsageError(f"{arguments.get('key', '')}: no value was given, nothing was changed")
     return f"{arguments.get('key', '')}={arguments['value']}"
+
+
+def _of(listed: Mapping[str, tuple[str, ...]], product: str | None) -> set[str]:
+    """The orders of a product, or of all."""
+    return {order for symbol, orders in listed.items() if product in (None, symbol) for order in orders}
 
 
 def _joined(texts: dict[str, str]) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final, Protocol
 
-from engine.core.events import Alert, AnyCommand, AnyEvent
+from engine.core.events import Alert, AnyCommand, AnyEvent, SubmitOrder
+from engine.core.own_orders import Reasons
 from engine.persistence.errors import JournalError
 from engine.persistence.journal import Journal
-from engine.persistence.records import TYPES, AnyNote, StateDigest, encode
+from engine.persistence.records import TYPES, AnyNote, Explained, StateDigest, encode
 from engine.trader import Trader
 
 
@@ -25,6 +27,11 @@ class Recorder(Protocol):
         self, trader: Trader, events: Sequence[AnyEvent | Alert], commands: Sequence[AnyCommand]
     ) -> int:
         """Record one wake-up of a Trader as a whole; its number. Raises `JournalError`, once."""
+        ...
+
+    def explain(self, trader: Trader, commands: Sequence[AnyCommand]) -> None:
+        """Record why the quotes among these commands, just recorded, are as they are, and why there are no
+        others where that has changed. Raises nothing: a journal that fails says so at the next record."""
         ...
 
     def note(self, value: AnyNote | Alert) -> int:
@@ -47,6 +54,9 @@ class Unrecorded:
     ) -> int:
         """See `Recorder`."""
         return 0
+
+    def explain(self, trader: Trader, commands: Sequence[AnyCommand]) -> None:
+        """See `Recorder`."""
 
     def note(self, value: AnyNote | Alert) -> int:
         """See `Recorder`."""
@@ -72,6 +82,8 @@ class JournalRecorder:
         self._journal = journal
         self._digest_every = digest_every
         self._digested: dict[str, int] = {}
+        self._reasons: dict[str, str] = {}
+        """By product, why quotes are missing, as it was recorded last."""
         self._is_said = False
 
     @property
@@ -98,6 +110,21 @@ class JournalRecorder:
             self._is_said = True
             raise
         return number
+
+    def explain(self, trader: Trader, commands: Sequence[AnyCommand]) -> None:
+        """See `Recorder`."""
+        product, reason = trader.instrument.symbol, trader.decision.reason
+        told: dict[str, Reasons] = {}
+        for command in commands:
+            if isinstance(command, SubmitOrder) and command.purpose == "quote":
+                order = trader.orders.order(command.client_id)
+                if order is not None:
+                    told[command.client_id] = order.reasons()
+        if self._is_said or not (told or reason != self._reasons.get(product, "")):
+            return
+        self._reasons[product] = reason
+        with suppress(JournalError):
+            self._append(Explained.of(product, reason, told))
 
     def note(self, value: AnyNote | Alert) -> int:
         """See `Recorder`."""

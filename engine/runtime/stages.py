@@ -219,6 +219,8 @@ class ExecutionStage:
             self._hand_over(desk, commands, 0)
             raise
         self._hand_over(desk, commands, number)
+        # Telling why must not make the orders later.
+        self._recorder.explain(desk.trader, commands)
         return Sent(commands, number)
 
     def record_failure(self, desk: Desk, events: Sequence[AnyEvent], failure: Exception) -> None:

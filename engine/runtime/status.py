@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from engine.core.events import Alert, CancelOrder, Event, FillEvidence, OrderFilled, SubmitOrder, Term
-from engine.core.instrument import Instrument, scaled_text
+from engine.core.events import Alert, CancelOrder, Event, FillEvidence, OrderFilled, SubmitOrder
+from engine.core.instrument import Instrument
+from engine.core.own_orders import Reasons
 from engine.exchange.coinbase.wire.session import FeedCounters
 from engine.runtime.desk import Desk
+from engine.strategy.explain import objects, price_rows, size_rows
 from engine.telemetry.process import resident_bytes
 
 VERSION: Final = 1
@@ -126,9 +128,9 @@ def _evidence(evidence: FillEvidence, instrument: Instrument) -> Report:
 
 
 def submit_report(desk: Desk, command: SubmitOrder, wall_ns: int) -> Report:
-    """An order that was sent at `wall_ns`, with the terms that make its price."""
+    """An order that was sent at `wall_ns`, with the terms that make its price and its size."""
     instrument, order = desk.trader.instrument, desk.trader.orders.order(command.client_id)
-    terms = () if order is None else order.explain()
+    reasons = Reasons() if order is None else order.reasons()
     return {
         "type": "order",
         "v": VERSION,
@@ -143,15 +145,8 @@ def submit_report(desk: Desk, command: SubmitOrder, wall_ns: int) -> Report:
         "price": None if command.price is None else instrument.price_text(command.price),
         "size": instrument.size_text(command.size),
         "post_only": command.post_only,
-        "explain": [_term(term, instrument) for term in terms],
-    }
-
-
-def _term(term: Term, instrument: Instrument) -> Report:
-    return {
-        "name": term.name,
-        "value": scaled_text(term.value, instrument.model_places),
-        "inputs": term.inputs,
+        "explain": objects(price_rows(instrument, reasons.price)),
+        "explain_size": objects(size_rows(instrument, reasons.size)),
     }
 
 

@@ -11,7 +11,7 @@ from engine.strategy.basic_parameters import BasicParameters
 from engine.strategy.basic_settings import BasicSettings
 from engine.strategy.market_maker import MarketMaker
 from engine.strategy.protocol import StrategyContext
-from engine.strategy.volatility import StressGauge, StressState
+from engine.strategy.stress import StressGauge, StressState
 
 
 class BasicMarketMaker(MarketMaker):
@@ -53,29 +53,42 @@ class BasicMarketMaker(MarketMaker):
         self, now_ns: int, bid: int, ask: int, bid_depth: int, ask_depth: int, distance: int
     ) -> BasicCycle:
         parameters = self._parameters
-        cycle = BasicCycle(parameters, bid, ask, distance, self._volatility.value)
-        mid = float(cycle.mid)
-        spread = parameters.half_base * mid
-        cycle.base = half = round(spread)
+        mid = (bid + ask) * parameters.instrument.half_tick_units
+        at = float(mid)
+        spread = parameters.half_base * at
+        base = half = round(spread)
         total = bid_depth + ask_depth
-        cycle.imbalance = (bid_depth - ask_depth) / total if total else 0.0
-        strength = abs(cycle.imbalance)
+        imbalance = (bid_depth - ask_depth) / total if total else 0.0
+        strength = abs(imbalance)
+        imbalance_part = stress_part = skew = 0
         if strength > parameters.imbalance_threshold:
             widening = spread * parameters.imbalance_weight * strength
-            cycle.imbalance_part = round(widening)
-            half += cycle.imbalance_part
+            imbalance_part = round(widening)
+            half += imbalance_part
             spread += widening
         if self._stress.is_stressed:
-            cycle.stress_part = round(spread * (parameters.stress_factor - 1.0))
-            half += cycle.stress_part
-        half = min(half, round(parameters.half_max * mid))
-        # One unit at least: bid and ask must never meet, however small the price.
-        cycle.half = half = max(half, round(parameters.half_min * mid), 1)
-        cycle.offsets = [half + round(share * mid) for share in parameters.level_offsets]
+            stress_part = round(spread * (parameters.stress_factor - 1.0))
+            half += stress_part
+        half = parameters.clamped(half, at)
         if distance:
-            unit = half if parameters.skew_by_half_spread else mid
-            cycle.skew = round(parameters.skew_factor * distance / parameters.max_position * unit)
-        return cycle
+            unit = half if parameters.skew_by_half_spread else at
+            skew = round(parameters.skew_factor * distance / parameters.max_position * unit)
+        return BasicCycle(
+            parameters,
+            bid,
+            ask,
+            mid,
+            distance,
+            half,
+            skew,
+            parameters.offsets(half, at),
+            basic=parameters,
+            volatility=self._volatility.value,
+            imbalance=imbalance,
+            base=base,
+            imbalance_part=imbalance_part,
+            stress_part=stress_part,
+        )
 
     def _save_model(self) -> bytes:
         return msgspec.msgpack.encode(self._stress.save())

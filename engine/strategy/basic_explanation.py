@@ -8,19 +8,15 @@ from engine.strategy.basic_parameters import BasicParameters
 from engine.strategy.quote_explanation import Cycle
 
 
-class BasicCycle(Cycle):
+class BasicCycle(Cycle, kw_only=True, eq=False):
     """`base`, `imbalance_part` and `stress_part` are what `half` is made of before its clamp."""
 
-    __slots__ = ("base", "basic", "imbalance", "imbalance_part", "stress_part", "volatility")
-
-    def __init__(
-        self, parameters: BasicParameters, best_bid: int, best_ask: int, distance: int, volatility: float
-    ) -> None:
-        super().__init__(parameters, best_bid, best_ask, distance)
-        self.basic = parameters
-        self.volatility = volatility
-        self.imbalance = 0.0
-        self.base = self.imbalance_part = self.stress_part = 0
+    basic: BasicParameters
+    volatility: float
+    imbalance: float
+    base: int
+    imbalance_part: int
+    stress_part: int
 
     def _model_terms(self, side: Side) -> tuple[Term, ...]:
         words, sign = self.basic.words, side.value

@@ -12,8 +12,6 @@ class BasicParameters(QuotingParameters):
     """What the basic model adds to the parameters that all models share."""
 
     __slots__ = (
-        "half_max",
-        "half_min",
         "imbalance_threshold",
         "imbalance_weight",
         "skew_by_half_spread",

@@ -152,7 +152,7 @@ class BasicSettings:
     )
     min_distance_from_unhedged_bps: Decimal | None = setting(
         None,
-        "Quotes that close a position keep this far from its average price; unset is no rule.",
+        "Quotes that close a position keep this far from its last fill not hedged yet; unset is no rule.",
         unit="bp",
         at_least=0,
         live=True,

@@ -7,10 +7,10 @@ from typing import Final
 
 import msgspec
 
+from engine.core.volatility import Volatility
 from engine.strategy.explain import number_text
 from engine.strategy.fill_intensity import FillIntensity
 from engine.strategy.model_settings import ModelSettings
-from engine.strategy.volatility import Volatility
 
 LEAST_RETURNS: Final = 10
 """Of a second each, before the volatility is believed."""

@@ -33,6 +33,11 @@ def size_rows(instrument: Instrument, terms: Iterable[Term]) -> list[Row]:
     return [(term.name, instrument.size_text(term.value), term.inputs) for term in (*terms, total)]
 
 
+def objects(rows: list[Row]) -> list[dict[str, str]]:
+    """The terms for machines; without the last row, which follows from them."""
+    return [{"name": name, "value": value, "inputs": inputs} for name, value, inputs in rows[:-1]]
+
+
 def waterfall(rows: list[Row]) -> list[str]:
     """One line per row: name, value aligned on the decimal point, inputs.
 

@@ -11,13 +11,13 @@ from engine.core.depth import DepthReader
 from engine.core.events import OrderFilled, TradePrint
 from engine.core.instrument import Instrument
 from engine.core.order import BUY, SELL, Side
+from engine.core.volatility import Volatility, VolatilityState
 from engine.strategy.fair_value import TouchSignals, TouchSignalsState
 from engine.strategy.fill_brake import FillBrake, FillBrakeState
 from engine.strategy.protocol import Decision, MarketView, Quote, StrategyContext
 from engine.strategy.quote_explanation import DEPTH_LEVELS, Cycle, PriceReason, SizeReason
 from engine.strategy.quoting_parameters import QuotingParameters
 from engine.strategy.sizing import hedge_order, quote_size
-from engine.strategy.volatility import Volatility, VolatilityState
 
 _STOPPED = Decision(reason="not running")
 _ONE_SIDED = Decision(reason="no quotes: the market does not have both sides")
@@ -33,6 +33,8 @@ class MarketMakerState(msgspec.Struct, frozen=True):
     is_running: bool
     decided_ns: int | None
     hedged_ns: int | None
+    bought_at: int | None
+    sold_at: int | None
     model: bytes
 
 
@@ -57,6 +59,11 @@ class MarketMaker(ABC):
         self._volatility = Volatility()
         self._signals = TouchSignals()
         self._brake = FillBrake()
+        self._bought_at: int | None = None
+        """Price of our last fill of that side, in ticks. The oldest fills count as hedged first, so while the
+        position is long the last purchase is not hedged, or not all of it,"""
+        self._sold_at: int | None = None
+        """and while it is short, the last sale."""
         self._is_running = False
         self._touch: tuple[int | None, int | None] = (None, None)
         """The market's touch when it was shown last,"""
@@ -111,6 +118,10 @@ class MarketMaker(ABC):
         """See `Strategy`. Taking orders are no quotes and do not brake them."""
         if fill.is_maker:
             self._brake.on_fill(fill.side, fill.recv_ns)
+        if fill.side is BUY:
+            self._bought_at = fill.price
+        else:
+            self._sold_at = fill.price
 
     def decide(self, view: MarketView) -> Decision | None:
         """See `Strategy`. Withdraws at once without a sound two-sided book, whatever the interval."""
@@ -135,17 +146,17 @@ class MarketMaker(ABC):
         if parameters.fair_model != "mid":
             self._shift(cycle, view.market)
         if parameters.unhedged_distance is not None:
-            self._keep_away(cycle, view, parameters.unhedged_distance)
+            self._keep_away(cycle, view.position, parameters.unhedged_distance)
         take = None
         if self._hedged_ns is None or now - self._hedged_ns >= parameters.hedge_interval_ns:
             take = hedge_order(cycle)
         hedged = 0
         if take is not None:
-            hedged, self._hedged_ns = take.side.value, now
+            hedged, self._hedged_ns = take.side, now
         quotes: list[Quote] = []
         reasons = []
         for side, depth, opposite in ((BUY, bid_depth, shown_ask), (SELL, ask_depth, shown_bid)):
-            if hedged == -side.value:
+            if hedged == -side:
                 reason = f"{_left_out(side, 0)}: a hedge trades against this side"
             elif aside := self._aside(cycle, side, now):
                 reason = f"{_left_out(side, 0)}: {aside}"
@@ -165,6 +176,8 @@ class MarketMaker(ABC):
                 self._is_running,
                 self._decided_ns,
                 self._hedged_ns,
+                self._bought_at,
+                self._sold_at,
                 self._save_model(),
             )
         )
@@ -177,6 +190,7 @@ class MarketMaker(ABC):
         self._brake.load(saved.brake)
         self._is_running = saved.is_running
         self._decided_ns, self._hedged_ns = saved.decided_ns, saved.hedged_ns
+        self._bought_at, self._sold_at = saved.bought_at, saved.sold_at
         self._load_model(saved.model)
 
     # -- the model's part ------------------------------------------------------------------------
@@ -223,19 +237,17 @@ class MarketMaker(ABC):
         cycle.fair_shift = max(-most, min(units, most))
         cycle.fair_inputs = f"{inputs}; at most {parameters.fair_max_words}"
 
-    def _keep_away(self, cycle: Cycle, view: MarketView, distance: float) -> None:
+    def _keep_away(self, cycle: Cycle, position: int, distance: float) -> None:
         """Where the side that closes the position may begin."""
-        position = view.position
         if position * cycle.distance <= 0:
             return
-        instrument = self.instrument
-        average = (
-            view.open_cost / (position * instrument.atoms_per_half_tick_lot) * instrument.half_tick_units
-        )
+        last, tick = self._bought_at if position > 0 else self._sold_at, self._quoting.tick_units
+        if last is None:
+            return
         if position > 0:
-            cycle.unhedged = math.ceil(average * (1 + distance))
+            cycle.unhedged = math.ceil(last * tick * (1 + distance))
         else:
-            cycle.unhedged = math.floor(average * (1 - distance))
+            cycle.unhedged = math.floor(last * tick * (1 - distance))
 
     def _aside(self, cycle: Cycle, side: Side, now: int) -> str:
         """Why nothing is quoted on a side, whatever its price would be; empty for no reason."""
@@ -249,7 +261,7 @@ class MarketMaker(ABC):
             self._signals.flow.advance(now)
             z = self._signals.flow.z
             # A flow that pushes up runs into asks.
-            if -side.value * z >= parameters.pull_z:
+            if -side * z >= parameters.pull_z:
                 return f"order flow of {z:.3g} standard deviations runs into it (ofi_pull_z)"
         return self._stops(cycle, side)
 
@@ -257,13 +269,14 @@ class MarketMaker(ABC):
         self, cycle: Cycle, side: Side, depth: int, opposite: int, position: int, quotes: list[Quote]
     ) -> str:
         """Append the quotes of one side; why there are none or fewer, else an empty text."""
-        parameters, sign = self._quoting, side.value
-        is_adding = cycle.distance * sign > 0
+        parameters = self._quoting
+        is_adding = cycle.distance * side > 0
         size, reason = quote_size(cycle, is_adding, depth)
         if not size:
             return f"{_left_out(side, 0)}: {reason}"
-        levels = len(cycle.offsets)
-        room = max(0, parameters.max_position - sign * position) // size
+        offsets = cycle.offsets
+        levels = len(offsets)
+        room = max(0, parameters.max_position - side * position) // size
         if room < levels:
             text = self.instrument.size_text
             reason = (
@@ -272,26 +285,35 @@ class MarketMaker(ABC):
             )
             levels = room
 
-        tick, slots = parameters.tick_units, parameters.slots[side]
+        tick, smallest = parameters.tick_units, parameters.smallest_tick_lots
+        slots, passive = (
+            (parameters.bid_slots, opposite - 1) if side is BUY else (parameters.ask_slots, opposite + 1)
+        )
         centre, held = cycle.mid + cycle.fair_shift - cycle.skew, 0
-        if cycle.unhedged is not None and cycle.distance * sign < 0:
+        if cycle.unhedged is not None and cycle.distance * side < 0:
             # The whole side moves, so that its levels keep their distances.
-            held = -sign * max(0, sign * (centre - cycle.unhedged) - cycle.offsets[0])
+            held = -side * max(0, side * (centre - cycle.unhedged) - offsets[0])
             centre += held
-        size_terms = SizeReason(cycle, is_adding, depth, size).terms
-        smallest = self.instrument.min_notional
+        explain_size = SizeReason(cycle, is_adding, depth, size)
         for level in range(levels):
-            raw = centre - sign * cycle.offsets[level]
             # Down for a bid, up for an ask; then at least a tick away from the other side's touch.
-            rounded = sign * (sign * raw // tick)
-            price = sign * min(sign * rounded, sign * opposite - 1)
+            if side is BUY:
+                raw = centre - offsets[level]
+                price = rounded = raw // tick
+                if price > passive:
+                    price = passive
+            else:
+                raw = centre + offsets[level]
+                price = rounded = -(-raw // tick)
+                if price < passive:
+                    price = passive
             if price <= 0:
                 return f"{_left_out(side, level)}: the price would not be positive"
-            if smallest and self.instrument.notional(price, size) < smallest:
-                least = self.instrument.money_text(smallest)
+            if price * size < smallest:
+                least = self.instrument.money_text(self.instrument.min_notional)
                 return f"{_left_out(side, level)}: worth less than the venue's minimum, {least}"
             why = PriceReason(cycle, side, level, held, raw, rounded, price, opposite)
-            quotes.append(Quote(slots[level], side, level, price, size, why.terms, size_terms))
+            quotes.append(Quote(slots[level], side, level, price, size, why, explain_size))
         return reason
 
 

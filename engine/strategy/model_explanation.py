@@ -10,36 +10,19 @@ from engine.strategy.model_parameters import ModelParameters
 from engine.strategy.quote_explanation import Cycle
 
 
-class ModelCycle(Cycle):
+class ModelCycle(Cycle, kw_only=True, eq=False):
     """One decision of a risk model: `half` is risk plus liquidity, clamped, and at least the fee floor."""
 
-    __slots__ = ("clamped", "in_force", "inventory", "liquidity", "model", "model_offsets", "risk", "stopped")
-
-    def __init__(
-        self,
-        parameters: ModelParameters,
-        best_bid: int,
-        best_ask: int,
-        distance: int,
-        model_offsets: ModelOffsets,
-        in_force: Calibrated,
-    ) -> None:
-        super().__init__(parameters, best_bid, best_ask, distance)
-        self.model = parameters
-        self.model_offsets = model_offsets
-        self.in_force = in_force
-        self.inventory = inventory = distance / parameters.order_lots
-        """Order units away from the target, positive when long."""
-        skew, risk, self.stopped = model_offsets.at(inventory)
-        tick, mid = parameters.tick_units, float(self.mid)
-        self.skew = round(skew * tick)
-        self.risk = round(risk * tick)
-        self.liquidity = round(model_offsets.liquidity * tick)
-        half = min(self.risk + self.liquidity, round(parameters.half_max * mid))
-        # One unit at least: bid and ask must never meet, however small the price.
-        self.clamped = max(half, round(parameters.half_min * mid), 1)
-        self.half = half = max(self.clamped, round(parameters.half_floor * mid))
-        self.offsets = [half + round(share * mid) for share in parameters.level_offsets]
+    model: ModelParameters
+    model_offsets: ModelOffsets
+    in_force: Calibrated
+    inventory: float
+    """Order units away from the target, positive when long."""
+    risk: int
+    liquidity: int
+    clamped: int
+    stopped: Side | None
+    """The side on which the model quotes nothing."""
 
     def _model_terms(self, side: Side) -> tuple[Term, ...]:
         sign, model, offsets, in_force = side.value, self.model, self.model_offsets, self.in_force

@@ -81,7 +81,31 @@ class ModelMarketMaker(MarketMaker):
             found = calibrated(parameters.model, now_ns, (bid + ask) / 2, self._volatility, self._fills)
             if in_force is None or offsets is None or found.differs_from(in_force):
                 self._in_force, self._offsets = in_force, offsets = found, self._model(found)
-        return ModelCycle(parameters, bid, ask, distance, offsets, in_force)
+        inventory = distance / parameters.order_lots
+        skew, risk_ticks, stopped = offsets.at(inventory)
+        mid, tick = (bid + ask) * parameters.instrument.half_tick_units, parameters.tick_units
+        at = float(mid)
+        risk, liquidity = round(risk_ticks * tick), round(offsets.liquidity * tick)
+        clamped = parameters.clamped(risk + liquidity, at)
+        half = max(clamped, round(parameters.half_floor * at))
+        return ModelCycle(
+            parameters,
+            bid,
+            ask,
+            mid,
+            distance,
+            half,
+            round(skew * tick),
+            parameters.offsets(half, at),
+            model=parameters,
+            model_offsets=offsets,
+            in_force=in_force,
+            inventory=inventory,
+            risk=risk,
+            liquidity=liquidity,
+            clamped=clamped,
+            stopped=stopped,
+        )
 
     def _stops(self, cycle: Cycle, side: Side) -> str:
         if not isinstance(cycle, ModelCycle) or side is not cycle.stopped:

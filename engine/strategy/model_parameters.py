@@ -13,7 +13,7 @@ from engine.strategy.quoting_parameters import BP, QuotingParameters
 class ModelParameters(QuotingParameters):
     """What the risk models add to the parameters that all models share, as fractions of the mid."""
 
-    __slots__ = ("clamp_words", "floor_words", "gamma_words", "half_floor", "half_max", "half_min", "model")
+    __slots__ = ("clamp_words", "floor_words", "gamma_words", "half_floor", "model")
 
     def __init__(self, context: StrategyContext) -> None:
         super().__init__(context.instrument, context.settings)

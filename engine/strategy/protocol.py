@@ -22,8 +22,7 @@ class MarketView:
     """What the Trader shows its strategy at each decision. One object, refilled; keep no reference.
 
     `market` is the book without our own orders; `touch` is the book as displayed, which post-only
-    prices must respect. `position` is in lots, signed; `open_cost` is what it was paid for in atoms, signed
-    like it.
+    prices must respect. `position` is in lots, signed.
     """
 
     now_ns: int
@@ -31,7 +30,6 @@ class MarketView:
     market: DepthReader
     touch: DepthReader
     position: int
-    open_cost: int = 0
 
 
 class Quote(msgspec.Struct, frozen=True):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Final
+
+import msgspec
 
 from engine.core.events import Term
 from engine.core.order import BUY, Side
@@ -14,46 +17,33 @@ DEPTH_LEVELS: Final = 5
 """Levels a side that imbalance and the depth cap look at."""
 
 
-class Cycle(ABC):
+class Cycle(msgspec.Struct, eq=False):
     """What all quotes of one decision share. Prices in ticks, offsets in model units.
 
-    `fair_shift` leads from the mid to the fair value; `skew` is subtracted from it for both sides;
-    `offsets` is each level's distance from there, `half` that of the first one. A model adds the terms
-    between the fair value and the half-spread.
+    A model adds the terms between the fair value and the half-spread.
     """
 
-    __slots__ = (
-        "ask_terms",
-        "best_ask",
-        "best_bid",
-        "bid_terms",
-        "distance",
-        "fair_inputs",
-        "fair_shift",
-        "half",
-        "mid",
-        "offsets",
-        "parameters",
-        "skew",
-        "unhedged",
-    )
-
-    def __init__(self, parameters: QuotingParameters, best_bid: int, best_ask: int, distance: int) -> None:
-        self.parameters = parameters
-        self.best_bid = best_bid
-        self.best_ask = best_ask
-        self.mid = (best_bid + best_ask) * parameters.instrument.half_tick_units
-        self.distance = distance
-        """Lots away from the target position, signed."""
-        self.fair_shift = 0
-        self.fair_inputs = ""
-        """Where the fair value comes from; empty for the mid."""
-        self.half = self.skew = 0
-        self.offsets: list[int] = []
-        self.unhedged: int | None = None
-        """What the closing side may not come nearer to the mid than, a price in model units."""
-        self.bid_terms: tuple[Term, ...] = ()
-        self.ask_terms: tuple[Term, ...] = ()
+    parameters: QuotingParameters
+    best_bid: int
+    best_ask: int
+    mid: int
+    """In model units."""
+    distance: int
+    """Lots away from the target position, signed."""
+    half: int
+    """The half-spread: what `offsets` begin with."""
+    skew: int
+    """Subtracted from the fair value for both sides."""
+    offsets: Sequence[int]
+    """Each level's distance from the fair value less skew."""
+    fair_shift: int = 0
+    """From the mid to the fair value."""
+    fair_inputs: str = ""
+    """Where the fair value comes from; empty for the mid."""
+    unhedged: int | None = None
+    """What the closing side may not come nearer to the mid than, a price in model units."""
+    bid_terms: tuple[Term, ...] = ()
+    ask_terms: tuple[Term, ...] = ()
 
     def terms(self, side: Side) -> tuple[Term, ...]:
         """The terms that all quotes of a side share, made once."""
@@ -77,18 +67,15 @@ class Cycle(ABC):
         """From the fair value to the price of level 0 before rounding: skew and half-spread in parts."""
 
 
-class SizeReason:
+class SizeReason(msgspec.Struct, frozen=True):
     """The size of one side: `depth` lots were displayed there, `size` lots came out of it."""
 
-    __slots__ = ("cycle", "depth", "is_adding", "size")
+    cycle: Cycle
+    is_adding: bool
+    depth: int
+    size: int
 
-    def __init__(self, cycle: Cycle, is_adding: bool, depth: int, size: int) -> None:
-        self.cycle = cycle
-        self.is_adding = is_adding
-        self.depth = depth
-        self.size = size
-
-    def terms(self) -> tuple[Term, ...]:
+    def __call__(self) -> tuple[Term, ...]:
         """The additive terms of the size, in lots. Fractions of a lot show in the term `lot`."""
         parameters = self.cycle.parameters
         settings, text = parameters.settings, parameters.instrument.size_text
@@ -116,36 +103,23 @@ class SizeReason:
         )
 
 
-class PriceReason:
+class PriceReason(msgspec.Struct, frozen=True):
     """The price of one quote. `raw` is the model's price in model units, `rounded` that on a tick.
 
     `held` is what keeps the quote away from unhedged fills, in model units, and part of `raw`.
     """
 
-    __slots__ = ("cycle", "held", "level", "opposite", "price", "raw", "rounded", "side")
+    cycle: Cycle
+    side: Side
+    level: int
+    held: int
+    raw: int
+    rounded: int
+    price: int
+    opposite: int
+    """The displayed best price of the other side, in ticks."""
 
-    def __init__(
-        self,
-        cycle: Cycle,
-        side: Side,
-        level: int,
-        held: int,
-        raw: int,
-        rounded: int,
-        price: int,
-        opposite: int,
-    ) -> None:
-        self.cycle = cycle
-        self.side = side
-        self.level = level
-        self.held = held
-        self.raw = raw
-        self.rounded = rounded
-        self.price = price
-        self.opposite = opposite
-        """The displayed best price of the other side, in ticks."""
-
-    def terms(self) -> tuple[Term, ...]:
+    def __call__(self) -> tuple[Term, ...]:
         """The additive terms of the price, in model units; their sum is the price, exactly."""
         cycle, sign = self.cycle, self.side.value
         parameters = cycle.parameters
@@ -170,5 +144,5 @@ class PriceReason:
         distance = self.cycle.parameters.settings.min_distance_from_unhedged_bps
         if distance is None:
             return ()
-        words = f"{number_text(distance)} bp from the average of what is not hedged"
+        words = f"{number_text(distance)} bp from the last fill that is not hedged"
         return (Term("unhedged", self.held, words),)

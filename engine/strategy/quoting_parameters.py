@@ -7,7 +7,6 @@ from typing import Final
 
 from engine.core.errors import UsageError
 from engine.core.instrument import Instrument
-from engine.core.order import Side
 from engine.core.settings import require_valid
 from engine.strategy.basic_settings import SECTION, BasicSettings
 from engine.strategy.explain import number_text
@@ -25,6 +24,8 @@ class QuotingParameters:
     """
 
     __slots__ = (
+        "ask_slots",
+        "bid_slots",
         "brake_n",
         "brake_window_ns",
         "depth_share",
@@ -32,6 +33,8 @@ class QuotingParameters:
         "fair_max_words",
         "fair_model",
         "half_base",
+        "half_max",
+        "half_min",
         "hedge_distance",
         "hedge_enabled",
         "hedge_interval_ns",
@@ -45,7 +48,7 @@ class QuotingParameters:
         "order_lots",
         "pull_z",
         "settings",
-        "slots",
+        "smallest_tick_lots",
         "target",
         "tick_down",
         "tick_units",
@@ -53,6 +56,9 @@ class QuotingParameters:
         "unhedged_distance",
         "watches_touch",
     )
+    half_min: float
+    half_max: float
+    """What a half-spread is clamped to; set by the parameters of each model."""
 
     def __init__(self, instrument: Instrument, settings: BasicSettings) -> None:
         require_valid(SECTION, settings)
@@ -63,10 +69,9 @@ class QuotingParameters:
         self.half_base = float(settings.base_spread_bps * BP / 2)
         spacing = settings.price_level_spacing * settings.base_spread_bps * BP
         self.level_offsets = tuple(float(level * spacing) for level in range(settings.levels))
-        self.slots = {
-            side: tuple(f"{letter}{level}" for level in range(settings.levels))
-            for side, letter in ((Side.BUY, "B"), (Side.SELL, "A"))
-        }
+        self.bid_slots, self.ask_slots = (
+            tuple(f"{letter}{level}" for level in range(settings.levels)) for letter in "BA"
+        )
         self.depth_share = settings.volume_depth_factor.as_integer_ratio()
 
         self.order_lots = self._whole_lots("order_quantity", settings.order_quantity)
@@ -79,6 +84,8 @@ class QuotingParameters:
                 f"{SECTION}.max_order_quantity = {settings.max_order_quantity}: must be at least "
                 f"{instrument.size_text(self.min_lots)}, the smallest order of {instrument.symbol}"
             )
+        self.smallest_tick_lots = -(-instrument.min_notional // instrument.notional(1, 1))
+        """Price times size of the smallest order that the venue takes, in ticks times lots."""
         self.max_position = self._lots(settings.max_position, ROUND_FLOOR)
         if self.max_position < 1:
             raise UsageError(
@@ -107,6 +114,20 @@ class QuotingParameters:
         self.level_words = tuple(f"{level}·{step}·{spread} bp" for level in range(settings.levels))
         self.tick_down = f"down to {instrument.price_text(1)}"
         self.tick_up = f"up to {instrument.price_text(1)}"
+
+    def clamped(self, half: int, mid: float) -> int:
+        """A half-spread between `half_min` and `half_max` of the mid, all in model units.
+
+        One unit at least: bid and ask must never meet, however small the price.
+        """
+        most, least = round(self.half_max * mid), round(self.half_min * mid)
+        bounded = half if half < most else most
+        bounded = bounded if bounded > least else least
+        return bounded if bounded > 1 else 1
+
+    def offsets(self, half: int, mid: float) -> list[int]:
+        """Each level's distance from where the quotes stand around, in model units."""
+        return [half + round(share * mid) for share in self.level_offsets]
 
     def _lots(self, size: Decimal, rounding: str) -> int:
         with localcontext() as context:

@@ -10,16 +10,17 @@ from engine.strategy.quote_explanation import DEPTH_LEVELS, Cycle
 def quote_size(cycle: Cycle, is_adding: bool, depth: int) -> tuple[int, str]:
     """Lots of one quote of a side on which `depth` lots are displayed; 0 with the reason for none."""
     parameters = cycle.parameters
-    text = parameters.instrument.size_text
     size, limit = parameters.order_lots, parameters.max_position
     if is_adding:
         room = limit - abs(cycle.distance)
         if room <= 0:
+            text = parameters.instrument.size_text
             return 0, f"{text(abs(cycle.distance))} away from the target, max_position is {text(limit)}"
         size = size * room // limit
     share, whole = parameters.depth_share
     cap = depth * share // whole
     if cap < parameters.min_lots:
+        text = parameters.instrument.size_text
         return 0, (
             f"book too thin, {text(depth)} on {DEPTH_LEVELS} levels allows {text(cap)}, "
             f"the minimum is {text(parameters.min_lots)}"

@@ -63,6 +63,11 @@ class Totals(msgspec.Struct, frozen=True, gc=False):
     adverse: tuple[int, ...] = ()
     """Adverse selection by horizon, of the passive fills whose horizon has come."""
 
+    @property
+    def profit(self) -> int:
+        """What they come to."""
+        return self.captured + self.revaluation - self.fees
+
     def since(self, before: Totals) -> Totals:
         """What has come in since another moment."""
         return Totals(

@@ -7,11 +7,13 @@ from typing import Any, Final, NamedTuple
 
 from engine.link.analytics import AGE, LEVEL, SIDE, TOTAL, Analytics, FillGroup, GroupMarkout, HourShare
 from pinnacle_tui.numbers import clock
+from pinnacle_tui.widgets.words import exact_time
 
 HOUR: Final = "hour"
 KINDS: Final = (SIDE, LEVEL, AGE, HOUR)
 """What fills can be told apart by; `HOUR` for what was earned alone."""
 _S: Final = 1_000_000_000
+DAY_NS: Final = 86_400 * _S
 USUAL_HORIZON_NS: Final = 10 * _S
 
 
@@ -44,17 +46,21 @@ class Choice:
         """All fills together, then the groups of the kind."""
         return [each for each in analytics.groups if each.kind in (TOTAL, self.kind)]
 
-    def splits(self, analytics: Analytics) -> list[Split]:
-        """The lines of the table: all fills, then each group or hour, the newest hour first."""
-        at = self.horizon_at(analytics)
+    def splits(self, analytics: Analytics, at: int | None = None) -> list[Split]:
+        """The lines of the table: all fills, then each group or hour, the newest hour first.
+
+        `at` is the index of a horizon, by default of the chosen one.
+        """
+        at = self.horizon_at(analytics) if at is None else at
         made = [split_of(group, at) for group in self.groups(analytics)]
         if self.kind == HOUR:
-            made += [split_of_hour(hour, at) for hour in reversed(analytics.hours)]
+            newest = max((hour.start_wall_ns for hour in analytics.hours), default=0)
+            made += [split_of_hour(hour, at, newest) for hour in reversed(analytics.hours)]
         return made
 
-    def split(self, analytics: Analytics) -> Split | None:
-        """The chosen line; all fills where it is not there."""
-        splits = self.splits(analytics)
+    def split(self, analytics: Analytics, at: int | None = None) -> Split | None:
+        """The chosen line; all fills where it is not there. `at` as in `splits`."""
+        splits = self.splits(analytics, at)
         return next((each for each in splits if each.name == self.name), splits[0] if splits else None)
 
     def group(self, analytics: Analytics) -> FillGroup | None:
@@ -103,11 +109,19 @@ def split_of(group: FillGroup, at: int) -> Split:
     return Split(group.name, group.fills, group.captured, adverse, group.revaluation - adverse, group.fees)
 
 
-def split_of_hour(hour: HourShare, at: int) -> Split:
-    """What an hour has earned, named by when it began."""
+def split_of_hour(hour: HourShare, at: int, newest_ns: int) -> Split:
+    """What an hour has earned, named by when it began: with its day where that is not the newest hour's."""
     adverse = hour.adverse[at] if hour.adverse else 0
     name = clock(hour.start_wall_ns)[:5]
+    if hour.start_wall_ns // DAY_NS != newest_ns // DAY_NS:
+        name = f"{exact_time(hour.start_wall_ns)[5:10]} {name}"
     return Split(name, hour.fills, hour.captured, adverse, hour.revaluation - adverse, hour.fees)
+
+
+def horizon_name(ns: int) -> str:
+    """A horizon in at most four cells, for columns: `0`, `0.1s`, `10s`, `5m`."""
+    seconds = ns / _S
+    return f"{seconds / 60:g}m" if seconds >= 60 else f"{seconds:g}s" if ns else "0"
 
 
 def horizon_words(ns: int) -> str:

@@ -16,7 +16,7 @@ from pinnacle_tui.widgets.panel import Panel
 from pinnacle_tui.widgets.row_cache import RowCache
 from pinnacle_tui.widgets.rows import Row, centred, left, right, row_width
 from pinnacle_tui.widgets.scene import Scene
-from pinnacle_tui.widgets.words import profit_style
+from pinnacle_tui.widgets.words import INCOMPLETE, profit_style
 
 LEAST_FOR_CHART: Final = 8
 """Rows below the heading from which on the chart is shown."""
@@ -219,6 +219,8 @@ def _loud(scene: Scene, width: int) -> list[Row]:
     if off:
         text = f"DOES NOT ADD UP: off by {_exact(scene, abs(off))}"
         said.append(((left(text, width), "danger bold reverse"),))
+    if not pnl.is_complete:
+        said.append(((left(INCOMPLETE, width), "warning"),))
     if pnl.mark is None:
         states = {"live": "the book has no mid", "stale": "the book is stale", "subscribed": "no book yet"}
         reason = states.get(scene.book.connection, f"feed is {scene.book.connection}")

@@ -26,6 +26,10 @@ def side_word(side: int) -> str:
     return "buy" if side > 0 else "sell"
 
 
+INCOMPLETE: Final = "incomplete: a fee has no price"
+"""Said beside a profit that is overstated by a fee in an asset that nobody could value."""
+
+
 def profit_style(value: int | None) -> str:
     """The colour of a gain or loss; its sign says the same."""
     if value is None:

@@ -8,33 +8,30 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-from trader_bench import MS, D, TraderBench, X, cancels, submits
+from control_desk import MID, Desk, S, Wanted, looping, price
+from trader_bench import MS, D, X, cancels, submits
 
 from engine.core.events import (
-    AnyCommand,
     BookUpdate,
     DayCarried,
     FeedState,
     OperatorAction,
-    OrderFilled,
     SubmitOrder,
     TradePrint,
 )
 from engine.core.ledger import DAY_NS
-from engine.core.order import BUY, SELL, Side
+from engine.core.order import BUY, SELL
 from engine.risk.breaker_settings import BreakerSettings
 from engine.risk.circuit_breaker import BreakerState
 from engine.risk.settings import RiskSettings
 from engine.risk.state import TradingState
-from engine.strategy.protocol import Decision, MarketView, Quote
+from engine.strategy.protocol import Decision
 
-S = 1_000 * MS
 TESTS = Path(__file__).resolve().parents[1]
 HERE = "integration/test_controls.py"
 CONTROLS = {
@@ -78,76 +75,6 @@ def test_every_control_has_its_test(control: str) -> None:
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     tests = {node.name for node in ast.walk(tree) if isinstance(node, functions)}
     assert name in tests if name else any(each.startswith("test_") for each in tests)
-
-
-# -- a strategy that wants what the test wants ------------------------------------------------------
-
-
-class Puppet:
-    """A strategy whose next decision is given by hand; it repeats itself."""
-
-    def __init__(self) -> None:
-        self.decision = Decision()
-
-    def decide(self, view: MarketView) -> Decision:
-        return self.decision
-
-    def on_book(self, now_ns: int, book: object) -> None: ...
-
-    def on_trade(self, trade: TradePrint) -> None: ...
-
-    def on_fill(self, fill: OrderFilled) -> None: ...
-
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-
-MID = 1_000_000
-"""10,000.00 in ticks, in a market of 9,999 to 10,001."""
-Wanted = tuple[Side, int, int]
-
-
-class Desk(TraderBench):
-    """A Trader with a puppet for a strategy; limits are generous unless they are given."""
-
-    def __init__(self, **changes: Any) -> None:
-        super().__init__(
-            **{"strategy__max_position": D(1_000), "engine__opening_base_balance": D(100)} | changes
-        )
-        self.puppet = Puppet()
-        self.trader.strategy = self.puppet  # type: ignore[assignment]
-        self.market()
-
-    def want(self, *wanted: Wanted, ms: int = 100) -> list[SubmitOrder]:
-        """Decide for these (side, price, lots), each in a slot of its own; the orders that leave."""
-        quotes = tuple(
-            Quote(f"{side.name[0]}{number}", side, number, price, size, tuple, tuple)
-            for number, (side, price, size) in enumerate(wanted)
-        )
-        self.puppet.decision = Decision(quotes=quotes)
-        commands = self.step(ms)
-        return submits(commands)
-
-    def hold(self, lots: int) -> None:
-        """Buy so many lots at 10,000.00."""
-        (order,) = self.want((BUY, MID, lots))
-        self.accept([order])
-        self.fill(order)
-        self.puppet.decision = Decision()
-
-    def codes(self) -> set[str]:
-        return set(self.trader.gate.denied)
-
-    @property
-    def state(self) -> TradingState:
-        return self.trader.risk.effective
-
-    def restricted_by(self) -> list[str]:
-        return [restriction.code for restriction in self.trader.risk.restrictions()]
-
-    def told(self) -> set[str]:
-        return {alert.code for alert in self.trader.drain_alerts()}
 
 
 # -- what denies one order -------------------------------------------------------------------------
@@ -227,11 +154,6 @@ def test_r22_our_own_orders_never_meet(price: int, code: str) -> None:
 
 
 # -- what is lost ----------------------------------------------------------------------------------
-
-
-def price(text: str) -> tuple[str, str]:
-    """A market whose mid is that."""
-    return str(D(text) - 1), str(D(text) + 1)
 
 
 @pytest.mark.parametrize(
@@ -344,18 +266,6 @@ def test_r11_a_flood_of_intents_leaves_at_the_rate_exactly() -> None:
     assert len(sent_ns) == pytest.approx(310, abs=1)
     for start in sent_ns:
         assert sum(start <= at < start + S for at in sent_ns) <= 15
-
-
-def looping(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The defect of an order loop: what is working is forgotten, and all that is wanted sent once more."""
-    number = 0
-
-    def diff(quotes: Sequence[Quote], *rest: object) -> tuple[list[AnyCommand], list[Quote]]:
-        nonlocal number
-        number += 1
-        return [], [msgspec.structs.replace(quote, slot=f"{quote.slot}-{number}") for quote in quotes]
-
-    monkeypatch.setattr(desk.trader.orders, "diff", diff)
 
 
 @pytest.mark.parametrize("mode", ["sim", "live"])

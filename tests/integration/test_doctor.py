@@ -71,13 +71,15 @@ KEY = {"name": "organizations/o/apiKeys/k", "privateKey": ""}
 class FakeBroker:
     """A venue that answers as it is told; an exception in place of an answer is raised."""
 
+    name = "coinbase"
+
     def __init__(self, **answers: Any) -> None:
         self.answers: dict[str, Any] = {
             "open": None,
             "measure_clock": 3 * MS,
             "products": {"BTC-USD": ProductState(BTC, is_tradable=True)},
             "permissions": Permissions(can_view=True, can_trade=True, can_transfer=False),
-            "fees": FeeRates(Decimal(40), Decimal(60), "Intro 2"),
+            "fees": FeeRates(Decimal(4), Decimal(6), "Top 2"),
             **answers,
         }
         self.asked: list[str] = []
@@ -384,9 +386,11 @@ def test_products(state: ProductState | None, verdict: Verdict, said: str) -> No
 # -- the key -------------------------------------------------------------------------------------------
 
 
-async def with_key(key_file: Path | None, broker: FakeBroker | None = None, mode: str = "paper") -> Any:
+async def with_key(
+    key_file: Path | None, broker: FakeBroker | None = None, mode: str = "paper", **given: Any
+) -> Any:
     async with ScriptedVenue(stay) as venue:
-        given = {"engine__mode": mode, "network__endpoint": f"http://127.0.0.1:{venue.port}"}
+        given |= {"engine__mode": mode, "network__endpoint": f"http://127.0.0.1:{venue.port}"}
         if key_file is None:
             given["credentials__vault"] = "/nowhere/credentials.vault"
         else:
@@ -487,9 +491,19 @@ async def test_fees_that_the_configuration_has_wrong(key_file: Path) -> None:
         )
     check = found(answer, "fees", "fees")
     assert check["verdict"] == "warn"
-    assert (
-        check["words"] == "maker 40 bps, taker 60 bps (Intro 2); the configuration says fees.maker_bps = 25"
-    )
+    assert check["words"] == "maker 4 bps, taker 6 bps (Top 2); the configuration says fees.maker_bps = 25"
+
+
+@pytest.mark.parametrize(
+    ("mode", "spread", "verdict"), [("live", "7.9", "fail"), ("live", "8", "ok"), ("paper", "7.9", "ok")]
+)
+async def test_a_spread_that_the_accounts_fees_forbid(
+    key_file: Path, mode: str, spread: str, verdict: str
+) -> None:
+    answer = await with_key(key_file, mode=mode, strategy__base_spread_bps=spread)
+    check = found(answer, "fees", "fees")
+    assert check["verdict"] == verdict
+    assert ("at least 8 bp" in check["advice"]) is (verdict == "fail")
 
 
 # -- the machine ---------------------------------------------------------------------------------------
@@ -629,7 +643,7 @@ async def venue(tmp_path: Path) -> AsyncIterator[tuple[LocalVenue, list[str]]]:
 async def test_the_command_finds_everything_well_at_a_local_venue(
     venue: tuple[LocalVenue, list[str]],
 ) -> None:
-    code, answer = await command("--mode", "live", "--symbol", "ETH-USD", *venue[1])
+    code, answer = await command("--mode", "live", "--strategy", "glft", "--symbol", "ETH-USD", *venue[1])
     assert code == answer["exit_code"] == 0, doctor_text(answer)
     assert found(answer, "key", "rights")["words"] == "view yes, trade yes, transfer no"
     assert found(answer, "products", "ETH-USD")["verdict"] == "ok"

@@ -13,7 +13,9 @@ from engine.core.clock import SystemClock
 from engine.core.errors import PinnacleError, UsageError
 from engine.exchange.coinbase.broker import AuthenticationError, BrokerError, Permissions
 from engine.exchange.coinbase.rest.advanced_broker import AdvancedBroker
+from engine.local_venue.fee_tiers import single_tier
 from engine.local_venue.keys import Rights, make_cdp_key, write_key
+from engine.local_venue.settings import VenueSettings
 from engine.runtime.network import connect
 
 
@@ -49,6 +51,24 @@ async def test_fees_that_a_person_has_set_stay(tmp_path: Path) -> None:
         assert network.resolved.config.fees.maker_bps == 7
         assert network.resolved.sources["fees.maker_bps"] == "--set"
         await network.close()
+
+
+@pytest.mark.parametrize(("maker_bps", "starts"), [("4", True), ("5", True), ("5.1", False)])
+async def test_live_starts_from_no_spread_below_the_accounts_own_break_even(
+    tmp_path: Path, maker_bps: str, starts: bool
+) -> None:
+    settings = VenueSettings(fee_tiers=single_tier(Decimal(maker_bps) / 10_000, Decimal("0.001")))
+    async with running_venue(tmp_path, settings) as (venue, key_file):
+        resolved = configured(venue, "live", key_file, strategy__allow_negative_edge="false")
+        if starts:
+            await (await connect(resolved, SystemClock())).close()
+            return
+        with pytest.raises(UsageError) as refused:
+            await connect(resolved, SystemClock())
+        assert str(refused.value) == (
+            "live mode needs strategy.base_spread_bps of at least 10.2 bp, the break-even spread of two "
+            "maker fills (it is 10), or strategy.allow_negative_edge = true. Nothing was sent"
+        )
 
 
 @pytest.mark.parametrize(

@@ -40,5 +40,5 @@ def configured(venue: LocalVenue, mode: str, key_file: Path | None = None, **mor
         flags["network.key_file"] = str(key_file)
     overrides = [f"{name.replace('__', '.')}={text}" for name, text in more.items()]
     return load_config(
-        env={}, overrides=[*overrides, "engine.live=true", "strategy.allow_negative_edge=true"], flags=flags
+        env={}, overrides=["engine.live=true", "strategy.allow_negative_edge=true", *overrides], flags=flags
     )

@@ -59,8 +59,8 @@ def moved(bench: ModelBench, random: Random) -> None:
     bench.book.apply_snapshot(bids, asks)
     if random.random() < 0.6:
         bench.trade(X.price_text(ask + random.randint(0, 50)), BUY)
-    if random.random() < 0.1:
-        bench.fill(random.choice([BUY, SELL]))
+    if random.random() < 0.4:
+        bench.fill(random.choice([BUY, SELL]), X.price_text(random.randint(1, 2_000_000)))
 
 
 def check(bench: ModelBench, decision: Decision, position: int, counts: Counter[str]) -> None:
@@ -104,7 +104,6 @@ def campaign(name: str, scenes: int) -> Counter[str]:
             bench.look(random.choice([1, SECOND // 3, SECOND]))
             view = bench.view
             view.now_ns, view.position = bench.now, position
-            view.open_cost = X.notional(random.randint(1, 2_000_000), position)
             decision = bench.maker.decide(view)
             if decision is not None:
                 check(bench, decision, position, counts)

@@ -166,7 +166,8 @@ IN_PASSING = {
     "MarketView.now_ns",
     "MarketView.wall_ns",
     "MarketView.position",
-    "MarketView.open_cost",
+    "OwnOrder.explain",
+    "OwnOrder.explain_size",
 }
 """Drained after every event, made anew at the next one, or for people alone."""
 
@@ -201,10 +202,10 @@ def test_working_orders_still_tell_their_reasons() -> None:
     for event in recorded()[:2_000]:
         trader.on_event(event)
     again = reloaded(trader)
-    told = {order.client_id: order.explain() for order in trader.orders.open_orders()}
+    told = {order.client_id: order.reasons() for order in trader.orders.open_orders()}
     assert told
-    assert all(told.values())
-    assert {order.client_id: order.explain() for order in again.orders.open_orders()} == told
+    assert all(reasons.price and reasons.size for reasons in told.values())
+    assert {order.client_id: order.reasons() for order in again.orders.open_orders()} == told
 
 
 @pytest.mark.parametrize("change", [{"version": 99}, {"product": "ETH-USD"}])

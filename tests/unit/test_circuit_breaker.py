@@ -148,6 +148,38 @@ def test_a_spread_above_100_bp_opens(ask: int, is_open: bool) -> None:
     assert desk.trigger is (Trigger.SPREAD if is_open else None)
 
 
+def swing(breaker: CircuitBreaker, ticks: int, seconds: int, from_s: int = 0) -> None:
+    """Up and down again by so many ticks of 10,000, by turns, once a second."""
+    for second in range(from_s, from_s + seconds):
+        breaker.on_time(second * S)
+        up = ticks * (second % 2)
+        breaker.on_touch(BID + up, ASK + up, second * S)
+
+
+@pytest.mark.parametrize(("ticks", "is_open"), [(25, False), (26, True)])
+def test_a_price_that_swings_without_going_anywhere_opens(ticks: int, is_open: bool) -> None:
+    """A swing of r each second is r x sqrt(60) per sqrt minute: 2 % are 25.8 ticks of 10,000."""
+    desk = Desk()
+    swing(desk.breaker, ticks, 90)
+    assert (desk.breaker.state is BreakerState.OPEN) is is_open
+    assert desk.trigger is (Trigger.VOLATILITY if is_open else None)
+
+
+@pytest.mark.parametrize(("seconds", "is_open"), [(31, False), (32, True)])
+def test_volatility_says_nothing_before_half_a_minute_of_returns(seconds: int, is_open: bool) -> None:
+    desk = Desk()
+    swing(desk.breaker, 100, seconds)
+    assert (desk.breaker.state is BreakerState.OPEN) is is_open
+
+
+def test_a_market_that_stays_wild_keeps_it_open_and_one_that_calms_down_does_not() -> None:
+    desk = Desk()
+    swing(desk.breaker, 100, 300)
+    assert (desk.breaker.state, desk.breaker.trip_count) == (BreakerState.OPEN, 1)
+    swing(desk.breaker, 1, 91, from_s=300)
+    assert desk.breaker.state is BreakerState.HALF_OPEN
+
+
 def quiet_minutes(desk: Desk, minutes: int) -> None:
     for minute in range(minutes):
         desk.breaker.on_trade(10, minute * MINUTE)
@@ -242,6 +274,7 @@ EFFECTS: dict[str, tuple[Any, Callable[[BreakerLimits], Any], Any, Any]] = {
         None,
         Trigger.SPREAD,
     ),
+    "max_volatility": (1, opened_by(lambda x: swing(x, 20, 40)), None, Trigger.VOLATILITY),
     "volume_burst": (10, opened_by(volume), None, Trigger.VOLUME),
     "max_latency_ms": (100, opened_by(late), None, Trigger.LATENCY),
     "max_disconnects": (1, opened_by(lambda x: x.on_feed_lost(0)), None, Trigger.CONNECTIVITY),
@@ -285,7 +318,7 @@ def test_a_loaded_breaker_goes_on_as_the_saved_one() -> None:
     one.breaker.on_feed_lost(1_000 * S)
     one.breaker.on_delay(2_000 * MS, 1_990 * S)
     for second in range(2_000, 2_400, 7):
-        one.price(10_000 + second // 3, second * S)
+        one.price(10_000 + second // 3 + 70 * (second % 2), second * S)
     state = msgspec.msgpack.decode(msgspec.msgpack.encode(one.breaker.save()), type=CircuitBreakerState)
     other = Desk(cooldown_s=10, trial_s=10)
     other.breaker.load(state)

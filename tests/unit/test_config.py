@@ -430,8 +430,7 @@ def test_notices_tell_fees_their_origin_and_a_spread_below_break_even(empty: Pat
         (
             {"engine.mode": "live"},
             "live mode needs engine.live = true in the configuration; the typed name of what is traded "
-            "(--arm BTC-USD); strategy.base_spread_bps of at least 120 bp, the break-even spread of two "
-            "maker fills (it is 10), or strategy.allow_negative_edge = true. Nothing was sent",
+            "(--arm BTC-USD). Nothing was sent",
         ),
         (
             {"engine.mode": "paper", "engine.speed": "2"},
@@ -451,7 +450,6 @@ def test_settings_no_run_can_start_from(empty: Path, flags: dict[str, str], said
     assert str(refused.value).startswith(said)
 
 
-EDGE = "strategy.allow_negative_edge=true"
 LIVE = {"engine.mode": "live", "network.key_file": "key.json", "engine.symbols": "BTC-USD,ETH-USD"}
 
 
@@ -465,12 +463,11 @@ def test_only_the_basic_model_is_warned_of_a_spread_below_the_fees(empty: Path) 
 
 def test_live_mode_says_each_thing_that_is_missing(empty: Path) -> None:
     armed = ("BTC-USD", "ETH-USD")
-    allowed = load_config(empty, overrides=["engine.live=true", EDGE], flags=LIVE).config
+    allowed = load_config(empty, overrides=["engine.live=true"], flags=LIVE).config
     allowed.require_runnable(armed)
     assert "1000 an order" in allowed.limits_sentence().replace(",", "")
     for config, typed, missing in (
         (load_config(empty, flags=LIVE).config, armed, "engine.live = true"),
-        (load_config(empty, overrides=["engine.live=true"], flags=LIVE).config, armed, "base_spread_bps of"),
         (allowed, ("BTC-USD",), "--arm ETH-USD"),
         (allowed, ("btc-usd", "ETH-USD"), "--arm BTC-USD"),
     ):

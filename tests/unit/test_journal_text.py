@@ -37,15 +37,18 @@ from engine.core.events import (
     Severity,
     StorageStatus,
     SubmitOrder,
+    Term,
     Timer,
     TradePrint,
 )
 from engine.core.instrument import Instrument
 from engine.core.order import OrderType, Side, TimeInForce
+from engine.core.own_orders import Reasons
 from engine.persistence.format import RecordType
 from engine.persistence.records import (
     TYPES,
     ArchiveDeleted,
+    Explained,
     LogCut,
     Reconciled,
     SessionEnded,
@@ -118,6 +121,20 @@ TOLD: list[tuple[Any, str]] = [
     (SessionEnded("done", 0), "ended with 0: done"),
     (SessionEnded("no answer", 75, ("c-1", "c-2")), "ended with 75: no answer; possibly open: c-1, c-2"),
     (StateDigest(P, "ab" * 32), "the state is " + "ab" * 32),
+    (
+        Explained.of(
+            P,
+            "no ask: too thin",
+            {
+                "c-1": Reasons(
+                    (Term("fair", 65_088_000_000_000, "mid"), Term("half spread", -5_000_000_000, "5 bp")),
+                    (Term("base", 1_000_000, ""), Term("lot", 0, "")),
+                )
+            },
+        ),
+        "c-1 at 65083 = fair 65088, half spread -5; size 0.01 = base 0.01 | no ask: too thin",
+    ),
+    (Explained.of(P, "", {}), "nothing is left out any more"),
     (SnapshotRef(7, 12_345), "the state after record 7 was saved, 12,345 bytes"),
     (LogCut(40, 1, "x.broken"), "40 bytes of 1 whole record were cut off and kept in x.broken"),
     (
@@ -158,7 +175,10 @@ def test_a_record_as_an_object(value: Any) -> None:
         head = {key: told.pop(key) for key in ("v", "seq", "ts_ns", "type", "event")}
         kind = kind_name(item(value).kind)
         assert head == {"v": 1, "seq": 5, "ts_ns": WHEN, "type": kind, "event": type(value).__name__}
-        assert set(told) == set(type(value).__struct_fields__)
+        fields = set(type(value).__struct_fields__)
+        if isinstance(value, Explained) and objects is OBJECTS:
+            fields.remove("terms")  # every order has its own
+        assert set(told) == fields
         assert not any(isinstance(each, float) for each in told.values())
     assert BARE_WORDS.line(item(value)).isprintable()
 
@@ -187,6 +207,20 @@ def test_an_object_has_decimals_as_text() -> None:
     assert (told["bids"], told["asks"]) == ([["65088", "0"]], [["65089.01", "0.00000007"]])
     order = SubmitOrder(P, 1, "c-1", Side.BUY, 1, None)
     assert OBJECTS.object(item(order))["price"] is None
+
+
+def test_an_explanation_as_an_object_tells_every_order_on_its_own() -> None:
+    bid, ask = (
+        Reasons((Term("fair", 5_000_000_000, "mid"), Term("half", sign * 10**7, "")), (Term("base", 3, ""),))
+        for sign in (-1, 1)
+    )
+    told = Explained.of(P, "", {"b": bid, "a": ask})
+    assert len(told.terms) == 4, "what both have is there once"
+    assert (told.reasons("b"), told.reasons("a")) == (bid, ask)
+    orders = OBJECTS.object(item(told))["orders"]
+    assert [order["client_id"] for order in orders] == ["b", "a"]
+    assert [term["value"] for order in orders for term in order["price"]] == ["5", "-0.01", "5", "0.01"]
+    assert orders[0]["size"] == [{"name": "base", "value": "0.00000003", "inputs": ""}]
 
 
 def test_an_unknown_product_keeps_its_integers() -> None:

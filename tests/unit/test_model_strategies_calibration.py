@@ -10,10 +10,10 @@ from model_bench import MS, SECOND, ModelBench, X, inputs, terms
 
 from engine.core.events import TradePrint
 from engine.core.order import BUY, SELL
+from engine.core.volatility import Volatility
 from engine.strategy.calibration import calibrated
 from engine.strategy.fill_intensity import MOST_ARRIVALS, FillIntensity
 from engine.strategy.model_settings import ModelSettings
-from engine.strategy.volatility import Volatility
 
 D = Decimal
 MID = 2_000_000

@@ -155,7 +155,11 @@ def test_many_fills_of_a_side_pause_it_until_they_are_old(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_the_closing_side_keeps_away_from_what_is_not_hedged(name: str) -> None:
     bench = ModelBench(name, min_distance_from_unhedged_bps=D(20))
-    long = bench.decide("0.02", average="10010")
+    assert bench.touch("0.02") == ModelBench(name).touch("0.02"), "no fill is known"
+    bench.fill(SELL, "9000")
+    bench.fill(BUY, "10200")
+    bench.fill(BUY, "10010")
+    long = bench.decide("0.02")
     # 10,010 and twenty basis points of it, rounded up.
     assert price_of(long, SELL) == "10030.02"
     asks = side_of(long, SELL)
@@ -164,7 +168,9 @@ def test_the_closing_side_keeps_away_from_what_is_not_hedged(name: str) -> None:
     assert price_of(long, BUY) == price_of(ModelBench(name).decide("0.02"), BUY), (
         "the other side does not move"
     )
-    short = bench.decide("-0.02", average="9990")
+    bench.fill(SELL, "9990")
+    assert price_of(bench.decide("0.02"), SELL) == "10030.02", "a sale leaves the last purchase as it is"
+    short = bench.decide("-0.02")
     assert price_of(short, BUY) == "9970.02"
     assert terms(side_of(short, BUY)[0])["unhedged"] < 0
 
@@ -172,12 +178,14 @@ def test_the_closing_side_keeps_away_from_what_is_not_hedged(name: str) -> None:
 def test_a_position_within_the_target_is_not_unhedged() -> None:
     held = ModelBench("basic", min_distance_from_unhedged_bps=D(20), target_position=D("0.05"))
     free = ModelBench("basic", target_position=D("0.05"))
-    options = {"position": "0.02", "average": "10100"}
-    assert held.touch(**options) == free.touch(**options)
+    for bench in (held, free):
+        bench.fill(BUY, "10100")
+    assert held.touch("0.02") == free.touch("0.02")
 
 
 def test_a_quote_far_enough_from_what_is_not_hedged_stays() -> None:
     bench = ModelBench("basic", min_distance_from_unhedged_bps=D(2))
+    bench.fill(BUY)
     assert bench.touch("0.02") == ModelBench("basic").touch("0.02")
     quote = side_of(bench.decide("0.02"), SELL)[0]
     assert terms(quote)["unhedged"] == 0

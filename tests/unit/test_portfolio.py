@@ -9,8 +9,9 @@ import pytest
 
 from engine.config import Config, load_config
 from engine.core.errors import UsageError
-from engine.core.events import AnyEvent, DayCarried, EdgeStatus, OperatorAction, OperatorCommand, Restraint
+from engine.core.events import AnyEvent, DayCarried, EdgeStatus, OperatorAction, OperatorCommand, Restraint, Timer
 from engine.core.events import OrderFilled as Fill
+from engine.core.ledger import DAY_NS
 from engine.core.order import BUY, SELL, Side
 from engine.exchange.account import Opening
 from engine.exchange.coinbase.products import catalogue
@@ -64,8 +65,7 @@ class Two:
 
     def ask(self, symbol: str) -> None:
         """Let the guard of a Trader see its accounts."""
-        trader = self.traders[symbol]
-        trader._closing_now(self.event(symbol, OperatorAction.PAUSE))
+        self.traders[symbol].on_event(Timer(symbol, self.now, self.now))
 
     def event(self, symbol: str, action: OperatorAction) -> Any:
         return OperatorCommand(symbol, self.now, self.now, action, "test")
@@ -146,6 +146,53 @@ def test_a_latch_taken_back_while_the_loss_lasts_returns() -> None:
     assert two.judge() == BOTH_HALTED[:1]
 
 
+def test_at_midnight_yesterdays_loss_of_one_does_not_meet_the_new_day_of_another() -> None:
+    two = Two(portfolio__max_daily_loss=100)
+    two.fill("BTC-USD", BUY, "60000", "0.01")
+    two.mark("BTC-USD", "65000")
+    two.fill("ETH-USD", BUY, "2000", "1")
+    two.mark("ETH-USD", "1880")  # 120 lost, 50 won
+    assert two.judge() == []
+    two.now = DAY_NS
+    two.ask("BTC-USD")  # the other one's wake-up comes some milliseconds later
+    assert two.judge() == []
+    assert two.totals().day_profit == 0
+    two.ask("ETH-USD")
+    assert two.judge() == []
+    two.mark("ETH-USD", "1780")
+    assert two.judge() == BOTH_HALTED, "what the new day loses counts from its beginning"
+
+
+def test_what_products_that_are_not_traded_now_lost_today_counts() -> None:
+    two = Two(portfolio__max_daily_loss=100)
+    two.ask("BTC-USD")
+    two.portfolio.carry(0, {"USD": Decimal("-99.99"), "EUR": Decimal(-5)})
+    assert two.judge() == []
+    two.portfolio.carry(0, {"USD": Decimal(-100)})
+    assert two.judge() == BOTH_HALTED
+
+
+def test_what_they_lost_yesterday_does_not() -> None:
+    two = Two(portfolio__max_daily_loss=100)
+    two.portfolio.carry(0, {"USD": Decimal(-100)})
+    two.now = DAY_NS
+    two.ask("ETH-USD")
+    assert two.judge() == []
+
+
+def test_the_loss_of_a_day_says_why_nothing_can_be_rearmed() -> None:
+    two = Two(portfolio__max_daily_loss=100)
+    two.fill("ETH-USD", BUY, "2000", "1")
+    two.mark("ETH-USD", "1900.01")
+    assert two.portfolio.loss_today("BTC-USD") == ""
+    two.mark("ETH-USD", "1900")
+    assert two.portfolio.loss_today("BTC-USD") == (
+        "the products in USD have lost 100 USD today, the limit over all of them is 100 USD, until the next "
+        "UTC day"
+    )
+    assert two.portfolio.loss_today("BTC-EUR") == ""
+
+
 def test_a_drop_from_the_peak_of_all_lets_them_only_reduce() -> None:
     two = Two(portfolio__max_drawdown=50)
     two.fill("BTC-USD", BUY, "60000", "0.01")
@@ -191,7 +238,8 @@ def test_a_person_who_rearms_begins_a_new_peak() -> None:
     assert len(two.judge()) == 2
     for symbol in two.traders:
         two.traders[symbol].on_event(two.event(symbol, OperatorAction.REARM))
-        two.ask(symbol)
+    assert two.judge() == [], "it holds at once, before any of them is asked"
+    two.ask("BTC-USD")
     assert two.judge() == []
     assert two.totals().drawdown == 0
     assert two.states() == ["ACTIVE", "ACTIVE"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.strategy.volatility import WINDOW, StressGauge, Volatility
+from engine.core.volatility import WINDOW, Volatility
+from engine.strategy.stress import StressGauge
 
 SECOND = 1_000_000_000
 ONE_PERCENT = 7.707493136714764

@@ -1,4 +1,4 @@
-"""Realised volatility of the mid, and the judgement whether a market is stressed."""
+"""Realised volatility of the mid: what strategies quote by and what the circuit breaker judges by."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ WINDOW: Final = 60
 
 _SECOND_NS: Final = 1_000_000_000
 _TO_PERCENT_PER_SQRT_MINUTE: Final = math.sqrt(60) * 100
-_CALM_CHECKS: Final = 3
-_CALM_SHARE: Final = 0.8
 
 
 class VolatilityState(msgspec.Struct, frozen=True):
@@ -25,14 +23,6 @@ class VolatilityState(msgspec.Struct, frozen=True):
     sample: int
     next_ns: int
     squares: list[float]
-
-
-class StressState(msgspec.Struct, frozen=True):
-    """The judgement so far."""
-
-    is_stressed: bool
-    calm_checks: int
-    next_ns: int | None
 
 
 class Volatility:
@@ -91,51 +81,3 @@ class Volatility:
         self.value, self._mid, self._sample = state.value, state.mid, state.sample
         self._next_ns = state.next_ns
         self._squares = deque(state.squares, maxlen=WINDOW)
-
-
-class StressGauge:
-    """Stress begins at a check with volatility >= `threshold` and ends after three calm checks in a row.
-
-    A check is calm below 0.8 x threshold; the gap between the two keeps quotes from flapping.
-    `threshold` is in % per √minute; checks happen at most every `interval_ns`.
-    """
-
-    __slots__ = ("_calm_below", "_calm_checks", "_interval_ns", "_next_ns", "_threshold", "is_stressed")
-
-    def __init__(self, threshold: float, interval_ns: int) -> None:
-        self.is_stressed = False
-        self._calm_checks = 0
-        self._next_ns: int | None = None
-        self._interval_ns = interval_ns
-        self.configure(threshold, interval_ns)
-
-    def configure(self, threshold: float, interval_ns: int) -> None:
-        """Another threshold and interval; the judgement so far stays, the next check comes by them."""
-        if self._next_ns is not None:
-            self._next_ns += interval_ns - self._interval_ns
-        self._threshold = threshold
-        self._calm_below = _CALM_SHARE * threshold
-        self._interval_ns = interval_ns
-
-    def judge(self, now_ns: int, volatility: float) -> None:
-        """Check if a check is due."""
-        if self._next_ns is not None and now_ns < self._next_ns:
-            return
-        self._next_ns = now_ns + self._interval_ns
-        if volatility >= self._threshold:
-            self.is_stressed = True
-            self._calm_checks = 0
-        elif self.is_stressed:
-            self._calm_checks = self._calm_checks + 1 if volatility < self._calm_below else 0
-            if self._calm_checks == _CALM_CHECKS:
-                self.is_stressed = False
-                self._calm_checks = 0
-
-    def save(self) -> StressState:
-        """The judgement so far; threshold and interval are settings."""
-        return StressState(self.is_stressed, self._calm_checks, self._next_ns)
-
-    def load(self, state: StressState) -> None:
-        """Go on from there, under the threshold and interval in force."""
-        self.is_stressed, self._calm_checks = state.is_stressed, state.calm_checks
-        self._next_ns = state.next_ns
