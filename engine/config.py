@@ -31,7 +31,7 @@ from engine.exchange.simulator.settings import SimulatorSettings
 from engine.link.settings import ConsoleSettings
 from engine.persistence.settings import PersistenceSettings
 from engine.risk.breaker_settings import BreakerSettings
-from engine.risk.portfolio_settings import PortfolioSettings
+from engine.risk.portfolio_settings import PortfolioSettings, unlike_money
 from engine.risk.settings import RiskSettings
 from engine.runtime.alert_settings import AlertSettings
 from engine.strategies import BASIC, choice_violation
@@ -227,6 +227,8 @@ class Config:
         `armed` are the products that whoever starts it has typed once more, for live trading.
         """
         mode = self.engine.mode
+        if reason := unlike_money(self.engine.symbols):
+            raise UsageError(reason)
         if reason := self.persistence.violation_in(mode):
             raise UsageError(reason)
         if mode in LIVE_MODES and self.engine.speed_factor != 1:
@@ -309,7 +311,11 @@ class Config:
         return (
             f"at most, per product: {value_text(risk.max_order_notional)} an order, "
             f"{value_text(risk.max_open_orders)} open orders, {value_text(risk.max_gross_notional)} in all "
-            f"if everything fills; HALTED at a drawdown of {value_text(risk.max_drawdown_pct)} %"
+            f"if everything fills; HALTED at a loss of {value_text(risk.max_daily_loss)} in a day or a "
+            f"drawdown of {value_text(risk.max_drawdown_pct)} %"
+            + self.portfolio.sentence(
+                self.engine.symbols, risk.max_gross_notional, risk.max_daily_loss, risk.max_drawdown
+            )
         )
 
 

@@ -295,6 +295,8 @@ class ConsoleApp(PlayingApp):
         if screen is None or not screen.has_parts:
             return
         scene = self.scene()
+        if scene is not None and self.alerts.look(scene.view.alerts):
+            self.bell()
         self._offer_keys(scene)
         self.tell_divergence()
         with self.batch_update():
@@ -311,7 +313,7 @@ class ConsoleApp(PlayingApp):
                 screen.draw_blank(shown)
                 for dialog in self.screen_stack[self.screen_stack.index(screen) + 1 : -1]:
                     # A dialog keeps what it has drawn of those below.
-                    dialog.refresh(screen.status.region, screen.scrub.region)
+                    dialog.refresh(screen.status.region, screen.alerts.region, screen.scrub.region)
                 return
             self._drawn = drawn
             screen.draw(shown)
@@ -329,6 +331,7 @@ class ConsoleApp(PlayingApp):
             hello.role if hello is not None else None,
             self._scenes.has_several,
             self.playing_keys,
+            self.alerts.newest.name if self.alerts.newest is not None else "",
         )
         if decides != self._keys_for:
             self._keys_for = decides
@@ -410,8 +413,6 @@ class ConsoleApp(PlayingApp):
             self.clear_notifications()  # what was held back is so no more
         if isinstance(event, Notice) and event.severity in _LOUD:
             self.say(event.text, _LOUD[event.severity], title=event.code)
-            if event.severity == "critical":
-                self.bell()
         elif isinstance(event, SettingChanged):
             self.setting_changed(event)
             self.refresh_bindings()

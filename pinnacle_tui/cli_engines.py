@@ -55,10 +55,13 @@ def sessions(data_dir: Path | None, as_json: bool) -> int:
 @click.argument(
     "deed",
     type=click.Choice(
-        ["status", "pause", "resume", "cancel-all", "flatten", "kill", "rearm", "set", "ack", "shutdown"]
+        [
+            *("status", "pause", "resume", "cancel-all", "flatten", "kill", "rearm", "breaker", "set"),
+            *("ack", "shutdown"),
+        ]
     ),
 )
-@click.argument("setting", required=False, metavar="[KEY=VALUE | ALERT]")
+@click.argument("setting", required=False, metavar="[KEY=VALUE | ALERT | trip | reset]")
 @click.option("--session", metavar="NAME", help="Which engine; needed where several run.")
 @click.option("--take", is_flag=True, help="Take control from whoever holds it.")
 @click.option(
@@ -69,8 +72,10 @@ def sessions(data_dir: Path | None, as_json: bool) -> int:
 @click.option(
     "--product",
     metavar="SYMBOL",
-    help="For this product alone; without it pause, resume, cancel-all, flatten, kill and rearm are for all.",
+    help="For this product alone; without it pause, resume, cancel-all, flatten, kill, rearm and breaker are "
+    "for all.",
 )
+@click.option("--reason", metavar="TEXT", help="Why, for the journal; breaker takes it.")
 @json_option
 def ctl(
     deed: str,
@@ -79,6 +84,7 @@ def ctl(
     take: bool,
     confirm: str | None,
     product: str | None,
+    reason: str | None,
     as_json: bool,
 ) -> int:
     """Steer an engine without a screen: a frozen display never means no kill switch.
@@ -89,14 +95,17 @@ def ctl(
     cancel-all   cancel every order; quoting goes on
     flatten      cancel all and close the position by orders that take; then paused
     kill         cancel all and send nothing more        rearm    take that back
+    breaker      trip: open the circuit breaker, no quotes for its cool-down; reset: close it at once
     set          change a setting while the engine runs  ack      of an alert, by its name: it is seen
     shutdown     cancel all, prove it, end
     """
-    if (setting is None) == (deed in ("set", "ack")):
-        raise click.UsageError("set takes one KEY=VALUE, ack an alert's name, and nothing else does")
+    if (setting is None) == (deed in ("set", "ack", "breaker")):
+        raise click.UsageError(
+            "set takes one KEY=VALUE, ack an alert's name, breaker trip or reset, and nothing else does"
+        )
     from engine.commands import ctl as control
 
     answer = control.ctl(
-        deed, setting, session=session, take=take, confirmed=confirm, product=product
+        deed, setting, session=session, take=take, confirmed=confirm, product=product, reason=reason
     )
     return tell(answer, control.ctl_text(answer), as_json)

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable
 from typing import Final, Literal, NamedTuple, Protocol
 
-from engine.link.messages import CommandName, Verdict
+from engine.link.messages import Ack, CommandName, Verdict
 from engine.link.mirror import Pending
 from pinnacle_tui.session import EngineSession
 
@@ -17,7 +17,10 @@ WORDS = {
     CommandName.FLATTEN: "flatten",
     CommandName.KILL: "kill switch",
     CommandName.REARM: "rearm",
+    CommandName.TRIP_BREAKER: "trip the circuit breaker",
+    CommandName.RESET_BREAKER: "reset the circuit breaker",
     CommandName.SET: "set",
+    CommandName.ACK: "acknowledge",
     CommandName.TAKE_CONTROL: "take control",
 }
 PROOF_S: Final = 8.0
@@ -61,13 +64,20 @@ class Operations:
         name: CommandName,
         arguments: dict[str, str] | None = None,
         on_change: Callable[[Pending], None] | None = None,
+        on_confirm: Callable[[Ack], None] | None = None,
     ) -> Pending | None:
-        """Send a command; None, and a sentence on the screen, when there is no connection."""
+        """Send a command; None, and a sentence on the screen, when there is no connection.
+
+        `on_change` tells what becomes of it in place of the usual sentences. `on_confirm` is called where
+        the engine refuses it only because it was not confirmed.
+        """
         what = describe(name, arguments)
 
         def changed(pending: Pending) -> None:
             if on_change is not None:
                 on_change(pending)
+            elif on_confirm is not None and pending.ack is not None and pending.ack.confirm:
+                on_confirm(pending.ack)
             elif pending.is_final:
                 self._tell(what, pending)
 
@@ -112,4 +122,6 @@ def describe(name: CommandName, arguments: dict[str, str] | None = None) -> str:
     """A command in words."""
     if name is CommandName.SET and arguments:
         return f"set {arguments.get('key')} to {arguments.get('value')}"
+    if name is CommandName.ACK and arguments:
+        return f"acknowledge {arguments.get('name')}"
     return WORDS.get(name, name.value)

@@ -10,6 +10,7 @@ from textual.actions import parse
 from textual.binding import ActiveBinding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
+from engine.core.foreign_text import visible
 from engine.link.settings import PANELS, RATES
 from pinnacle_tui.bound_keys import bindings_of, keys_in, playback_bindings, written_key
 from pinnacle_tui.numbers import speed_words
@@ -49,7 +50,7 @@ class ConsoleCommands(Provider):
         of_screen = (
             ()
             if isinstance(self.screen, Dialog)
-            else (self._playing, self._screens, self._bound, self._panels)
+            else (self._playing, self._screens, self._alerts, self._bound, self._breaker, self._panels)
         )
         for part in (*of_screen, self._help, self._themes, self._rates, self._picture, self._kill):
             try:
@@ -93,10 +94,26 @@ class ConsoleCommands(Provider):
                 continue
             if binding.tooltip and active.enabled:
                 seen.add(binding.action)
-                name = f"{binding.description} ({console.get_key_display(binding)})"
+                name = f"{console.key_words(binding)} ({console.get_key_display(binding)})"
                 yield PaletteCommand(
                     name, binding.tooltip, partial(console.run_action, binding.action, active.node)
                 )
+
+    def _alerts(self) -> Iterator[PaletteCommand]:
+        console = self.console
+        if console.check_action("acknowledge", ()):
+            for alert in reversed(console.alerts.standing):
+                name = f"acknowledge alert: {visible(alert.name)}"
+                yield PaletteCommand(name, visible(alert.text), partial(console.acknowledge, alert.name))
+
+    def _breaker(self) -> Iterator[PaletteCommand]:
+        console = self.console
+        for name, words, run in (
+            ("trip", "No quotes for its cool-down, then smaller ones on trial", console.action_trip_breaker),
+            ("reset", "Close it, and quote again; asks first", console.action_reset_breaker),
+        ):
+            if console.check_action(f"{name}_breaker", ()):
+                yield PaletteCommand(f"circuit breaker: {name}", words, run)
 
     def _playing(self) -> Iterator[PaletteCommand]:
         # Not by what is bound now: the palette's own text field takes the keys.

@@ -14,7 +14,7 @@ from pinnacle_tui.themes import ThemeLibrary
 
 OF_THE_PRESENT: Final = frozenset(
     (
-        *("pause", "resume", "cancel_all", "flatten", "rearm", "undo"),
+        *("pause", "resume", "cancel_all", "flatten", "rearm", "acknowledge", "undo"),
         *("kill", "kill_now", "freeze", "unfreeze"),
     )
 )

@@ -81,7 +81,7 @@ def window_title(scene: Scene) -> str:
     """
     hello = scene.mirror.hello
     state = _NOT_NOW.get(scene.link, scene.book.state)
-    mark = "" if state == "ACTIVE" else "! "
+    mark = "" if state == "ACTIVE" and not scene.view.alerts else "! "
     mode = hello.mode.upper() if hello is not None else ""
     profit = scene.numbers.money(scene.book.pnl.total).strip()
     if scene.view.playback is not None and scene.link not in _NOT_NOW:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from textual.binding import Binding
 from textual.widgets import Input
 
 from engine.config_schema import NOT_SET
 from engine.core.clock import Clock
+from engine.core.foreign_text import visible
 from engine.link.events import SettingChanged
-from engine.link.messages import CommandName
+from engine.link.messages import Ack, CommandName
 from engine.link.mirror import LinkState
+from pinnacle_tui.alerts import AlertWatch
 from pinnacle_tui.bound_keys import key_of
 from pinnacle_tui.operations import Operations
 from pinnacle_tui.remembered import Remembered
@@ -42,6 +46,7 @@ class SteeringApp(ThemedApp):
         self.session = session
         self.mirror = session.mirror
         self.operations = Operations(session, self)
+        self.alerts = AlertWatch(session.clock)
         self._undoable: SettingChanged | None = None
         self._undo_until_ns = 0
 
@@ -93,6 +98,12 @@ class SteeringApp(ThemedApp):
                 return self.can_steer
             case "rearm":
                 return self.can_steer and self._state in _LATCHED
+            case "acknowledge":
+                return self.can_steer and self.alerts.newest is not None
+            case "trip_breaker":
+                return self.can_steer and self._breakers - {"open"} != set()
+            case "reset_breaker":
+                return self.can_steer and self._breakers - {"closed"} != set()
             case "undo":
                 return self.can_steer and self.undoable is not None
             case "kill":
@@ -108,6 +119,20 @@ class SteeringApp(ThemedApp):
     def _state(self) -> str:
         scene = self.scene()
         return scene.book.state if scene is not None else ""
+
+    @property
+    def _breakers(self) -> set[str]:
+        """The states of the circuit breakers that are told of."""
+        view = self.mirror.view
+        books = view.products if view is not None else ()
+        return {book.breaker.state for book in books if book.breaker is not None}
+
+    def key_words(self, binding: Binding) -> str:
+        """What a key does now, in a few words."""
+        newest = self.alerts.newest
+        if binding.id == "app.acknowledge" and newest is not None:
+            return f"ack {visible(newest.name)}"
+        return binding.description
 
     @property
     def _may_kill(self) -> bool:
@@ -156,14 +181,56 @@ class SteeringApp(ThemedApp):
         """Become the console that may steer."""
         self.operations.send(CommandName.TAKE_CONTROL)
 
+    def action_acknowledge(self) -> None:
+        """The newest alert was seen, if it has stood there for long enough to be read."""
+        newest = self.alerts.newest
+        if newest is not None and self.alerts.is_meant():
+            self.acknowledge(newest.name)
+
+    def acknowledge(self, name: str) -> None:
+        """The alert of that name was seen."""
+        self.operations.send(CommandName.ACK, {"name": name})
+
+    def action_trip_breaker(self) -> None:
+        """Open the circuit breaker: no quotes for its cool-down."""
+        self.operations.send(CommandName.TRIP_BREAKER)
+
+    def action_reset_breaker(self) -> None:
+        """Close the circuit breaker, after a question."""
+        from pinnacle_tui.screens import questions
+
+        self.push_screen(questions.reset_breaker(self), partial(self._if_yes, CommandName.RESET_BREAKER))
+
     def action_undo(self) -> None:
         """Set the value that was in force before the last change."""
         change = self.undoable
         self.forget_change()
         if change is not None:
             value = "" if change.old == NOT_SET else change.old
-            self.operations.send(CommandName.SET, {"key": change.key, "value": value})
+            arguments = {"key": change.key, "value": value}
+
+            def loosen(confirmed: dict[str, str]) -> None:
+                self.operations.send(CommandName.SET, confirmed)
+
+            self.operations.send(
+                CommandName.SET,
+                arguments,
+                on_confirm=lambda ack: self.ask_to_loosen(change.new, arguments, ack, loosen),
+            )
             self.refresh_bindings()
+
+    def ask_to_loosen(
+        self, old: str, arguments: dict[str, str], ack: Ack, send: Callable[[dict[str, str]], None]
+    ) -> None:
+        """The engine wants a setting's key typed once more; `send` gets the arguments with it, where it was."""
+        from pinnacle_tui.screens import questions
+
+        def answered(is_meant: bool | None) -> None:
+            if is_meant:
+                send(arguments | {"confirm": ack.confirm})
+
+        new = arguments["value"] or NOT_SET
+        self.push_screen(questions.loosen(f"{old}  →  {new}", ack), answered)
 
     def action_cancel_all(self) -> None:
         """Cancel every order, after a question."""

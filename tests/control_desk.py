@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import pytest
-from trader_bench import MS, D, TraderBench, submits
+from trader_bench import MS, D, TraderBench, X, submits
 
 from engine.core.events import AnyCommand, OrderFilled, SubmitOrder, TradePrint
 from engine.core.order import BUY, Side
+from engine.risk.breaker_settings import BreakerSettings
 from engine.risk.state import TradingState
 from engine.strategy.protocol import Decision, MarketView, Quote
 
@@ -38,6 +40,11 @@ class Puppet:
     def start(self) -> None: ...
 
     def stop(self) -> None: ...
+
+    def save(self) -> bytes:
+        return b""
+
+    def load(self, state: bytes) -> None: ...
 
 
 class Desk(TraderBench):
@@ -97,3 +104,20 @@ def looping(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         return [], [msgspec.structs.replace(quote, slot=f"{quote.slot}-{number}") for quote in quotes]
 
     monkeypatch.setattr(desk.trader.orders, "diff", diff)
+
+
+def breaking(**changes: Any) -> Desk:
+    """A desk with the circuit breaker of live trading."""
+    live = dataclasses.asdict(BreakerSettings.for_mode("live"))
+    return Desk(**{f"breaker__{key}": value for key, value in (live | changes).items()})
+
+
+def swung(desk: Desk) -> None:
+    """For 40 seconds the price goes up by 1 % and down again, by turns, and nowhere."""
+    bid, ask = desk.trader.book.best_bid(), desk.trader.book.best_ask()
+    assert bid is not None
+    assert ask is not None
+    for second in range(40):
+        share = 101 if second % 2 else 100
+        desk.market(X.price_text(bid * share // 100), X.price_text(ask * share // 100))
+        desk.step(1_000)

@@ -94,7 +94,7 @@ class _RiskStep:
         )
 
     def __call__(self, update: Update) -> int:
-        """Nanoseconds of one check; whatever the book does, the order is far enough from it to be let through."""
+        """Nanoseconds of one check. The order is far from the touch, which does not move here."""
         context, clock = self._context, time.perf_counter_ns
         context.now_ns += 2 * _MS  # what the rate of orders allows
         side, level = (SELL if self._count % 2 else BUY), self._count // 2 % _LEVELS

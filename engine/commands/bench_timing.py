@@ -110,8 +110,8 @@ def quantiles(
 ) -> list[BenchResult]:
     """For each quantile (nearest rank) of nanoseconds: its median, least and greatest over the rounds.
 
-    `wanted` names each quantile and gives it in parts of a thousand. Below a thousand samples a round, p999 is
-    the slowest of them.
+    `wanted` names each quantile and gives it in parts of a thousand. Below a thousand samples a round, p999
+    is the slowest of them.
     """
     ordered = [sorted(samples) for samples in rounds]
     count = sum(map(len, ordered))

@@ -16,8 +16,10 @@ from engine.link.messages import Ack, CommandName, EngineHello, Role, Verdict
 from engine.link.mirror import EngineMirror
 from engine.link.runtime_folder import default_folder, resolve, running
 
-OF_A_PRODUCT: Final = ("pause", "resume", "cancel-all", "flatten", "kill", "rearm")
+OF_A_PRODUCT: Final = ("pause", "resume", "cancel-all", "flatten", "kill", "rearm", "breaker")
 """What can be asked for one product alone."""
+OF_THE_BREAKER: Final = ("trip", "reset")
+"""What can be done to the circuit breaker by hand."""
 _PROOF_S: Final = 10.0
 _EXIT_CODES: Final = {Verdict.DONE: 0, Verdict.REJECTED: 1, Verdict.UNKNOWN: 75}
 
@@ -34,14 +36,20 @@ def ctl(
     take: bool = False,
     confirmed: str | None = None,
     product: str | None = None,
+    reason: str | None = None,
     folder: Path | None = None,
 ) -> dict[str, Any]:
     """Ask an engine and wait for proof. The answer holds `exit_code`: 0 done, 1 refused, 75 not proven.
 
-    `setting` is the KEY=VALUE of `set`, and the name of the alert of `ack`. `take` takes control from
-    whoever has it. `rearm` wants a traded product's name as `confirmed`; `set` wants the key, where real
-    money's limit is loosened. `product` is the only one that the deed is for; None: all that are traded.
+    `setting` is the KEY=VALUE of `set`, the name of the alert of `ack`, and what `breaker` is to do: trip or
+    reset, for a `reason` that is kept in the journal. `take` takes control from whoever has it. `rearm`
+    wants a traded product's name as `confirmed`; `set` wants the key, where real money's limit is loosened.
+    `product` is the only one that the deed is for; None: all that are traded.
     """
+    if deed == "breaker" and setting not in OF_THE_BREAKER:
+        raise UsageError(f"breaker {setting}: must be {' or '.join(OF_THE_BREAKER)}; nothing was done")
+    if reason is not None and deed != "breaker":
+        raise UsageError(f"{deed} --reason: only breaker takes a reason; nothing was done")
     if product is not None and deed not in OF_A_PRODUCT:
         raise UsageError(
             f"{deed} --product {product}: {deed} is for the whole engine; --product is for "
@@ -56,8 +64,9 @@ def ctl(
     if deed == "status":
         return _one_status(path)
     try:
-        name = CommandName(deed.replace("-", "_"))
-        return asyncio.run(_ask(path, name, setting, take, confirmed, product))
+        name = CommandName(f"{setting}_breaker" if deed == "breaker" else deed.replace("-", "_"))
+        arguments = _arguments(name, setting or "", confirm=confirmed, product=product, reason=reason)
+        return asyncio.run(_ask(path, name, arguments, take, confirmed))
     except LinkError as error:
         raise ControlError(str(error)) from None
 
@@ -86,6 +95,7 @@ def ctl_text(answer: Mapping[str, Any]) -> str:
         lines += [
             f"{each['product']}  {each['state']}  book {each['connection']}  position {each['position']}"
             f"  P&L {each['equity_change'] or 'n/a'}  open {each['open_orders']}  fills {each['fills']}"
+            + (f"  breaker {each['breaker']}" if each["breaker"] not in (None, "closed") else "")
             + (f"  {each['note']}" if each["note"] else "")
             for each in answer["products"]
         ]
@@ -112,10 +122,9 @@ async def _status(path: Path) -> dict[str, Any]:
 async def _ask(
     path: Path,
     name: CommandName,
-    setting: str | None,
+    arguments: dict[str, str],
     take: bool,
     confirmed: str | None,
-    product: str | None,
 ) -> dict[str, Any]:
     def changed(change: LinkChange) -> None:
         if change is LinkChange.LOST:
@@ -133,24 +142,24 @@ async def _ask(
     hello = await client.connect(path)
     try:
         if name is CommandName.REARM:
-            _require_confirmed(hello, confirmed, product)
+            _require_confirmed(hello, confirmed, arguments.get("product"))
         if take:
             await client.ask(CommandName.TAKE_CONTROL)
-        arguments = _arguments(name, setting or "", confirmed) if product is None else {"product": product}
         ack = await client.ask(name, arguments, deadline_s=_PROOF_S)
     finally:
         client.close()
     return _answer(name, ack)
 
 
-def _arguments(name: CommandName, setting: str, confirmed: str | None) -> dict[str, str] | None:
+def _arguments(name: CommandName, setting: str, **given: str | None) -> dict[str, str]:
+    """What the command is sent with: of what is `given` only what was."""
+    arguments = {key: value for key, value in given.items() if value is not None}
     if name is CommandName.ACK:
-        return {"name": setting.strip()}
-    if name is not CommandName.SET:
-        return None
-    key, _, value = setting.partition("=")
-    arguments = {"key": key.strip(), "value": value}
-    return arguments if confirmed is None else arguments | {"confirm": confirmed}
+        arguments["name"] = setting.strip()
+    elif name is CommandName.SET:
+        key, _, value = setting.partition("=")
+        arguments |= {"key": key.strip(), "value": value}
+    return arguments
 
 
 def _require_confirmed(hello: EngineHello, confirmed: str | None, product: str | None) -> None:
@@ -168,7 +177,7 @@ def _answer(name: CommandName, ack: Ack) -> dict[str, Any]:
         "exit_code": _EXIT_CODES[ack.verdict],
         "deed": name.value,
         "verdict": ack.verdict.value,
-        "text": ack.text,
+        "text": f"{ack.text}: --confirm {ack.confirm}" if ack.confirm else ack.text,
         "ms": ack.ms,
         "possibly_open": list(ack.open_orders),
     }

@@ -12,6 +12,7 @@ from typing import Any, Final
 from engine.commands.export_files import Export
 from engine.commands.export_tables import TABLES, DeskTables
 from engine.core.errors import UsageError
+from engine.persistence.errors import DamageError
 from engine.runtime.desk import Desk
 from engine.runtime.engine import WakeUp
 from engine.runtime.past_venue import PastVenue
@@ -30,8 +31,10 @@ def export(
 ) -> dict[str, Any]:
     """Write a session's tables into a folder, in one of `export_files.FORMATS`; what was written.
 
-    Raises as `open_recorded` and `Export` do, `UsageError` where this version computes something else than
-    is on record, `DamageError` where a record is damaged. After any of them nothing stays written.
+    A session that runs, or was killed, is written as far as it is on record. Raises as `open_recorded` and
+    `Export` do, `UsageError` where this version computes something else than is on record, `DamageError`
+    where a record is damaged or a session that ended has lost its last ones. After any of them nothing stays
+    written.
     """
     recorded = open_recorded(find(wanted, data_dir))
     replayer = recorded.replayer()
@@ -47,6 +50,7 @@ def export(
                 _watch(desks[parts.product], tables[parts.product], parts, files)
             if replayer.batches % _TELL_EVERY == 0:
                 progress(parts.seq, recorded.last_seq)
+        _require_end(recorded, desks)
         for each in tables.values():
             for table, row in each.finish():
                 files.write(table, row)
@@ -63,6 +67,7 @@ def export(
         "files": {name: str(path) for name, path in files.paths.items()},
         "rows": files.counts,
         "pnl_residual": residuals,
+        "pnl_is_complete": {product: desk.trader.ledger.is_complete for product, desk in desks.items()},
     }
 
 
@@ -73,6 +78,11 @@ def export_text(answer: Mapping[str, Any]) -> str:
     )
     lines = [f"session {answer['session']}{since}"]
     lines += [f"{answer['rows'][name]:>12,}  {path}" for name, path in answer["files"].items()]
+    lines += [
+        f"{product}: incomplete: a fee in another asset has no price, so the profit is overstated by it"
+        for product, is_complete in answer["pnl_is_complete"].items()
+        if not is_complete
+    ]
     return "\n".join(lines)
 
 
@@ -83,6 +93,19 @@ def _desks(recorded: RecordedSession, replayer: Replayer) -> dict[str, Desk]:
         if begin is not None:
             desk.watcher.load(begin.desks[product].watcher)
     return desks
+
+
+def _require_end(recorded: RecordedSession, desks: Mapping[str, Desk]) -> None:
+    """A session that ended must be on record up to its end: what is cut off there looks like a crash."""
+    session = recorded.session
+    if session.info.ended is None:
+        return
+    found = {product: desk.trader.digest() for product, desk in desks.items()}
+    if found != session.info.ended.digests:
+        raise DamageError(
+            f"session {session.name} ended, and its records stop before that, with {recorded.last_seq}; look "
+            "at it with `pinnacle-tui journal verify`. Nothing was written"
+        )
 
 
 def _watch(desk: Desk, tables: DeskTables, parts: Parts, files: Export) -> None:

@@ -35,8 +35,8 @@ class QuotingRun(msgspec.Struct, frozen=True):
     """Bought and sold."""
     markouts: tuple[MarkoutSums, ...]
     """Of the passive fills, one for each of `HORIZONS_NS`; money in atoms, sizes in lots."""
-    digest: str
-    """Of the Trader at the end."""
+    mid_ticks: float
+    """At the end."""
 
 
 class InventoryVariance:
@@ -110,7 +110,7 @@ def run_quotes(seed: int, minutes: int, overrides: Mapping[str, str]) -> Quoting
         ledger.fill_count,
         (ledger.bought + ledger.sold) * per_base,
         desk.watcher.markouts.total(),
-        desk.trader.digest(),
+        ledger.reference_half_ticks / 2,
     )
 
 

@@ -101,6 +101,7 @@ def products_of(hello: EngineHello, view: View) -> list[dict[str, Any]]:
                 "open_orders": len(book.orders),
                 "fills": pnl.fills,
                 "quotes": book.quotes_sent,
+                "breaker": None if book.breaker is None else book.breaker.state,
             }
         )
     return told

@@ -127,10 +127,16 @@ class LinkServer:
         )
 
     def answer(
-        self, command_id: str, verdict: Verdict, text: str = "", open_orders: tuple[str, ...] = ()
+        self,
+        command_id: str,
+        verdict: Verdict,
+        text: str = "",
+        open_orders: tuple[str, ...] = (),
+        *,
+        confirm: str = "",
     ) -> bool:
         """Tell how a command stands; False where its final word was said already, by the deadline perhaps."""
-        return self._steering.answer(command_id, verdict, text, open_orders)
+        return self._steering.answer(command_id, verdict, text, open_orders, confirm=confirm)
 
     def moved(self) -> None:
         """The engine, a playback, stands elsewhere: everybody is told everything anew as soon as it has room.

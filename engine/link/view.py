@@ -80,7 +80,7 @@ class Quote(msgspec.Struct, frozen=True):
     size_terms: tuple[Term, ...] = ()
     """Of the wanted quote; empty where nothing is wanted."""
     failures: tuple[Failure, ...] = ()
-    """Every risk control that kept the wanted quote back, the one that decided first; empty where none did."""
+    """Every risk control that kept the wanted quote back, the one that decided first; empty: none did."""
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False):
@@ -145,6 +145,23 @@ class Restriction(msgspec.Struct, frozen=True, gc=False):
     reason: str
     release: str
     """What ends it."""
+
+
+class Breaker(msgspec.Struct, frozen=True, gc=False):
+    """The circuit breaker of a product."""
+
+    state: str
+    """closed, open: no quotes; half-open: smaller quotes on trial."""
+    trigger: str
+    """What opened it last; empty where it never was open."""
+    reason: str
+    """The same in a sentence."""
+    since_ns: int
+    """Engine time at which it came into this state, or saw a trigger last while open."""
+    next_ns: int | None
+    """Engine time at which it goes on by itself if nothing triggers it before; None while it is closed."""
+    trips: int
+    """How often it has opened."""
 
 
 class Stage(msgspec.Struct, frozen=True, gc=False):
@@ -226,6 +243,8 @@ class ProductView(msgspec.Struct, frozen=True):
     """What our fills come to, read anew once a second; None from an engine that does not tell."""
     day_profit: int | None = None
     """Of the UTC day, all sessions of it together, atoms; None while it cannot be told."""
+    breaker: Breaker | None = None
+    """None from an engine that does not tell."""
 
 
 class Queue(msgspec.Struct, frozen=True, gc=False):

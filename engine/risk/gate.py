@@ -200,11 +200,13 @@ class RiskGate:
             found.append(words.too_dear(notional, limits))
 
         mid, bid, ask = context.mid, context.best_bid, context.best_ask
+        collar, collar_whole = limits.collar
         if mid is None or mid <= 0:  # R3
             found.append(Denial("COLLAR", "there is no reference price to measure from"))
-        elif abs(2 * price - mid) * limits.collar.denominator > mid * limits.collar.numerator:
+        elif abs(2 * price - mid) * collar_whole > mid * collar:
             found.append(Denial("COLLAR", words.away(price, mid, "collar", limits.collar)))
         if order.purpose == "quote":  # R4
+            band, band_whole = limits.band
             if not order.post_only:
                 found.append(Denial("BAND", "a quote must be post-only"))
             if bid is None or ask is None:
@@ -214,7 +216,7 @@ class RiskGate:
             elif price >= ask if is_buy else price <= bid:
                 crossed = words.at(ask if is_buy else bid)
                 found.append(Denial("BAND", f"{words.at(price)} would cross {crossed}"))
-            elif mid and abs(2 * price - mid) * limits.band.denominator > mid * limits.band.numerator:
+            elif mid and abs(2 * price - mid) * band_whole > mid * band:
                 found.append(Denial("BAND", words.away(price, mid, "band", limits.band)))
 
         if order.client_id in self._used_ids:  # R20
@@ -242,9 +244,10 @@ class RiskGate:
         ):
             found.append(words.too_many(own, limits))
 
-        # R7: every live order of this side filled, and none of the other.
+        # R7: every live order of this side filled, and none of the other. Above 0 only where the order can do
+        # more than reduce.
         worst = size + (own.buy_lots + context.position if is_buy else own.sell_lots - context.position)
-        if order.reduce_only and size > self.reducible(side, context):
+        if order.reduce_only and worst > 0:
             found.append(Denial("POSITION", "a reduce-only order could turn the position around"))
         if worst > limits.max_position:
             found.append(words.too_much(worst, limits))
@@ -258,7 +261,7 @@ class RiskGate:
                 found.append(Denial("EXPOSURE", "the balances are not known"))
             elif own.sell_lots + size > context.base_balance:
                 found.append(words.too_little_base(context.base_balance))
-        elif size > self.reducible(side, context):
+        elif worst > 0:
             if context.quote_balance is None or context.equity is None:
                 found.append(Denial("EXPOSURE", "the balances are not known"))
             else:

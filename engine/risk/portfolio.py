@@ -58,6 +58,8 @@ class Totals(NamedTuple):
     """From the peak."""
     gross: int
     """The positions' worth, longs and shorts added up."""
+    net: int
+    """The same with shorts taken off longs: below 0 where they outweigh them."""
     open_orders: int
     max_gross: int
     """The limits in force."""
@@ -122,7 +124,7 @@ class CurrencyPortfolio:
 
     def _added_up(self) -> tuple[Totals, int]:
         """All of it now, and the peak."""
-        profit = equity = peak = gross = orders = 0
+        profit = equity = peak = gross = net = orders = 0
         shares = loss = drop = most = 0
         days = [day for member, _ in self._members if (day := member.guard.day) is not None]
         day = max(days, default=self._gone[0])
@@ -135,7 +137,9 @@ class CurrencyPortfolio:
             equity += scale * ledger.last_equity
             # Where a person has just rearmed, the next judgement of the product will say the same.
             peak += scale * (ledger.last_equity if guard.is_restarting else guard.peak)
-            gross += scale * ledger.instrument.value(ledger.reference_half_ticks, abs(ledger.position))
+            worth = scale * ledger.instrument.value(ledger.reference_half_ticks, ledger.position)
+            gross += abs(worth)
+            net += worth
             orders += len(member.orders.own.by_id)
             shares += scale * guard.limits.max_gross_notional
             loss = max(loss, scale * guard.limits.max_daily_loss)
@@ -154,6 +158,7 @@ class CurrencyPortfolio:
             day_profit,
             max(0, peak - equity),
             gross,
+            net,
             orders,
             shares if limits.max_gross_notional is None else limits.max_gross_notional,
             loss if limits.max_daily_loss is None else limits.max_daily_loss,

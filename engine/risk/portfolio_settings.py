@@ -9,10 +9,12 @@ What is only known afterwards, profit and loss, is added up by `engine.risk.port
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from typing import Final
 
 from engine.core.errors import UsageError
 from engine.core.instrument import Instrument
@@ -22,6 +24,12 @@ from engine.risk.portfolio import PortfolioLimits
 
 SECTION = "portfolio"
 _MOST_WEIGHT = 1_000
+_MOST_BASE = 1_000_000_000
+_AMOUNT: Final = re.compile(r"\d+(\.\d+)?", re.ASCII)
+_LIKE_MONEY: Final = frozenset(
+    {"USD", "USDC", "USDT", "USDS", "DAI", "PYUSD", "EUR", "EURC", "GBP", "CHF", "CAD", "AUD", "SGD"}
+)
+"""Currencies of which one is worth about as much as one of another: a limit of 250 means much the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,11 @@ class PortfolioSettings:
         None,
         "How balances and limits are divided among the products, SYMBOL=WEIGHT each; a product that is not "
         "named weighs 1.",
+    )
+    max_positions: tuple[str, ...] | None = setting(
+        None,
+        "R7: largest position of a product with all open orders of a side filled, SYMBOL=AMOUNT each in its "
+        "base currency; a product that is not named has risk.max_position_base.",
     )
     max_gross_notional: Decimal | None = setting(
         None,
@@ -81,19 +94,23 @@ class PortfolioSettings:
             if symbol in seen:
                 return f"{SECTION}.shares names {symbol} twice"
             seen.add(symbol)
+        seen = set()
+        for text in self.max_positions or ():
+            symbol, _, amount = text.partition("=")
+            if not (_AMOUNT.fullmatch(amount) and 0 < Decimal(amount) <= _MOST_BASE):
+                return (
+                    f"{SECTION}.max_positions = {text!r}: must be SYMBOL=AMOUNT with an amount above 0 and at "
+                    f"most {_MOST_BASE}, for example ETH-USD=2.5"
+                )
+            if symbol in seen:
+                return f"{SECTION}.max_positions names {symbol} twice"
+            seen.add(symbol)
         return None
 
     def weights(self, symbols: Sequence[str]) -> dict[str, int]:
         """By product, its weight. `UsageError` where one is named that is not traded."""
-        named = {
-            symbol: int(weight) for symbol, _, weight in (text.partition("=") for text in self.shares or ())
-        }
-        for symbol in named:
-            if symbol not in symbols:
-                raise UsageError(
-                    f"{SECTION}.shares names {symbol}, which is not traded; products: {', '.join(symbols)}"
-                )
-        return {symbol: named.get(symbol, 1) for symbol in symbols}
+        named = _named("shares", self.shares, symbols)
+        return {symbol: int(named.get(symbol, 1)) for symbol in symbols}
 
     def balance_of(
         self, symbol: str, symbols: Sequence[str], amount: Decimal, currency: str, places: int
@@ -112,8 +129,17 @@ class PortfolioSettings:
     def allotted(self, limits: RiskLimits, instrument: Instrument, symbols: Sequence[str]) -> RiskLimits:
         """A product's own limits, and no more than its share of those over all.
 
-        Raises `UsageError` where its share of the open orders is none.
+        Raises `UsageError` where its share of the open orders is none, or its own position allows no order.
         """
+        own = _named("max_positions", self.max_positions, symbols).get(instrument.symbol)
+        if own is not None:
+            limits = dataclasses.replace(limits, max_position=instrument.lots_floor(own))
+            smallest = max(1, instrument.min_size)
+            if limits.max_position < smallest:
+                raise UsageError(
+                    f"{SECTION}.max_positions = {instrument.symbol}={own}: below the smallest order "
+                    f"({instrument.size_text(smallest)} {instrument.base}), so no order could pass; raise it"
+                )
         group = same_quote(instrument.symbol, symbols)
         gross = limits.max_gross_notional
         if self.max_gross_notional is not None:
@@ -134,6 +160,33 @@ class PortfolioSettings:
             max_open_orders_per_side=min(limits.max_open_orders_per_side, orders),
         )
 
+    def sentence(self, symbols: Sequence[str], gross: Decimal, daily_loss: Decimal, drawdown: Decimal) -> str:
+        """What all products may do together at most, to go on with after what each of them may.
+
+        The arguments are the limits of one product, which hold where there are none over all. Empty where one
+        product has its own limits alone.
+        """
+        is_set = any(limit is not None for limit in self.limits(0))
+        if len(symbols) < 2 and not is_set:
+            return ""
+        quotes = list(dict.fromkeys(symbol.rpartition("-")[2] for symbol in symbols))
+        of_each = "" if len(quotes) < 2 else " of each of " + ", ".join(quotes)
+        limits = (
+            self.max_gross_notional or gross,
+            self.max_daily_loss or daily_loss,
+            self.max_drawdown or drawdown,
+        )
+        most, lost, dropped = (f"{limit.normalize():f}" for limit in limits)
+        weights = self.weights(symbols)
+        shared = "in equal shares"
+        if len(set(weights.values())) > 1:
+            shared = "in shares of " + " : ".join(map(str, weights.values()))
+        orders = "" if self.max_open_orders is None else f", {self.max_open_orders} open orders"
+        return (
+            f". Over all of {', '.join(symbols)}, {shared}: {most}{of_each} in all if everything fills{orders}; "
+            f"all HALTED at a loss of {lost} in a day, only reducing {dropped} below the peak"
+        )
+
     def _share(self, symbol: str, among: Sequence[str], symbols: Sequence[str]) -> Fraction:
         if symbol not in among:
             return Fraction(1)  # it shares nothing with anybody
@@ -149,6 +202,32 @@ class PortfolioSettings:
         return PortfolioLimits(
             units(self.max_gross_notional), units(self.max_daily_loss), units(self.max_drawdown)
         )
+
+
+def _named(key: str, texts: Sequence[str] | None, symbols: Sequence[str]) -> dict[str, str]:
+    """By product, what a key says of it. `UsageError` where it names one that is not traded."""
+    named = {symbol: value for symbol, _, value in (text.partition("=") for text in texts or ())}
+    for symbol in named:
+        if symbol not in symbols:
+            raise UsageError(
+                f"{SECTION}.{key} names {symbol}, which is not traded; products: {', '.join(symbols)}"
+            )
+    return named
+
+
+def unlike_money(symbols: Sequence[str]) -> str:
+    """Why these products cannot be traded by one engine; empty where they can.
+
+    Every limit in money is one number for all products: it must mean about the same for each of them.
+    """
+    quotes = list(dict.fromkeys(symbol.rpartition("-")[2] for symbol in symbols))
+    if len(quotes) < 2 or _LIKE_MONEY.issuperset(quotes):
+        return ""
+    return (
+        f"{', '.join(symbols)} are paid for in {' and '.join(quotes)}: a limit in money, such as "
+        "risk.max_daily_loss, would be the same number of each, which are worth nothing alike. "
+        "Run an engine for each of these currencies"
+    )
 
 
 def same_quote(symbol: str, symbols: Sequence[str]) -> list[str]:

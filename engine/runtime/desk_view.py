@@ -10,6 +10,7 @@ from engine.core.order import BUY, SELL
 from engine.link.analytics import Analytics
 from engine.link.view import (
     Bin,
+    Breaker,
     Failure,
     Markout,
     Pnl,
@@ -20,6 +21,7 @@ from engine.link.view import (
     Trade,
     WorkingOrder,
 )
+from engine.risk.circuit_breaker import CircuitBreaker
 from engine.runtime.analytics_view import analytics_of
 from engine.runtime.desk import Desk
 from engine.runtime.gauges import gauges_of
@@ -107,6 +109,7 @@ class DeskViewer:
             denied=dict(trader.gate.denied),
             analytics=self._analytics,
             day_profit=trader.guard.day_profit(trader.ledger.equity),
+            breaker=_breaker(trader.guards.breaker),
         )
 
     def _orders(self) -> tuple[WorkingOrder, ...]:
@@ -216,3 +219,15 @@ class DeskViewer:
             )
             for horizon, each, left in zip(HORIZONS_NS, sums, waiting, strict=True)
         )
+
+
+def _breaker(breaker: CircuitBreaker) -> Breaker:
+    trigger = "" if breaker.trigger is None else breaker.trigger.value
+    return Breaker(
+        breaker.state.value,
+        trigger,
+        breaker.reason,
+        breaker.since_ns,
+        breaker.next_step_ns,
+        breaker.trip_count,
+    )

@@ -32,9 +32,11 @@ from engine.core.own_orders import OwnOrder
 from engine.exchange.protocol import Feed, ListingPending
 from engine.persistence.errors import JournalError
 from engine.risk.portfolio import Portfolio
+from engine.risk.state import UNTIL_RESUMED
 from engine.runtime.desk import Desk
 from engine.runtime.pacer import Pacer
 from engine.runtime.recorder import UNRECORDED, Recorder
+from engine.runtime.slow_products import SLOW, SlowProducts
 from engine.runtime.stages import (
     CROSSED,
     ExecutionStage,
@@ -185,6 +187,8 @@ class Engine:
         self._execution = ExecutionStage(recorder, clock)
         self._recorder = recorder
         self.portfolio = portfolio
+        # A market that waits for us makes nobody late.
+        self._slow = SlowProducts() if is_live and len(desks) > 1 else None
         self._untold: deque[_Untold] = deque()
         """What happened and may not be told before it is on record for good."""
         self._acknowledged = asyncio.Event()
@@ -493,8 +497,18 @@ class Engine:
         for desk in awake:
             desk.next_timer_ns = now_ns + self._timer_interval_ns
         for desk in awake:
+            begun = self._real.monotonic_ns()
             self._work(desk, started)
+            if self._slow is not None:
+                self._note_slowness(self._slow, desk, self._real.monotonic_ns() - begun)
         self._judge()
+
+    def _note_slowness(self, slow: SlowProducts, desk: Desk, took_ns: int) -> None:
+        """Pause a product that keeps the others waiting."""
+        product, now, wall = desk.product, self.clock.monotonic_ns(), self.clock.wall_ns()
+        if reason := slow.note(product, took_ns, self._real.monotonic_ns()):
+            held = EdgeStatus(product, now, wall, SLOW, Restraint.PAUSED, reason, UNTIL_RESUMED)
+            self.inform(desk, [held])
 
     def _judge(self) -> None:
         """Hold all Traders to the limits over all of them. What they are told is an event like any other."""

@@ -8,10 +8,10 @@ from typing import Final
 from engine.core.clock import Clock
 from engine.core.events import Restraint
 from engine.runtime.bell import Bell
+from engine.runtime.debounce import Debounce
 
 LOOK_EVERY_S: Final = 0.1
 LATE_NS: Final = 250_000_000
-GOOD_NS: Final = 10_000_000_000
 _CODE: Final = "LOOP"
 
 
@@ -22,8 +22,7 @@ class LoopWatch:
         self._clock = clock
         self._bell = bell
         self._due_ns = 0
-        self._late_ns: int | None = None
-        """When it was late last; None while it counts as well."""
+        self._lateness = Debounce()
         self._timer: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
@@ -45,14 +44,9 @@ class LoopWatch:
 
     def judge(self, late_ns: int) -> None:
         """Take in how late the last look came."""
-        now = self._clock.monotonic_ns()
-        if late_ns > LATE_NS:
-            if self._late_ns is None:
-                text = (
-                    f"the engine was busy for {late_ns // 1_000_000} ms and could not act; quotes are pulled"
-                )
-                self._bell.restrain(_CODE, Restraint.PAUSED, text, "it has kept time for 10 s")
-            self._late_ns = now
-        elif self._late_ns is not None and now - self._late_ns >= GOOD_NS:
-            self._late_ns = None
+        change = self._lateness.judge(late_ns > LATE_NS, self._clock.monotonic_ns())
+        if change:
+            text = f"the engine was busy for {late_ns // 1_000_000} ms and could not act; quotes are pulled"
+            self._bell.restrain(_CODE, Restraint.PAUSED, text, "it has kept time for 10 s")
+        elif change is False:
             self._bell.restrain(_CODE, Restraint.NONE, "the engine keeps time again")

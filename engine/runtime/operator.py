@@ -25,10 +25,20 @@ _ACTIONS: Final = {
     CommandName.FLATTEN: OperatorAction.FLATTEN,
     CommandName.KILL: OperatorAction.KILL,
     CommandName.REARM: OperatorAction.REARM,
+    CommandName.TRIP_BREAKER: OperatorAction.TRIP_BREAKER,
+    CommandName.RESET_BREAKER: OperatorAction.RESET_BREAKER,
 }
 _PROVEN_BY_CANCELS: Final = frozenset(
-    {CommandName.PAUSE, CommandName.CANCEL_ALL, CommandName.FLATTEN, CommandName.KILL}
+    {
+        CommandName.PAUSE,
+        CommandName.CANCEL_ALL,
+        CommandName.FLATTEN,
+        CommandName.KILL,
+        CommandName.TRIP_BREAKER,
+    }
 )
+MOST_REASON: Final = 200
+"""Characters of the reason that a person gives."""
 _LOOK_AGAIN_NS: Final = 500_000_000
 """The kill switch asks the venue twice, so far apart in engine time: a list may lag."""
 _SAME_EVERY_NS: Final = 60_000_000_000
@@ -40,7 +50,13 @@ class Answering(Protocol):
     """Where answers go; see `LinkServer.answer`."""
 
     def __call__(
-        self, command_id: str, verdict: Verdict, text: str = "", open_orders: tuple[str, ...] = ()
+        self,
+        command_id: str,
+        verdict: Verdict,
+        text: str = "",
+        open_orders: tuple[str, ...] = (),
+        *,
+        confirm: str = "",
     ) -> bool:
         """Tell how a command stands; False where the final word was said already."""
         ...
@@ -71,7 +87,7 @@ class Operator:
     def __init__(self, engine: Engine, config: Config, log: EventLog) -> None:
         self.config = config
         """The configuration as it is in force."""
-        self.answer: Answering = lambda *_: False
+        self.answer: Answering = lambda *_, **__: False
         self.on_owner_policy: Callable[[str], None] = lambda _: None
         self.tell: Callable[[Severity, str, str], None] = lambda *_: None
         """Tells everybody: severity, code, text."""
@@ -100,7 +116,8 @@ class Operator:
         elif name is CommandName.ACK:
             self._acknowledge(who, command)
         elif name in _ACTIONS:
-            self._act(name, who, command.id, command.arguments.get("product"))
+            given = command.arguments
+            self._act(name, who, command.id, given.get("product"), given.get("reason", ""))
         else:
             self.answer(command.id, Verdict.REJECTED, f"nothing was done: {name} asks the engine for nothing")
 
@@ -118,8 +135,14 @@ class Operator:
         """The kill switch by another way than the link; its proof is told to everybody."""
         self._act(CommandName.KILL, who, "", None)
 
-    def _act(self, name: CommandName, who: str, command_id: str, product: str | None) -> None:
-        reason = f"{name.replace('_', ' ')}, {who}"
+    def _act(
+        self, name: CommandName, who: str, command_id: str, product: str | None, why: str = ""
+    ) -> None:
+        if len(why) > MOST_REASON:
+            text = f"nothing was done: a reason has at most {MOST_REASON} characters"
+            self.answer(command_id, Verdict.REJECTED, text)
+            return
+        reason = f"{why or name.replace('_', ' ')}, {who}"
         try:
             # The venue is asked nothing before: one that does not answer must not keep a kill from Traders.
             open_before = self._our_orders(product)
@@ -164,7 +187,7 @@ class Operator:
             self.answer(command.id, Verdict.REJECTED, str(error))
             return
         if (unconfirmed := self._unconfirmed(change, command.arguments)) is not None:
-            self.answer(command.id, Verdict.REJECTED, unconfirmed)
+            self.answer(command.id, Verdict.REJECTED, unconfirmed, confirm=change.key)
             return
         if change.old == change.new:
             self.answer(command.id, Verdict.DONE, f"{change.key} is {change.new} already")
@@ -177,7 +200,7 @@ class Operator:
             if refused:
                 self.answer(command.id, Verdict.REJECTED, _joined(refused))
                 return
-        if change.allows_more:
+        if change.loosened:
             text = f"{who} has loosened {change.key}: {change.old} → {change.new}"
             self.tell(Severity.WARNING, "LOOSENED", text)
         self.config = change.config
@@ -189,14 +212,14 @@ class Operator:
 
     def _unconfirmed(self, change: CheckedChange, arguments: Mapping[str, str]) -> str | None:
         """Why a change must be asked for once more: a limit of real money loosens on purpose only (R29)."""
-        if self.config.engine.mode != "live" or not change.allows_more:
+        if self.config.engine.mode != "live" or not change.loosened:
             return None
         if arguments.get("confirm") == change.key:
             return None
         return (
-            f"{change.key}: {change.new} would allow more than {change.old} while real money is traded; "
-            "nothing was changed. Confirm it by the key's name: "
-            f"ctl set {change.key}={change.new} --confirm {change.key}"
+            f"{change.key}: {change.new} would allow more than {change.old} while real money is traded: it "
+            f"loosens {_listed(change.loosened)}. Nothing was changed; whoever means it gives the key's name "
+            "once more"
         )
 
     def settings(self) -> dict[str, str]:
@@ -310,6 +333,7 @@ class Operator:
 _PROOFS: Final = {
     CommandName.PAUSE: "the venue lists none of the orders that were open",
     CommandName.CANCEL_ALL: "the venue lists none of the orders that were open",
+    CommandName.TRIP_BREAKER: "the venue lists none of the orders that were open",
     CommandName.FLATTEN: "no order is open",
     CommandName.KILL: "the venue was asked twice and lists no order of ours",
 }
@@ -325,6 +349,11 @@ def _assignment(arguments: Mapping[str, str]) -> str:
 def _of(listed: Mapping[str, tuple[str, ...]], product: str | None) -> set[str]:
     """The orders of a product, or of all."""
     return {order for symbol, orders in listed.items() if product in (None, symbol) for order in orders}
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    """Names of limits as words: `max position, max quoted position`."""
+    return ", ".join(name.replace("_", " ") for name in names)
 
 
 def _joined(texts: dict[str, str]) -> str:

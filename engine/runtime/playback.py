@@ -12,6 +12,7 @@ from engine.link.event_log import EventLog
 from engine.link.events import AnyEngineEvent
 from engine.link.view import MOST_BUCKETS, Track
 from engine.link.view import Playback as PlaybackView
+from engine.risk.portfolio import Portfolio
 from engine.runtime.playback_index import KINDS, PlaybackIndex, Stage
 from engine.runtime.recorded_session import RecordedSession
 from engine.runtime.replayer import Parts
@@ -64,6 +65,11 @@ class Playback:
     def time_ns(self) -> int:
         """Engine time of the position."""
         return self.index.times[self.position]
+
+    @property
+    def portfolio(self) -> Portfolio:
+        """Limits over all products at the position; another one after each jump."""
+        return self._stage.portfolio
 
     @property
     def is_at_end(self) -> bool:

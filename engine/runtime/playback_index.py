@@ -5,14 +5,15 @@ from __future__ import annotations
 import zlib
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Concatenate, Final, NamedTuple, ParamSpec
 
 import msgspec
 
-from engine.core.events import Alert, OrderCancelled, OrderFilled, Severity
+from engine.core.events import Alert, AnyEvent, OrderCancelled, OrderFilled, Recovered, Severity
 from engine.link.events import AnyEngineEvent
 from engine.link.view import ALERTS, CANCELS, FILLS
+from engine.runtime.builder import build_portfolio
 from engine.runtime.desk import Desk
 from engine.runtime.engine import WakeUp
 from engine.runtime.past_venue import PastVenue
@@ -20,7 +21,7 @@ from engine.runtime.recorded_session import RecordedSession
 from engine.runtime.replayer import Parts, Replayer, take_apart
 from engine.runtime.view_events import EventTeller
 from engine.runtime.watcher import WatcherState
-from engine.trader import TraderState
+from engine.trader_state import TraderState
 
 P = ParamSpec("P")
 
@@ -37,6 +38,15 @@ class PastDesk(msgspec.Struct, frozen=True):
 
     trader: TraderState
     watcher: WatcherState
+
+
+class PastEngine(msgspec.Struct, frozen=True):
+    """A saved state."""
+
+    desks: dict[str, PastDesk]
+    now_ns: int
+    peaks: dict[str, int | None]
+    """Of all products together, by quote currency."""
 
 
 class Keyframe(NamedTuple):
@@ -58,6 +68,10 @@ class Stage:
         if recorded.begin is not None:
             for product, desk in self.desks.items():
                 desk.watcher.load(recorded.begin.desks[product].watcher)
+        traders = [desk.trader for desk in self.desks.values()]
+        self.portfolio = build_portfolio(recorded.session.config(), traders)
+        """Limits over all products. What it asks of the Traders is on record: it is only looked at."""
+        self._now_ns = -1
         self._teller = teller
 
     def tell_to(self, teller: EventTeller) -> None:
@@ -66,6 +80,8 @@ class Stage:
 
     def show(self, parts: Parts) -> list[Alert]:
         """Show a wake-up; the alerts that came of it. What happened is told to the teller."""
+        if parts.events:
+            self._follow_peaks(parts.events)
         self.replayer.take(parts)
         desk = self.desks.get(parts.product)
         if desk is None or self.replayer.divergence is not None:
@@ -79,22 +95,30 @@ class Stage:
             self._teller.on_alerts(desk, alerts)
         return alerts
 
+    def _follow_peaks(self, coming: Sequence[AnyEvent]) -> None:
+        """Judge all products as the engine did: once a moment, after all wake-ups of it."""
+        if coming[-1].recv_ns > self._now_ns:
+            self.portfolio.judge()
+            self._now_ns = coming[-1].recv_ns
+        if any(type(event) is Recovered for event in coming):
+            # An engine that goes on after a crash does not know what there was.
+            self.portfolio.load_peaks(dict.fromkeys(self.portfolio.peaks()))
+
     def save(self) -> bytes:
         """The state now, as the body of a keyframe."""
-        body = msgspec.msgpack.encode(
-            {
-                product: PastDesk(desk.trader.save(), desk.watcher.save())
-                for product, desk in self.desks.items()
-            }
-        )
-        return zlib.compress(body, level=1)
+        desks = {
+            product: PastDesk(desk.trader.save(), desk.watcher.save()) for product, desk in self.desks.items()
+        }
+        return zlib.compress(msgspec.msgpack.encode(PastEngine(desks, self._now_ns, self.portfolio.peaks())), level=1)
 
     def load(self, body: bytes) -> None:
         """Be at the position where this was saved. The desks must be fresh."""
-        saved = msgspec.msgpack.decode(zlib.decompress(body), type=dict[str, PastDesk])
+        saved = msgspec.msgpack.decode(zlib.decompress(body), type=PastEngine)
         for product, desk in self.desks.items():
-            desk.trader.load(saved[product].trader)
-            desk.watcher.load(saved[product].watcher)
+            desk.trader.load(saved.desks[product].trader)
+            desk.watcher.load(saved.desks[product].watcher)
+        self._now_ns = saved.now_ns
+        self.portfolio.load_peaks(saved.peaks)
 
 
 class PlaybackIndex:

@@ -110,6 +110,7 @@ class PlaybackService:
             self._real,
             lateness=lambda: self._lateness,
             audience=lambda: Audience(1, 0, ""),
+            portfolio=playback.portfolio,
         )
 
     def _view(self) -> View:

@@ -49,6 +49,7 @@ def portfolio_report(totals: Totals, now_ns: int) -> dict[str, Any]:
         "drawdown": money(totals.drawdown),
         "max_drawdown": money(totals.max_drawdown),
         "gross_notional": money(totals.gross),
+        "net_notional": money(totals.net),
         "max_gross_notional": money(totals.max_gross),
         "open_orders": totals.open_orders,
         "max_open_orders": totals.max_open_orders,

@@ -33,8 +33,8 @@ class CheckedChange:
     old: str
     new: str
     """The values as the configuration shows them to people."""
-    allows_more: bool
-    """True when a limit of a product, or the circuit breaker, allows more than before (R29)."""
+    loosened: tuple[str, ...]
+    """The names of the limits of a product, or of the circuit breaker, that allow more than before (R29)."""
     changes: Mapping[str, str]
     """The same for `SettingsChange`: the key and the canonical text of its value."""
 
@@ -57,9 +57,13 @@ def check_change(config: Config, instruments: Iterable[Instrument], text: str) -
         looser += loosened(risk_limits(config, instrument), risk_limits(new_config, instrument))
     old, new = _value(config, name), _value(new_config, name)
     # Quotes below their fees are a limit that a person lifts, too.
-    lifted = new_config.strategy.allow_negative_edge and not config.strategy.allow_negative_edge
+    if new_config.strategy.allow_negative_edge and not config.strategy.allow_negative_edge:
+        looser.append("fee_floor")
     changes = {name: "" if new is None else value_text(new)}
-    return CheckedChange(new_config, name, value_text(old), value_text(new), lifted or bool(looser), changes)
+    # Several products loosen the same limit: it is named once.
+    return CheckedChange(
+        new_config, name, value_text(old), value_text(new), tuple(dict.fromkeys(looser)), changes
+    )
 
 
 def changed_config(config: Config, changes: Mapping[str, str]) -> Config:

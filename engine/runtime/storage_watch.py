@@ -8,6 +8,7 @@ from typing import Final
 from engine.core.clock import Clock
 from engine.core.events import StorageStatus
 from engine.persistence.journal import Journal
+from engine.runtime.debounce import Debounce
 from engine.runtime.engine import Engine
 
 LOOK_EVERY_S: Final = 0.25
@@ -29,8 +30,8 @@ class StorageWatch:
         self._journal = journal
         self._engine = engine
         self._real = real
-        self._is_slow = False
-        self._is_full = False
+        self._slowness = Debounce()
+        self._fullness = Debounce()
         self._space_due_ns = 0
         self._late_due_ns = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -54,24 +55,25 @@ class StorageWatch:
         if sync_ns > _LATE_NS and now >= self._late_due_ns:
             self._late_due_ns = now + _SAME_EVERY_NS
             self._engine.warn("DISK_LATE", f"the disk needed {sync_ns // 1_000_000} ms to write the journal")
-        if ((busy_ns := self._journal.busy_ns) > _SLOW_NS) != self._is_slow:
-            self._is_slow = not self._is_slow
+        busy_ns = self._journal.busy_ns
+        is_slow = self._slowness.judge(busy_ns > _SLOW_NS, now)
+        if is_slow is not None:
             text = f"the disk has needed {busy_ns / 1e9:.1f} s by now to write the journal; quotes are pulled"
-            self._tell(SLOW, text if self._is_slow else "the disk writes the journal in time again")
+            text = text if is_slow else "the disk has written the journal in time for 10 s"
+            self._tell(SLOW, text, is_sound=not is_slow)
         if now >= self._space_due_ns:
             self._space_due_ns = now + SPACE_EVERY_NS
-            self._look_at_space()
+            self._look_at_space(now)
 
-    def _look_at_space(self) -> None:
+    def _look_at_space(self, now_ns: int) -> None:
         free, needed = self._journal.free_space()
-        if (free < needed) != self._is_full:
-            self._is_full = not self._is_full
+        is_full = self._fullness.judge(free < needed, now_ns)
+        if is_full is not None:
             there = f"{free // _MIB} MiB are free in {self._journal.directory.path}"
             text = f"{there}, {needed // _MIB} are needed; quotes are pulled, nothing new is sent. Make room"
-            self._tell(SPACE, text if self._is_full else f"{there}, which will do")
+            self._tell(SPACE, text if is_full else f"{there}, which will do", is_sound=not is_full)
 
-    def _tell(self, code: str, reason: str) -> None:
-        is_sound = not (self._is_slow if code == SLOW else self._is_full)
+    def _tell(self, code: str, reason: str, *, is_sound: bool) -> None:
         clock = self._engine.clock
         for desk in self._engine.desks.values():
             status = StorageStatus(

@@ -51,12 +51,15 @@ class FillIntensity:
 
     One arrival is everything that one side takes between two looks at the book, and its depth is that of its
     worst price from the mid before: a quote nearer than that would have been filled. Both sides count alike.
-    Memory is bounded by `MOST_ARRIVALS`.
+    Trades nearer to the mid than `nearest` are left out: those at the touch are many, follow a law of their
+    own, and say nothing about the depths where a quote waits. Memory is bounded by `MOST_ARRIVALS`.
     """
 
-    __slots__ = ("_arrivals", "_began_ns", "_buys", "_mid", "_sells")
+    __slots__ = ("_arrivals", "_began_ns", "_buys", "_mid", "_sells", "nearest")
 
-    def __init__(self) -> None:
+    def __init__(self, nearest: float = 0.0) -> None:
+        self.nearest = nearest
+        """Depth from which trades count, as a share of the mid."""
         self._arrivals: deque[tuple[int, int]] = deque(maxlen=MOST_ARRIVALS)
         self._began_ns: int | None = None
         self._mid = 0
@@ -68,7 +71,7 @@ class FillIntensity:
     def on_trade(self, trade: TradePrint) -> None:
         """A print on the tape. Those before the first mid, or on its wrong side, say nothing about depth."""
         depth = (2 * trade.price - self._mid) * trade.taker_side.value
-        if not self._mid or depth < 0:
+        if not self._mid or depth < self.nearest * self._mid:
             return
         if trade.taker_side.value > 0:
             self._buys = depth if self._buys is None else max(self._buys, depth)

@@ -40,13 +40,13 @@ class ModelMarketMaker(MarketMaker):
     Volatility and fill intensity are measured all the time. Once a second they are put into force, if they
     have changed noticeably; every other decision only reads them. What cannot be measured soundly is as
     configured, and the explanation of every price says which it was. The half-spread ends at the maker fee
-    unless `allow_negative_edge`.
+    unless `allow_negative_edge`, and the fill intensity is measured from the least half-spread on.
     """
 
     def __init__(self, context: StrategyContext) -> None:
         self._parameters = ModelParameters(context)
         super().__init__(self._parameters)
-        self._fills = FillIntensity()
+        self._fills = FillIntensity(self._parameters.half_least)
         self._in_force: Calibrated | None = None
         self._offsets: ModelOffsets | None = None
         self._next_ns = 0
@@ -57,6 +57,9 @@ class ModelMarketMaker(MarketMaker):
         self._parameters = parameters = ModelParameters(context)
         self._use(parameters)
         self._in_force = self._offsets = None
+        if self._fills.nearest != parameters.half_least:
+            # What was left out so far cannot be made up for: measured anew.
+            self._fills = FillIntensity(parameters.half_least)
 
     def on_trade(self, trade: TradePrint) -> None:
         """See `Strategy`."""

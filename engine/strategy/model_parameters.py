@@ -13,7 +13,7 @@ from engine.strategy.quoting_parameters import BP, QuotingParameters
 class ModelParameters(QuotingParameters):
     """What the risk models add to the parameters that all models share, as fractions of the mid."""
 
-    __slots__ = ("clamp_words", "floor_words", "gamma_words", "half_floor", "model")
+    __slots__ = ("clamp_words", "floor_words", "gamma_words", "half_floor", "half_least", "model")
 
     def __init__(self, context: StrategyContext) -> None:
         super().__init__(context.instrument, context.settings)
@@ -26,6 +26,7 @@ class ModelParameters(QuotingParameters):
         is_floor = not context.settings.allow_negative_edge
         self.half_floor = max(0.0, float(context.maker_fee_bps * BP)) if is_floor else 0.0
         """The half-spread at which a round trip of two maker fills earns its fees."""
+        self.half_least = max(self.half_min, self.half_floor)
         least, most = number_text(model.min_half_spread_bps), number_text(model.max_half_spread_bps)
         self.clamp_words = f"{least} to {most} bp"
         self.floor_words = f"maker fee {fee} bp" if is_floor else "allow_negative_edge"

@@ -14,6 +14,7 @@ from engine.core.errors import StateError
 from engine.core.events import OrderFilled, Term, TradePrint
 from engine.core.instrument import Instrument
 from engine.core.order import BUY, Side
+from engine.core.own_orders import Reasons, told_as
 from engine.strategy.protocol import Decision, MarketView, Quote, Strategy, StrategyContext, Take
 
 
@@ -47,8 +48,8 @@ def simple_quote(
         Term("post-only", (ticks - rounded) * tick, f"best price opposite {instrument.price_text(opposite)}"),
     )
     slot = f"{'B' if side is BUY else 'A'}{level}"
-    size_terms = (Term("base", size, ""),)
-    return Quote(slot, side, level, ticks, size, partial(_told, terms), partial(_told, size_terms))
+    reasons = Reasons(terms, (Term("base", size, ""),))
+    return Quote(slot, side, level, ticks, size, *told_as(reasons))
 
 
 class GuardedState(msgspec.Struct, frozen=True):
@@ -136,11 +137,10 @@ class GuardedStrategy:
         slots = [quote.slot for quote in decision.quotes]
         if len(set(slots)) < len(slots):
             raise ValueError("two quotes want the same slot")
-        for quote in decision.quotes:
-            _require_sound(self.instrument, quote)
+        quotes = tuple([_sound(self.instrument, quote) for quote in decision.quotes])
         if decision.take is not None:
             _require_order(decision.take)
-        return decision
+        return msgspec.structs.replace(decision, quotes=quotes)
 
 
 def _require_order(order: Quote | Take) -> None:
@@ -152,19 +152,23 @@ def _require_order(order: Quote | Take) -> None:
         raise ValueError(f"side {order.side!r} is none")
 
 
-def _require_sound(instrument: Instrument, quote: Quote) -> None:
-    """`ValueError` for a quote that cannot be or whose explanation does not add up to it."""
+def _sound(instrument: Instrument, quote: Quote) -> Quote:
+    """The quote with its reasons as they are now: whoever asks later gets these, not the plugin.
+
+    `ValueError` (of which `ValidationError` is one) for a quote that cannot be or whose explanation does not
+    add up to it.
+    """
     _require_order(quote)
-    told = sum(term.value for term in quote.explain())
-    if told != quote.price * 2 * instrument.half_tick_units:
+    reasons = Reasons(tuple(quote.explain()), tuple(quote.explain_size()))
+    # What goes on record must be read again.
+    msgspec.convert(msgspec.to_builtins((quote.slot, reasons)), tuple[str, Reasons])
+    if sum(term.value for term in reasons.price) != quote.price * 2 * instrument.half_tick_units:
         raise ValueError(f"the terms of {quote.slot} do not add up to its price")
-    if sum(term.value for term in quote.explain_size()) != quote.size:
+    if sum(term.value for term in reasons.size) != quote.size:
         raise ValueError(f"the terms of {quote.slot} do not add up to its size")
+    explain, explain_size = told_as(reasons)
+    return msgspec.structs.replace(quote, explain=explain, explain_size=explain_size)
 
 
 def _words(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
-
-
-def _told(terms: tuple[Term, ...]) -> tuple[Term, ...]:
-    return terms

@@ -11,8 +11,9 @@ from textual.containers import Horizontal
 from pinnacle_tui.remembered import Remembered
 from pinnacle_tui.screens.side import SideScreen
 from pinnacle_tui.widgets.analytics_choice import Choice
-from pinnacle_tui.widgets.attribution import AttributionPanel, GroupsPanel
+from pinnacle_tui.widgets.attribution import AttributionPanel
 from pinnacle_tui.widgets.execution_quality import ExecutionPanel
+from pinnacle_tui.widgets.fill_groups import GroupsPanel
 from pinnacle_tui.widgets.markout_curve import MarkoutCurvePanel
 
 _KEPT: Final = "screen.analytics"

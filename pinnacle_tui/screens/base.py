@@ -9,7 +9,9 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding
 from textual.screen import ModalScreen, Screen
 
+from pinnacle_tui.bound_keys import key_of
 from pinnacle_tui.remembered import Remembered
+from pinnacle_tui.widgets.alert_banner import AlertBanner
 from pinnacle_tui.widgets.drawn import Drawn
 from pinnacle_tui.widgets.key_bar import Key, KeyBar
 from pinnacle_tui.widgets.panel import Panel
@@ -41,6 +43,7 @@ _RANKS: Final = {
     "app.pause": 3,
     "app.resume": 3,
     "app.rearm": 3,
+    "app.acknowledge": 3,
     "main.all": 3,
     "screen.back": 3,
     "app.cancel_all": 4,
@@ -55,13 +58,15 @@ _RANK_OF_APP: Final = 7
 class ConsoleScreen(Screen[None]):
     """A full screen. Subclasses give `compose_body`; every panel in it is drawn when it can be seen."""
 
-    ALLOW_IN_MAXIMIZED_VIEW = "StatusBar, ScrubBar, KeyBar"
+    ALLOW_IN_MAXIMIZED_VIEW = "StatusBar, AlertBanner, ScrubBar, KeyBar"
     HELP_TITLE: ClassVar[str] = ""
     HELP_TEXT: ClassVar[str] = ""
     """What the screen is for, for the help screen."""
 
     status: StatusBar
     """The line at the top, once there is one."""
+    alerts: AlertBanner
+    """Below it, while an alert waits to be acknowledged."""
     tabs: ProductTabs
     """Below it, where there are several products."""
     scrub: ScrubBar
@@ -74,7 +79,9 @@ class ConsoleScreen(Screen[None]):
         palette = self.console.palette
         self.status, self.keys = StatusBar(palette, id="status"), KeyBar(palette, id="keys")
         self.tabs, self.scrub = ProductTabs(palette, id="tabs"), ScrubBar(palette, id="scrub")
+        self.alerts = AlertBanner(palette, id="alerts")
         yield self.status
+        yield self.alerts
         yield self.tabs
         yield from self.compose_body()
         yield self.scrub
@@ -111,7 +118,7 @@ class ConsoleScreen(Screen[None]):
                     binding.id or "", _RANK_OF_PANELS if active.node is not self.app else _RANK_OF_APP
                 )
                 written = self.app.get_key_display(binding)
-                offered[binding.action] = Key(binding.key, written, binding.description, rank)
+                offered[binding.action] = Key(binding.key, written, self.console.key_words(binding), rank)
         if "kill" in offered:
             offered.pop("kill_now", None)  # one way to kill is enough for the line
         session = self.console.session
@@ -141,6 +148,12 @@ class ConsoleScreen(Screen[None]):
             self.set_class(has_several, "-several")
             self.call_after_refresh(self.console.draw_anew)
         self.status.show(scene)
+        has_alerts = bool(scene.view.alerts)
+        if has_alerts is not self.has_class("-alerting"):
+            self.set_class(has_alerts, "-alerting")
+            self.call_after_refresh(self.console.draw_anew)
+        if has_alerts:
+            self.alerts.show(scene, key_of(self.console, "app.acknowledge"))
         if has_several:
             self.tabs.show(scene)
         if is_playback:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.core.foreign_text import visible
+from engine.link.messages import Ack
 from engine.link.view import Product, ProductView
 from pinnacle_tui.numbers import Numbers
 from pinnacle_tui.screens.confirm import Confirm
@@ -44,6 +46,30 @@ def flatten(app: SteeringApp) -> Confirm:
     lines.append("Then quoting is paused until somebody resumes. Trades cannot be undone.")
     return Confirm(
         "Close the position at the market?", "\n".join(lines), yes="Yes, close it", no="No, keep it"
+    )
+
+
+def loosen(change: str, ack: Ack) -> TypedWord:
+    """Ask before a limit of real money is loosened: its key has to be typed. `ack` says what is loosened."""
+    return TypedWord(
+        f"Loosen {visible(ack.confirm)}?",
+        f"{change}\n{ack.text}.",
+        word=ack.confirm,
+        yes="Yes, loosen it",
+        no="No, leave it as it is",
+    )
+
+
+def reset_breaker(app: SteeringApp) -> Confirm:
+    """Ask before circuit breakers are closed, with what has opened them."""
+    lines = [
+        f"{book.symbol}: {book.breaker.state}, {book.breaker.trigger}: {book.breaker.reason}."
+        for book, _ in _books(app)
+        if book.breaker is not None and book.breaker.trigger and book.breaker.state != "closed"
+    ]
+    lines.append("Quotes of whole size follow at once, unless something else restricts trading.")
+    return Confirm(
+        "Close the circuit breaker?", "\n".join(lines), yes="Yes, close it", no="No, leave it to its timers"
     )
 
 

@@ -31,7 +31,10 @@ class Step(enum.Enum):
 
 
 class SettingEditor(Question):
-    """One setting. Enter leads from typing to the question; only `y` there sends; escape is one step back."""
+    """One setting. Enter leads from typing to the question; only `y` there sends; escape is one step back.
+
+    What the engine refuses to loosen unless it is confirmed is asked for once more, by the key's name.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "back", key_display="esc", tooltip="One step back", id="setting.back"),
@@ -123,8 +126,10 @@ class SettingEditor(Question):
         """The change is meant: ask the engine for it."""
         if not self.is_meant():
             return
+        self._send({"key": self.setting.name, "value": self.typed})
+
+    def _send(self, arguments: dict[str, str]) -> None:
         self._go(Step.SENT)
-        arguments = {"key": self.setting.name, "value": self.typed}
         if self.console.operations.send(CommandName.SET, arguments, self._told) is None:
             self._go(Step.TYPING)
 
@@ -145,6 +150,8 @@ class SettingEditor(Question):
         elif ack.verdict is Verdict.REJECTED:
             self._go(Step.TYPING)
             self._tell(Content.styled(f"the engine refused{text}. Nothing has changed.", "$error"))
+            if ack.confirm:
+                self.console.ask_to_loosen(self.setting.value, pending.command.arguments, ack, self._send)
         else:
             self._go(Step.DONE)
             self._tell(Content.styled(f"no proof that it was changed{text}. Look at its value.", "$error"))

@@ -1,4 +1,4 @@
-"""Where the profit came from: a waterfall of the chosen fills, and all groups as a table."""
+"""Where the profit came from: a waterfall of the chosen fills, and how it looks at each horizon."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from rich.cells import cell_len
 
 from engine.link.analytics import Analytics
 from pinnacle_tui.palette import Palette
-from pinnacle_tui.widgets.analytics_choice import Choice, Split, horizon_words, markout_at
+from pinnacle_tui.widgets.analytics_choice import Choice, Split, horizon_name, horizon_words, markout_at
 from pinnacle_tui.widgets.panel import Panel
 from pinnacle_tui.widgets.rows import Row, left, right
 from pinnacle_tui.widgets.scene import Scene
-from pinnacle_tui.widgets.words import profit_style
+from pinnacle_tui.widgets.words import INCOMPLETE, profit_style
 
 NOT_TOLD: Final = "this engine does not tell of its fills"
+NO_FILL: Final = "no fill yet"
+_NO_MARK: Final = "no mark now: at the last one"
 _LEAST_BARS: Final = 7
 _BLOCK: Final = "█"
 _ZERO: Final = "┊"
@@ -29,7 +31,9 @@ class AttributionPanel(Panel):
         "the mid of their moment. Adverse: what the market then did against our passive fills up to the\n"
         "chosen horizon. Holding: what it did to the inventory otherwise. Less fees, that is the profit;\n"
         "for all fills it is checked against the accounts, and the residual must be 0. Fills whose horizon\n"
-        "has not come, or came without a mid, are in holding: their number is told."
+        "has not come, or came without a mid, are in holding: their number is told. The profit is over\n"
+        "holding: + opening is what the base balance of the start did by itself, = account is both. The\n"
+        "figures are read once a second; below them, the same fills at every horizon."
     )
 
     def __init__(self, palette: Palette, choice: Choice, *, id: str) -> None:
@@ -43,11 +47,15 @@ class AttributionPanel(Panel):
         if analytics is None or split is None:
             return scene.product.quote
         horizon = horizon_words(analytics.horizons_ns[self._choice.horizon_at(analytics)])
-        return f"{split.name}, {scene.product.quote}, {horizon}"
+        return f"{split.name}, {scene.product.quote}, after {horizon}"
 
     def rows(self, scene: Scene, width: int, height: int) -> list[Row]:
-        """The steps, then what is worth knowing of them."""
-        return waterfall_rows(scene, self._choice, width)[:height]
+        """The steps, what is worth knowing of them, and the horizons where all of it fits."""
+        made = waterfall_rows(scene, self._choice, width)
+        table = horizon_rows(scene, self._choice, width)
+        if table and len(made) + 1 + len(table) <= height:
+            made += [(), *table]
+        return made[:height]
 
 
 class _Step(NamedTuple):
@@ -65,25 +73,61 @@ def waterfall_rows(scene: Scene, choice: Choice, width: int) -> list[Row]:
     split = None if analytics is None else choice.split(analytics)
     if analytics is None or split is None:
         return [((left(NOT_TOLD, width), "muted"),)]
+    is_all = split.name == analytics.groups[0].name
+    if not split.fills:
+        return [((left(NO_FILL, width), "muted"),), *_alarms(scene, analytics, width, is_all=is_all)]
     steps = _steps(split)
-    texts = [scene.numbers.money(step.value) for step in steps]
-    name = max(cell_len(step.name) for step in steps)
+    account = _account(analytics, split) if is_all else []
+    texts = [scene.numbers.money(step.value) for step in (*steps, *account)]
+    name = max(cell_len(step.name) for step in (*steps, *account))
     number = max(map(cell_len, texts))
     name = max(0, min(name, width - number - 1))
     bars = width - name - number - 2
     low = min(0, *(min(step.start, step.start + step.value) for step in steps))
     high = max(0, *(max(step.start, step.start + step.value) for step in steps))
     made: list[Row] = []
-    for step, text in zip(steps, texts, strict=True):
+    for at, (step, text) in enumerate(zip((*steps, *account), texts, strict=True)):
         style = profit_style(step.value)
         row: Row = (
             (left(step.name, name) + " ", "text bold" if step.is_sum else "muted"),
             (right(text, min(number, width)), f"{style} bold" if step.is_sum else style),
         )
-        if bars >= _LEAST_BARS:
+        if bars >= _LEAST_BARS and at < len(steps):
             row = (*row, (" ", "text"), *_bar(step, low, high, bars))
         made.append(row)
+    made += _alarms(scene, analytics, width, is_all=is_all)
     return [*made, *_notes(scene, analytics, choice, split, width)]
+
+
+def horizon_rows(scene: Scene, choice: Choice, width: int) -> list[Row]:
+    """Adverse selection and holding of the chosen fills at each horizon; none where that does not fit."""
+    analytics = scene.book.analytics
+    if analytics is None:
+        return []
+    splits = [choice.split(analytics, at) for at in range(len(analytics.horizons_ns))]
+    told = [split for split in splits if split is not None and split.fills]
+    if not told:
+        return []
+    columns = [
+        (horizon_name(ns), scene.numbers.money(split.adverse), scene.numbers.money(split.holding))
+        for ns, split in zip(analytics.horizons_ns, told, strict=True)
+    ]
+    names = ("after", "adverse", "holding")
+    name = max(map(cell_len, names))
+    cell = 2 + max(cell_len(text) for column in columns for text in column)
+    if name + cell * len(columns) > width:
+        return []
+    chosen = choice.horizon_at(analytics)
+    made: list[Row] = []
+    for line, words in enumerate(names):
+        row: Row = ((left(words, name), "muted"),)
+        for at, (column, split) in enumerate(zip(columns, told, strict=True)):
+            style = "text bold" if at == chosen else "muted"
+            if line:
+                style = profit_style((split.adverse, split.holding)[line - 1])
+            row = (*row, (right(column[line], cell), style))
+        made.append(row)
+    return made
 
 
 def _steps(split: Split) -> list[_Step]:
@@ -97,6 +141,14 @@ def _steps(split: Split) -> list[_Step]:
         made.append(_Step(name, value, running))
         running += value
     return [*made, _Step("= profit", running, 0, is_sum=True)]
+
+
+def _account(analytics: Analytics, split: Split) -> list[_Step]:
+    """From the profit to what the account moved by; too far apart, as a rule, for one scale of bars."""
+    if not analytics.hold:
+        return []
+    whole = split.profit + analytics.hold
+    return [_Step("+ opening", analytics.hold, split.profit), _Step("= account", whole, 0, is_sum=True)]
 
 
 def _bar(step: _Step, low: int, high: int, cells: int) -> Row:
@@ -117,8 +169,20 @@ def _bar(step: _Step, low: int, high: int, cells: int) -> Row:
     return tuple(span for span in spans if span[0])
 
 
+def _alarms(scene: Scene, analytics: Analytics, width: int, *, is_all: bool) -> list[Row]:
+    """What must be known before the figures are believed."""
+    pnl, made = scene.book.pnl, list[Row]()
+    if is_all and (pnl.residual or analytics.residual):
+        made.append(((left("DOES NOT ADD UP", width), "danger bold reverse"),))
+    if not pnl.is_complete:
+        made.append(((left(INCOMPLETE, width), "warning"),))
+    if pnl.mark is None:
+        made.append(((left(_NO_MARK, width), "warning"),))
+    return made
+
+
 def _notes(scene: Scene, analytics: Analytics, choice: Choice, split: Split, width: int) -> list[Row]:
-    numbers, made = scene.numbers, list[Row]()
+    made: list[Row] = []
     group = choice.group(analytics)
     markout = None if group is None else markout_at(group, choice.horizon_at(analytics))
     if group is not None and group.name == split.name and markout is not None:
@@ -126,13 +190,6 @@ def _notes(scene: Scene, analytics: Analytics, choice: Choice, split: Split, wid
         open_ones += [f"{markout.censored:,} without a mid"] if markout.censored else []
         counted = f"{markout.fills:,} of {group.fills:,} fills followed"
         made.append(((left(", ".join([counted, *open_ones]), width), "muted"),))
-    total, pnl = analytics.groups[0], scene.book.pnl
-    if split.name == total.name:
-        residual = pnl.residual
-        words = f"residual {numbers.money(residual)}" if not residual else "DOES NOT ADD UP"
-        made.append(((left(words, width), "muted" if not residual else "danger bold reverse"),))
-        if analytics.hold is not None:
-            # What trading earned is what it earned over holding; the account moved by both.
-            words = f"opening balance by itself {numbers.money(analytics.hold)}"
-            made.append(((left(words, width), "muted"),))
+    if split.name == analytics.groups[0].name and not (scene.book.pnl.residual or analytics.residual):
+        made.append(((left(f"residual {scene.numbers.money(0)}", width), "muted"),))
     return made

@@ -29,11 +29,11 @@ class ExecutionPanel(Panel):
 
     TITLE: ClassVar[str] = "QUOTING"
     HELP: ClassVar[str] = (
-        "Spreads in basis points. Ours and the market's are averages over time. Effective: twice what our\n"
-        "passive fills captured; realised: twice their markout at the chosen horizon; the impact is the\n"
-        "difference, what the market took back. At touch: the share of time our best price was the\n"
-        "market's, or better. Half-life: how long until half of a position is worked off. Fill ratio: lots\n"
-        "filled of the lots sent, by slot."
+        "Spreads in basis points. Quoted and market's are averages over time. Effective: twice what the\n"
+        "chosen passive fills captured; realised: twice their markout at the chosen horizon; the impact is\n"
+        "the difference, what the market took back. After fees: the realised spread less twice the fees.\n"
+        "At touch, bid and ask: the share of time our best price was the market's, or better. Half-life:\n"
+        "how long until half of a position is worked off. Fill ratio: lots filled of the lots sent."
     )
 
     def __init__(self, palette: Palette, choice: Choice, *, id: str) -> None:
@@ -42,7 +42,9 @@ class ExecutionPanel(Panel):
 
     def remark(self, scene: Scene) -> str:
         """What the figures run over."""
-        return "since start"
+        analytics = scene.book.analytics
+        group = None if analytics is None else self._choice.group(analytics)
+        return "since start" if group is None else f"{group.name}, since start"
 
     def rows(self, scene: Scene, width: int, height: int) -> list[Row]:
         """Figures, and the slots beside or below them."""
@@ -77,33 +79,33 @@ def _figures(scene: Scene, analytics: Analytics, choice: Choice) -> list[Line]:
     markout = None if group is None else markout_at(group, at)
     captured = None if markout is None else markout.captured_average
     average = None if markout is None else markout.average
+    fees = None if markout is None else markout.fees_average
 
     def bp(ticks: float | None) -> str:
         if ticks is None or not mark:
             return NOTHING
-        return grouped(round(ticks * 2 * 10_000 * 100 / mark), 2, 2)
+        return f"{grouped(round(ticks * 2 * 10_000 * 100 / mark), 2, 2)} bp"
 
-    def twice(ticks: float | None) -> float | None:
-        return None if ticks is None else 2 * ticks
+    def spread(ticks: float | None, less: float | None = 0.0) -> str:
+        return bp(None if ticks is None or less is None else 2 * (ticks - less))
 
-    impact = None if captured is None or average is None else 2 * (captured - average)
     horizon = horizon_words(analytics.horizons_ns[at]) if analytics.horizons_ns else ""
     return [
         ("spread quoted", bp(presence.own_spread)),
         ("market's", bp(presence.market_spread)),
-        ("effective", bp(twice(captured))),
-        (f"realised, {horizon}", bp(twice(average))),
-        ("impact", bp(impact)),
-        ("bid at touch", _share(presence.bid_touch_ns, presence.watched_ns)),
-        ("ask at touch", _share(presence.ask_touch_ns, presence.watched_ns)),
-        ("both quoted", _share(presence.both_ns, presence.watched_ns)),
-        ("half-life", _seconds(analytics.half_life_s)),
+        ("effective", spread(captured)),
+        (f"impact, {horizon}", spread(captured, average)),
+        (f"realised, {horizon}", spread(average)),
+        ("after fees", spread(average, fees)),
+        ("at touch", _shares(presence.watched_ns, presence.bid_touch_ns, presence.ask_touch_ns)),
+        ("both sides quoted", _shares(presence.watched_ns, presence.both_ns)),
+        ("inventory half-life", _seconds(analytics.half_life_s)),
         ("fill ratio", _ratio(analytics.slots)),
     ]
 
 
-def _share(part: int, whole: int) -> str:
-    return f"{grouped(1_000 * part // whole, 1, 1)} %" if whole else NOTHING
+def _shares(whole: int, *parts: int) -> str:
+    return f"{' · '.join([grouped(1_000 * part // whole, 1, 1) for part in parts])} %" if whole else NOTHING
 
 
 def _seconds(value: float | None) -> str:

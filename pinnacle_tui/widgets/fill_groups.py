@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from pinnacle_tui.palette import Palette
 from pinnacle_tui.widgets.analytics_choice import Choice, Split
-from pinnacle_tui.widgets.attribution import NOT_TOLD
+from pinnacle_tui.widgets.attribution import NO_FILL, NOT_TOLD
 from pinnacle_tui.widgets.panel import Panel
 from pinnacle_tui.widgets.rows import Row, left, right
 from pinnacle_tui.widgets.scene import Scene
@@ -46,8 +46,8 @@ def group_rows(scene: Scene, choice: Choice, width: int, height: int) -> list[Ro
     """The groups as a table of the columns that fit, around the chosen line."""
     analytics = scene.book.analytics
     splits = [] if analytics is None else choice.splits(analytics)
-    if not splits:
-        return [((left(NOT_TOLD if analytics is None else "no fill yet", width), "muted"),)]
+    if not splits or not splits[0].fills:
+        return [((left(NOT_TOLD if analytics is None else NO_FILL, width), "muted"),)]
     cells = {name: [_cell(scene, split, name) for split in splits] for name in _COLUMNS}
     widths = {name: max(cell_len(name), *map(cell_len, texts)) for name, texts in cells.items()}
     names = max(cell_len(choice.kind), *(cell_len(split.name) for split in splits))

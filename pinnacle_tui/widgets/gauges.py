@@ -88,7 +88,8 @@ class RestrictionsPanel(Panel):
         "Latches and holds on trading, each with its reason and what ends it. A latch stays until a person\n"
         "rearms; a hold ends with its condition. REDUCING lets only orders pass that reduce the position,\n"
         "PAUSED no quotes, HALTED and KILLED nothing; cancels always pass. Below: orders that the risk\n"
-        "gate kept back since the start, by code."
+        "gate kept back since the start, by code. The circuit breaker is closed while the market behaves,\n"
+        "open when it does not or a person has tripped it, half-open with smaller quotes on the way back."
     )
 
     def remark(self, scene: Scene) -> str:
@@ -101,7 +102,12 @@ class RestrictionsPanel(Panel):
 
     def rows(self, scene: Scene, width: int, height: int) -> list[Row]:
         """Every restriction with its reason and its end, then the denials."""
-        return [*restriction_rows(scene, width), (), denied_row(scene, width)][:height]
+        return [
+            *restriction_rows(scene, width),
+            (),
+            *breaker_rows(scene, width),
+            denied_row(scene, width),
+        ][:height]
 
 
 class MarkoutsPanel(Panel):
@@ -170,6 +176,23 @@ def restriction_rows(scene: Scene, width: int) -> list[Row]:
     for restriction in scene.book.restrictions:
         made += _restriction(restriction, scene.view.time_ns, width)
     return made
+
+
+def breaker_rows(scene: Scene, width: int) -> list[Row]:
+    """Where the circuit breaker stands, when it goes on by itself, what opened it last and how often."""
+    breaker = scene.book.breaker
+    if breaker is None:
+        return []
+    is_closed = breaker.state == "closed"
+    parts = [f"circuit breaker {breaker.state if is_closed else breaker.state.upper()}"]
+    if breaker.next_ns is not None:
+        left_ns = max(0, breaker.next_ns - scene.view.time_ns)
+        parts.append(f"{'half-open' if breaker.state == 'open' else 'closed'} in {age(left_ns)}")
+    if breaker.trips:
+        parts.append(f"opened {breaker.trips:,} time{'' if breaker.trips == 1 else 's'}")
+        parts.append(f"last by {breaker.trigger}: {breaker.reason}")
+    style = "muted" if is_closed else "warning"
+    return [((left(line, width), style),) for line in wrap("  ·  ".join(parts), max(1, width))]
 
 
 def denied_row(scene: Scene, width: int) -> Row:

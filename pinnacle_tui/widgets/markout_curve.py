@@ -10,12 +10,13 @@ from rich.cells import cell_len
 from engine.link.analytics import Analytics, FillGroup
 from pinnacle_tui.numbers import NOTHING, grouped, signed
 from pinnacle_tui.palette import Palette
-from pinnacle_tui.widgets.analytics_choice import Choice
+from pinnacle_tui.widgets.analytics_choice import Choice, horizon_name
 from pinnacle_tui.widgets.attribution import NOT_TOLD
 from pinnacle_tui.widgets.line_chart import Scale, value_scale
 from pinnacle_tui.widgets.panel import Panel
 from pinnacle_tui.widgets.rows import Row, Span, centred, left, right
 from pinnacle_tui.widgets.scene import Scene
+from pinnacle_tui.widgets.words import profit_style
 
 _HUNDREDTHS: Final = 100
 """The curve's values are whole hundredths of a basis point."""
@@ -36,6 +37,8 @@ class Point(NamedTuple):
     fills: int
     mean: int | None
     error: int | None
+    net: int | None
+    """The average less fees."""
 
 
 class MarkoutCurvePanel(Panel):
@@ -46,7 +49,8 @@ class MarkoutCurvePanel(Panel):
         "Passive fills of the chosen group: the mid after 0.1 s, 1 s, 10 s, 1 min and 5 min against our\n"
         "price, on average by size, in basis points before fees: above 0 the market was better than our\n"
         "price. It begins with what the spread gave (at 0) and falls as far as fills are picked off. The\n"
-        "band is one standard error to either side: a curve whose band holds 0 says nothing yet."
+        "band is one standard error to either side: a curve whose band holds 0 says nothing yet. Net is\n"
+        "after fees: what is left of an average fill if it is worked off at the mid of then."
     )
 
     def __init__(self, palette: Palette, choice: Choice, *, id: str) -> None:
@@ -71,13 +75,24 @@ def points_of(group: FillGroup, mark: int) -> list[Point]:
         return None if ticks is None else round(ticks * 2 * 10_000 * _HUNDREDTHS / mark)
 
     made = [
-        Point(each.horizon_ns, each.fills, hundredths(each.average), hundredths(each.error))
+        Point(
+            each.horizon_ns,
+            each.fills,
+            hundredths(each.average),
+            hundredths(each.error),
+            hundredths(_less(each.average, each.fees_average)),
+        )
         for each in group.markouts
     ]
     if group.markouts:
         first = group.markouts[0]
-        made.insert(0, Point(0, first.fills, hundredths(first.captured_average), None))
+        mean, net = first.captured_average, _less(first.captured_average, first.fees_average)
+        made.insert(0, Point(0, first.fills, hundredths(mean), None, hundredths(net)))
     return made
+
+
+def _less(ticks: float | None, fees: float | None) -> float | None:
+    return None if ticks is None or fees is None else ticks - fees
 
 
 def curve_rows(scene: Scene, choice: Choice, width: int, height: int) -> list[Row]:
@@ -110,35 +125,29 @@ def _columns(count: int, width: int) -> int:
 
 
 def _table(points: Sequence[Point], choice: Choice, analytics: Analytics, width: int) -> list[Row]:
-    """Horizons, averages, errors and fills below the columns of the curve."""
+    """Horizons, averages, errors, what fees leave, and fills below the columns of the curve."""
     cell = _columns(len(points), width)
     chosen = analytics.horizons_ns[choice.horizon_at(analytics)]
     lines = (
-        ("after", [_after(point.horizon_ns) for point in points]),
+        ("after", [horizon_name(point.horizon_ns) for point in points]),
         ("bp", _fitting([point.mean for point in points], cell)),
         ("±", [text.strip("+ ") for text in _fitting([point.error for point in points], cell)]),
+        ("net bp", _fitting([point.net for point in points], cell)),
         ("fills", [f"{point.fills:,}" for point in points]),
     )
     made: list[Row] = []
     for name, texts in lines:
         row: Row = ((left(name, _GUTTER), "muted"),)
         for at, text in enumerate(texts):
-            mean = points[at].mean
-            style = (
-                "muted" if name != "bp" or mean is None else "up" if mean > 0 else "down" if mean else "text"
-            )
-            if name == "after" and points[at].horizon_ns == chosen:
+            style = "muted"
+            if name in ("bp", "net bp"):
+                style = profit_style(points[at].mean if name == "bp" else points[at].net)
+            elif name == "after" and points[at].horizon_ns == chosen:
                 style = "text bold"
             shown = centred(text, cell) if cell_len(text) <= cell else right(text, cell)
             row = (*row, (shown, style))
         made.append(row)
     return made
-
-
-def _after(ns: int) -> str:
-    """A horizon in at most four cells: `0`, `0.1s`, `10s`, `5m`."""
-    seconds = ns / 1e9
-    return f"{seconds / 60:g}m" if seconds >= 60 else f"{seconds:g}s" if ns else "0"
 
 
 def _fitting(values: Sequence[int | None], cell: int) -> list[str]:

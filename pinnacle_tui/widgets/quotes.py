@@ -13,6 +13,7 @@ from engine.link.view import Quote
 from pinnacle_tui.numbers import NOTHING, signed
 from pinnacle_tui.palette import Palette
 from pinnacle_tui.widgets.explanation import explanation_rows, why_rows
+from pinnacle_tui.widgets.failures import failure_rows
 from pinnacle_tui.widgets.gauges import denied_row
 from pinnacle_tui.widgets.panel import Panel
 from pinnacle_tui.widgets.rows import Row, left, right
@@ -40,7 +41,8 @@ class QuotesPanel(Panel):
         "Each slot of the strategy: the quote it wants, the order that works there, and the difference\n"
         "(working − target). Below, why the selected quote stands where it stands: every term with its\n"
         "running sum and its inputs. The terms add up to the price exactly, and it is checked here; in a\n"
-        "small panel the last terms share the row others. The size is explained in the same way."
+        "small panel the last terms share the row others. The size is explained in the same way. Of a quote\n"
+        "that the risk gate kept back, every control that it fails is told; the first one decided."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -100,7 +102,7 @@ class QuotesPanel(Panel):
         first = max(0, min(at - lines // 2, len(quotes) - lines))
         shown = quotes[first : first + lines]
         self._slots = [quote.slot for quote in shown]
-        rows = [*_table(scene, shown, chosen, width), *notes]
+        rows = [*_table(scene, shown, chosen, width), *notes, *failure_rows(chosen, width)]
         if height - len(rows) > _LEAST_EXPLAINED:
             rows.append(())
         return [*rows, *explanation_rows(scene, chosen, width, height - len(rows))]
@@ -238,7 +240,9 @@ def _size_difference(scene: Scene, quote: Quote) -> str:
 def _state(scene: Scene, quote: Quote) -> str:
     """What happens in the slot."""
     if quote.working_price is None:
-        return "nothing" if quote.wanted_price is None else "not sent"
+        if quote.wanted_price is None:
+            return "nothing"
+        return f"not sent: {quote.failures[0].code}" if quote.failures else "not sent"
     orders = [order for order in scene.book.orders if order.slot == quote.slot]
     at_price = [order for order in orders if order.price == quote.working_price]
     state = next((order.state for order in (*at_price, *orders)), "")

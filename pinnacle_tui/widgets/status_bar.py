@@ -86,7 +86,7 @@ class StatusBar(Panel, can_focus=False):
             made += [state, *_quoting(scene), feed]  # why comes behind it
         else:
             made = [item(12, (" pinnacle", "title bold")), *made, *_played(scene), state, feed]
-            made += [*_venue(scene), *_quoting(scene)]
+            made += [*_venue(scene), *_quoting(scene), *_trial(scene)]
         made += _others(scene)
         if self.frozen_since_ns is not None:
             frozen = f" FROZEN {age(scene.now_ns - self.frozen_since_ns)} "
@@ -231,6 +231,15 @@ def _quoting(scene: Scene) -> list[Item]:
     if uncertain:
         made.append(item(4, (f"{uncertain} UNCERTAIN", "danger bold")))
     return made if bids and asks else [*made, *_why_not(scene)]
+
+
+def _trial(scene: Scene) -> list[Item]:
+    """The circuit breaker on its way back: quotes are smaller than they seem to be wanted."""
+    breaker = scene.book.breaker
+    if breaker is None or breaker.state != "half-open" or breaker.next_ns is None:
+        return []
+    words = f"breaker half-open, closed in {age(max(0, breaker.next_ns - scene.view.time_ns))}"
+    return [Item(7, False, (((words, "warning"),), (("breaker half-open", "warning"),), ()))]
 
 
 def _known_per_side(scene: Scene) -> tuple[int, int]:

@@ -42,6 +42,7 @@ def markouts(fills: int, captured: int, adverse: tuple[int, ...], average: float
                 average - 130.0 * n if done else None,
                 40.0 + 55.0 * n if done > 1 else None,
                 average + 60.0 if done else None,
+                100.0 if done else None,
             )
         )
     return tuple(made)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -15,12 +16,13 @@ from console.test_snapshots import Compare, at_greenwich, keys  # noqa: F401 (a 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.link.analytics import Analytics
+from engine.link.analytics import Analytics, FillGroup, HourShare
 from pinnacle_tui.remembered import Remembered
 from pinnacle_tui.screens.analytics import AnalyticsScreen
 from pinnacle_tui.widgets.analytics_choice import HOUR, KINDS, Choice
-from pinnacle_tui.widgets.attribution import GroupsPanel, group_rows, waterfall_rows
+from pinnacle_tui.widgets.attribution import AttributionPanel, horizon_rows, waterfall_rows
 from pinnacle_tui.widgets.execution_quality import quality_rows
+from pinnacle_tui.widgets.fill_groups import GroupsPanel, group_rows
 from pinnacle_tui.widgets.markout_curve import curve_rows, points_of
 from pinnacle_tui.widgets.rows import Row, row_text, row_width
 from pinnacle_tui.widgets.scene import Scene
@@ -36,14 +38,47 @@ def text(rows: list[Row]) -> list[str]:
 
 def test_the_waterfall_goes_from_nothing_to_the_profit() -> None:
     assert text(waterfall_rows(scene(), Choice(), 48)) == [
-        "captured +41.20 ████████████████████████████████",
-        "adverse  −12.36 ┊                     ██████████",
-        "holding   −6.67 ┊                ██████",
-        "− fees    −9.69 ┊        █████████",
-        "= profit +12.48 ██████████",
+        "captured  +41.20 ███████████████████████████████",
+        "adverse   −12.36 ┊                    ██████████",
+        "holding    −6.67 ┊               ██████",
+        "− fees     −9.69 ┊        ████████",
+        "= profit  +12.48 ██████████",
+        "+ opening −13.20",
+        "= account  −0.72",
         "27 of 31 fills followed, 4 waiting",
         "residual  0.00",
-        "opening balance by itself −13.20",
+    ]
+
+
+def test_an_account_that_opened_without_a_base_balance_is_its_profit() -> None:
+    rows = text(waterfall_rows(scene(analytics=analytics(hold=0)), Choice(), 48))
+    assert [row.split()[0] for row in rows] == ["captured", "adverse", "holding", "−", "=", "27", "residual"]
+
+
+def test_every_horizon_splits_the_same_revaluation() -> None:
+    assert text(horizon_rows(scene(), Choice(), 50)) == [
+        "after      0.1s      1s     10s      1m      5m",
+        "adverse   −4.12   −8.24  −12.36  −16.48  −20.60",
+        "holding  −14.91  −10.79   −6.67   −2.55   +1.57",
+    ]
+    assert horizon_rows(scene(), Choice(), 46) == []
+
+
+EMPTY = analytics(groups=(analytics_views.group("total", "all", 0, 0, 0, 0),), hours=())
+
+
+def test_before_the_first_fill_that_is_said_and_no_zeros_are_shown() -> None:
+    given = scene(analytics=EMPTY)
+    for kind in KINDS:
+        assert text(waterfall_rows(given, Choice(kind=kind), 60)) == ["no fill yet"]
+        assert text(group_rows(given, Choice(kind=kind), 60, 9)) == ["no fill yet"]
+        assert horizon_rows(given, Choice(kind=kind), 60) == []
+    assert text(curve_rows(given, Choice(), 60, 14)) == ["no fill has come to a horizon yet"]
+    assert text(quality_rows(given, Choice(), 60, 14))[2:6] == [
+        "effective                  –   B1  402 sent           1.24 %",
+        "impact, 10 s               –   A0  398 sent           2.26 %",
+        "realised, 10 s             –   A1  398 sent           1.25 %",
+        "after fees                 –",
     ]
 
 
@@ -71,9 +106,26 @@ def test_a_loss_is_drawn_on_the_other_side_of_zero() -> None:
 
 def test_accounts_that_do_not_add_up_are_loud() -> None:
     pnl = msgspec.structs.replace(views.product_view().pnl, residual=1)
-    rows = waterfall_rows(scene(pnl=pnl), Choice(), 60)
-    assert "DOES NOT ADD UP" in row_text(rows[-2])
-    assert rows[-2][0][1].startswith("danger")
+    for shown in (scene(pnl=pnl), scene(analytics=analytics(residual=-1))):
+        rows = waterfall_rows(shown, Choice(), 60)
+        alarms = [row for row in rows if "DOES NOT ADD UP" in row_text(row)]
+        assert [row[0][1] for row in alarms] == ["danger bold reverse"]
+        assert not any("residual" in row_text(row) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"mark": None}, "no mark now: at the last one"),
+        ({"is_complete": False}, "incomplete: a fee has no price"),
+    ],
+)
+def test_figures_that_are_not_to_be_taken_as_they_stand_say_so(changed: dict[str, Any], said: str) -> None:
+    pnl = msgspec.structs.replace(views.product_view().pnl, **changed)
+    for told in (analytics(), EMPTY):
+        rows = waterfall_rows(scene(pnl=pnl, analytics=told), Choice(), 60)
+        assert [row[0][1] for row in rows if said in row_text(row)] == ["warning"]
+    assert not any(said in row for row in text(waterfall_rows(scene(), Choice(), 60)))
 
 
 def test_fills_by_level() -> None:
@@ -99,8 +151,28 @@ def test_the_newest_hour_comes_first_and_the_chosen_line_stays_in_sight() -> Non
     assert [row.split()[0] for row in rows] == ["level", "A0", "A1"]
 
 
+def test_hours_of_two_days_have_names_of_their_own_and_each_can_be_chosen() -> None:
+    now = views.WALL // analytics_views.HOUR
+    shares = [HourShare((now - back) * analytics_views.HOUR, back, 0, 0, 0, (0,) * 5) for back in range(49)]
+    shown, choice = analytics(hours=tuple(reversed(shares))), Choice(kind=HOUR)
+    names: list[str] = []
+    for _ in range(60):
+        choice.select(shown, 1)
+        if choice.name not in names:
+            names.append(choice.name)
+    assert len(names) == 49
+    assert (names[0], names[9], names[10]) == ("09:00", "00:00", f"{day_before(views.WALL)} 23:00")
+    last = choice.split(shown)
+    assert last is not None
+    assert last.fills == 48
+
+
+def day_before(wall_ns: int) -> str:
+    return f"{datetime.fromtimestamp(wall_ns // 10**9, UTC) - timedelta(days=1):%m-%d}"
+
+
 def test_the_curve_begins_with_what_was_captured_and_shows_its_error() -> None:
-    rows = text(curve_rows(scene(), Choice(), 62, 14))
+    rows = text(curve_rows(scene(), Choice(), 62, 15))
     assert rows == [
         " +0.50 ┤    ●        ●",
         "       │             ┃        ┃        ┃",
@@ -115,6 +187,7 @@ def test_the_curve_begins_with_what_was_captured_and_shows_its_error() -> None:
         "after       0      0.1s      1s       10s      1m       5m",
         "bp        +0.49    +0.40    +0.20     0.00    −0.20    −0.40",
         "±           –      0.06     0.15     0.23     0.31     0.40",
+        "net bp    +0.34    +0.25    +0.05    −0.15    −0.35    −0.55",
         "fills      31       31       30       27       22       15",
     ]
 
@@ -125,23 +198,18 @@ def test_the_curve_is_in_basis_points_of_the_mark() -> None:
     assert (points[1].mean, points[1].error) == (round(260 / 1_000_000 * 1e6), round(40 / 1_000_000 * 1e6))
 
 
-def test_before_a_horizon_has_come_there_is_no_curve() -> None:
-    fresh = analytics(groups=(analytics_views.group("total", "all", 0, 0, 0, 0),))
-    assert text(curve_rows(scene(analytics=fresh), Choice(), 60, 14)) == ["no fill has come to a horizon yet"]
-
-
 def test_spreads_presence_and_fill_ratios() -> None:
     rows = text(quality_rows(scene(), Choice(), 60, 20))
     assert rows == [
-        "spread quoted           2.00   slot                   filled",
-        "market's                0.17   B0  402 sent           2.98 %",
-        "effective               0.98   B1  402 sent           1.24 %",
-        "realised, 10 s          0.00   A0  398 sent           2.26 %",
-        "impact                  0.98   A1  398 sent           1.25 %",
-        "bid at touch          53.6 %",
-        "ask at touch          50.2 %",
-        "both quoted           97.4 %",
-        "half-life             41.7 s",
+        "spread quoted        2.00 bp   slot                   filled",
+        "market's             0.17 bp   B0  402 sent           2.98 %",
+        "effective            0.98 bp   B1  402 sent           1.24 %",
+        "impact, 10 s         0.98 bp   A0  398 sent           2.26 %",
+        "realised, 10 s       0.00 bp   A1  398 sent           1.25 %",
+        "after fees          −0.31 bp",
+        "at touch       53.6 · 50.2 %",
+        "both sides quoted     97.4 %",
+        "inventory half-life   41.7 s",
         "fill ratio            1.93 %",
     ]
 
@@ -176,6 +244,7 @@ def test_everything_fits(width: int, height: int, kind: str, name: str, money: i
     choice = Choice(kind=kind, name=name)
     for rows in (
         waterfall_rows(given, choice, width),
+        horizon_rows(given, choice, width),
         group_rows(given, choice, width, height),
         curve_rows(given, choice, width, height),
         quality_rows(given, choice, width, height),
@@ -188,6 +257,26 @@ def with_analytics(told: Analytics | None = None) -> FakeSession:
     session = FakeSession()
     session.show(view_with(analytics=told or analytics()))
     return session
+
+
+def test_an_older_engine_that_does_not_tell_fees_has_no_figures_after_them() -> None:
+    def without(group: FillGroup) -> FillGroup:
+        told = tuple(msgspec.structs.replace(each, fees_average=None) for each in group.markouts)
+        return msgspec.structs.replace(group, markouts=told)
+
+    given = scene(analytics=analytics(groups=tuple(map(without, analytics().groups))))
+    (net,) = [row for row in text(curve_rows(given, Choice(), 62, 15)) if row.startswith("net bp")]
+    assert set(net.split()[2:]) == {"–"}
+    assert "after fees                 –" in text(quality_rows(given, Choice(), 60, 20))
+
+
+async def test_the_horizons_are_shown_where_there_is_room_for_all_of_them() -> None:
+    for size, is_there in (((120, 40), True), ((80, 24), False)):
+        async with Running(with_analytics(), size=size) as console:
+            await console.press("m")
+            await console.settle()
+            lines = text(console.app.screen.query_one(AttributionPanel).shown_rows)
+            assert any(line.startswith("holding  −14.91") for line in lines) is is_there
 
 
 async def test_keys_choose_for_all_panels() -> None:
@@ -203,7 +292,7 @@ async def test_keys_choose_for_all_panels() -> None:
             60 * views.S,
         )
         said = {panel.id: text(panel.shown_rows) for panel in screen.panels()}
-        assert "B1, USD, 60 s" in said["attribution"][0]
+        assert "B1, USD, after 60 s" in said["attribution"][0]
         assert "B1, bp ± error" in said["markout-curve"][0]
         assert any("realised, 60 s" in line for line in said["quoting"])
         await console.press("up", "up", "up")

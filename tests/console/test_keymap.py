@@ -50,6 +50,8 @@ TAKING_TURNS = {
             for quoting in ("pause", "resume")
         ),
         ("playback.play", "playback.hold"),
+        # What is past has no alert that waits for anybody.
+        ("playback.next_alert", "app.acknowledge"),
         # While a session is played back its keys come first.
         ("playback.step", "blotter.tab_right"),
         ("playback.step_back", "blotter.tab_left"),

@@ -46,6 +46,7 @@ def rows(session: StoredSession, tmp_path_factory: pytest.TempPathFactory) -> Ro
     folder = tmp_path_factory.mktemp("tables") / "made" / "anew"
     answer = export(session.name, session.path.parent, folder, "jsonl")
     assert answer["pnl_residual"] == {"BTC-USD": "0", "ETH-USD": "0"}
+    assert answer["pnl_is_complete"] == {"BTC-USD": True, "ETH-USD": True}
     made = {
         name: [json.loads(line) for line in Path(path).read_text().splitlines()]
         for name, path in answer["files"].items()
@@ -101,6 +102,8 @@ def test_markouts_are_captured_and_adverse_selection(rows: Rows, product: str, h
     followed = [row for row in of(rows, "fills", product) if row[f"markout_{horizon}"] is not None]
     whole = next(row for row in of(rows, "attribution", product) if row["kind"] == "total")
     assert whole[f"followed_{horizon}"] == len(followed)
+    passive = sum(row["is_maker"] for row in of(rows, "fills", product))
+    assert whole[f"censored_{horizon}"] == passive - len(followed)
     markout = total(row[f"markout_{horizon}"] for row in followed)
     assert markout == total(row["captured"] for row in followed) + Decimal(whole[f"adverse_{horizon}"])
     # Thirty seconds are too short for a minute: what was not reached is not known, and never 0.

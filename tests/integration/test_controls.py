@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from control_desk import MID, Desk, S, Wanted, looping, price
-from trader_bench import MS, D, X, cancels, submits
+from control_desk import MID, Desk, S, Wanted, breaking, looping, price, swung
+from trader_bench import MS, D, X, cancels
 
 from engine.core.events import (
     BookUpdate,
@@ -26,7 +26,6 @@ from engine.core.events import (
 )
 from engine.core.ledger import DAY_NS
 from engine.core.order import BUY, SELL
-from engine.risk.breaker_settings import BreakerSettings
 from engine.risk.circuit_breaker import BreakerState
 from engine.risk.settings import RiskSettings
 from engine.risk.state import TradingState
@@ -245,15 +244,6 @@ def test_r11_what_has_waited_for_250_ms_is_denied_and_counted() -> None:
     assert desk.codes() == {"RATE"}
 
 
-def test_case_63_the_101st_order_of_a_second_waits_for_the_next() -> None:
-    desk = Desk(risk__max_orders_per_s=100, risk__max_order_burst=100, risk__order_wait_ms=0)
-    wanted = [(SELL, MID + n, 1) for n in range(101)]
-    desk.trader.gate.limits = dataclasses.replace(desk.trader.gate.limits, max_open_orders_per_side=1_000)
-    desk.trader.gate.limits = dataclasses.replace(desk.trader.gate.limits, max_open_orders=1_000)
-    assert len(desk.want(*wanted)) == 100
-    assert len(submits(desk.step(1_000))) == 1
-
-
 def test_r11_a_flood_of_intents_leaves_at_the_rate_exactly() -> None:
     """Every 10 ms another order is wanted for a minute: 10 at once, then 5 a second."""
     desk = Desk(risk__max_orders_per_s=5, risk__max_order_burst=10)
@@ -392,11 +382,6 @@ def test_r17_a_mid_that_jumps_is_not_believed(mid: str, is_held: bool) -> None:
     assert (desk.restricted_by() == ["BOOK"]) is is_held
 
 
-def breaking(**changes: Any) -> Desk:
-    live = dataclasses.asdict(BreakerSettings.for_mode("live"))
-    return Desk(**{f"breaker__{key}": value for key, value in (live | changes).items()})
-
-
 def moved(desk: Desk) -> None:
     desk.market(*price("10300"))
 
@@ -426,7 +411,14 @@ def traded(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("happens", "trigger"),
-    [(moved, "move_1m"), (wide, "spread"), (late, "latency"), (lost, "connectivity"), (traded, "volume")],
+    [
+        (moved, "move_1m"),
+        (wide, "spread"),
+        (late, "latency"),
+        (lost, "connectivity"),
+        (traded, "volume"),
+        (swung, "volatility"),
+    ],
 )
 def test_the_breaker_opens_pulls_and_comes_back_half_open(
     happens: Callable[[Desk], None], trigger: str

@@ -10,13 +10,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from trader_bench import D, configured
 
 from engine.commands import headless
 from engine.commands.replay import verify
 from engine.config import load_config
-from engine.core.clock import SystemClock
+from engine.core.clock import ManualClock, SystemClock
 from engine.core.events import (
     Alert,
     AnyCommand,
@@ -27,17 +28,20 @@ from engine.core.events import (
     FeedStatus,
     MarketEvent,
     OperatorAction,
+    OrderEvent,
     SubmitOrder,
     Timer,
 )
 from engine.core.order import BUY
-from engine.exchange.protocol import Feed
+from engine.exchange.protocol import Feed, Venue
 from engine.persistence.reader import JournalReader
 from engine.runtime.builder import Market, build_engine, build_market
 from engine.runtime.desk import Desk
 from engine.runtime.engine import Engine, WakeUp
 from engine.runtime.session_snapshots import SessionSnapshots
 from engine.runtime.session_store import sessions
+from engine.strategy.plugin import GuardedStrategy
+from engine.strategy.protocol import MarketView, Strategy
 
 S = 1_000_000_000
 BTC, ETH = "BTC-USD", "ETH-USD"
@@ -147,6 +151,52 @@ def silent(events: list[MarketEvent]) -> list[MarketEvent]:
     return []
 
 
+class Raising:
+    """A strategy of others that fails whenever it is asked."""
+
+    def __init__(self, inner: Strategy) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def decide(self, view: MarketView) -> None:
+        raise ZeroDivisionError("a plugin of somebody")
+
+
+def raising(engine: Engine, market: Market) -> None:
+    trader = the_other(market).trader
+    trader.strategy = GuardedStrategy("somebodys", Raising(trader.strategy))  # type: ignore[arg-type]
+
+
+class Late:
+    """A venue that answers so much later."""
+
+    def __init__(self, venue: Venue, late_ns: int) -> None:
+        self._venue = venue
+        self._late_ns = late_ns
+        self._waiting: list[tuple[int, OrderEvent]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._venue, name)
+
+    def poll(self, now_ns: int) -> list[OrderEvent]:
+        self._waiting += [(now_ns + self._late_ns, answer) for answer in self._venue.poll(now_ns)]
+        come = [answer for due, answer in self._waiting if due <= now_ns]
+        self._waiting = [each for each in self._waiting if each[0] > now_ns]
+        return [msgspec.structs.replace(answer, recv_ns=now_ns) for answer in come]
+
+    def next_due_ns(self) -> int | None:
+        due = [each[0] for each in self._waiting]
+        inner = self._venue.next_due_ns()
+        return min(due if inner is None else [*due, inner], default=None)
+
+
+def late(engine: Engine, market: Market) -> None:
+    desk = the_other(market)
+    desk.venue = Late(desk.venue, 800_000_000)  # type: ignore[assignment]
+
+
 MEDDLING: dict[str, Meddle] = {
     "killed": at(5 * S, lambda engine: engine.tell(ETH, OperatorAction.KILL, "test")),
     "paused": at(5 * S, lambda engine: engine.tell(ETH, OperatorAction.PAUSE, "test")),
@@ -154,6 +204,8 @@ MEDDLING: dict[str, Meddle] = {
     "flooded": changed(flooded),
     "stale": changed(stale),
     "silent": changed(silent),
+    "its strategy raises": raising,
+    "its venue is slow": late,
 }
 
 
@@ -184,6 +236,68 @@ async def test_a_product_alone_trades_as_it_does_beside_another() -> None:
     assert alone.commands[BTC] == beside.commands[BTC]
     assert alone.wake_ups[BTC] == beside.wake_ups[BTC], "it is asked at its own ticks alone"
     assert market.desks[0].trader.ledger.fill_count > 3
+
+
+class Slow(Raising):
+    """A strategy that thinks for so long that everybody else waits."""
+
+    def __init__(self, inner: Strategy, clock: ManualClock, thinks_ns: int) -> None:
+        super().__init__(inner)
+        self._clock = clock
+        self._thinks_ns = thinks_ns
+
+    def decide(self, view: MarketView) -> Any:
+        self._clock.advance(self._thinks_ns)
+        return self._inner.decide(view)
+
+
+def slow_engine(thinks_ns: int, *symbols: str) -> tuple[Engine, Market, Watcher]:
+    """An engine in a market that waits for nobody, on a clock that moves by thinking alone."""
+    real = ManualClock()
+    config = configured(**BUSY | {"engine__symbols": symbols})
+    market, watcher = build_market(config), Watcher()
+    engine = Engine(
+        market.desks, market.feeds, ManualClock(), real, watcher,
+        speed=None, timer_interval_ns=100_000_000, status_interval_ns=S, is_live=True,
+    )  # fmt: skip
+    desk = next(desk for desk in market.desks if desk.product == ETH)
+    desk.trader.strategy = Slow(desk.trader.strategy, real, thinks_ns)  # type: ignore[assignment]
+    return engine, market, watcher
+
+
+def held(market: Market) -> dict[str, str]:
+    """By product, what holds it, and what of."""
+    return {
+        desk.product: ",".join(each.code for each in desk.trader.risk.restrictions()) for desk in market.desks
+    }
+
+
+@pytest.mark.parametrize(("thinks_ms", "is_held"), [(99, False), (100, True)])
+def test_a_product_that_keeps_the_others_waiting_is_paused(thinks_ms: int, is_held: bool) -> None:
+    engine, market, watcher = slow_engine(thinks_ms * 1_000_000, BTC, ETH)
+    begun = None
+    for number in range(30):
+        engine._step(number * 100_000_000)
+        begun = begun or (number if held(market)[ETH] else None)
+    assert held(market) == {BTC: "", ETH: "SLOW" if is_held else ""}
+    if not is_held:
+        return
+    [hold] = the_other(market).trader.risk.restrictions()
+    assert hold.reason == (
+        "ETH-USD took 100 ms to decide, 3 times within 10 s more than 100 ms: the other products wait for it"
+    )
+    assert begun is not None
+    sent = [command for command in watcher.commands[ETH] if isinstance(command, SubmitOrder)]
+    assert all(command.created_ns <= begun * 100_000_000 for command in sent)
+    assert engine.tell(ETH, OperatorAction.RESUME, "test")[ETH].is_taken
+    assert held(market)[ETH] == ""
+
+
+def test_alone_it_keeps_nobody_waiting() -> None:
+    engine, market, _ = slow_engine(S, ETH)
+    for number in range(30):
+        engine._step(number * 100_000_000)
+    assert held(market) == {ETH: ""}
 
 
 async def test_the_desk_with_the_least_to_do_works_first() -> None:

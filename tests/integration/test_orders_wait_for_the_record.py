@@ -48,6 +48,8 @@ class ByHand:
         self.batches.append((tuple(events), tuple(commands)))
         return len(self.batches)
 
+    def explain(self, trader: Trader, commands: Sequence[AnyCommand]) -> None: ...
+
     def note(self, value: AnyNote | Alert) -> int:
         return len(self.batches)
 

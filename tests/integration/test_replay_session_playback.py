@@ -20,6 +20,7 @@ from playback_kit import Talk, read
 from session_kit import altered, record_session, rewritten
 
 import pinnacle_tui.cli as command_line
+import pinnacle_tui.cli_replay as cli_replay
 from engine.commands import headless
 from engine.commands import replay as past
 from engine.commands.replay import state_at, verify
@@ -31,7 +32,9 @@ from engine.link.event_log import EventLog
 from engine.link.events import AnyEngineEvent
 from engine.link.messages import Bye, Command, CommandName, Role, Verdict
 from engine.link.view import MOST_BUCKETS, View
+from engine.link.view import Portfolio as PortfolioView
 from engine.persistence.records import Entry, SessionStarted, encode
+from engine.risk.portfolio import Portfolio
 from engine.runtime import playback_index
 from engine.runtime.builder import build_engine
 from engine.runtime.desk import Desk
@@ -76,8 +79,12 @@ def dense(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- what was shown then ---------------------------------------------------------------------------
 
 
-def builder_of(desks: Sequence[Desk], clock: ManualClock) -> ViewBuilder:
-    return ViewBuilder(desks, clock, SystemClock(), lateness=Histogram, audience=Audience)
+def builder_of(
+    desks: Sequence[Desk], clock: ManualClock, portfolio: Portfolio | None = None
+) -> ViewBuilder:
+    return ViewBuilder(
+        desks, clock, SystemClock(), lateness=Histogram, audience=Audience, portfolio=portfolio
+    )
 
 
 def shown(view: View) -> list[dict[str, Any]]:
@@ -95,11 +102,12 @@ def shown(view: View) -> list[dict[str, Any]]:
 class Looking:
     """A console beside the live engine: what it is shown after every so many wake-ups, and told in all."""
 
-    def __init__(self, desks: Sequence[Desk], clock: ManualClock) -> None:
-        self._builder, self._clock = builder_of(desks, clock), clock
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock = clock
         self._count = 0
+        self.builder: ViewBuilder | None = None
         self.log = EventLog(100_000)
-        self.seen: list[tuple[int, list[dict[str, Any]], int]] = []
+        self.seen: list[tuple[int, list[dict[str, Any]], tuple[PortfolioView, ...], int]] = []
 
     def on_wake_up(self, desk: Desk, wake: WakeUp) -> None:
         self._count += 1
@@ -111,7 +119,9 @@ class Looking:
     def look(self) -> None:
         if self._count >= 29:
             self._count = 0
-            self.seen.append((self._clock.monotonic_ns(), shown(self._builder.view()), self.log.last))
+            assert self.builder is not None
+            view = self.builder.view()
+            self.seen.append((self._clock.monotonic_ns(), shown(view), view.portfolio, self.log.last))
 
 
 async def live(data_dir: Path, *overrides: str) -> Looking:
@@ -124,7 +134,7 @@ async def live(data_dir: Path, *overrides: str) -> Looking:
         *overrides,
     )
     kept, observers = open_session(load_config(None, {}, given), SystemClock(), is_new=True), Observers()
-    looking = Looking(kept.market.desks, kept.clock)
+    looking = Looking(kept.clock)
     observers.add(EventTeller(looking.log.publish))
     observers.add(looking)
     engine = build_engine(
@@ -132,6 +142,7 @@ async def live(data_dir: Path, *overrides: str) -> Looking:
         status_interval_ns=S, recorder=kept.recorder, clock=kept.clock,
     )  # fmt: skip
     kept.attach(engine)
+    looking.builder = builder_of(kept.market.desks, kept.clock, engine.portfolio)
     then = engine.after_step
 
     def after_step() -> None:
@@ -150,15 +161,19 @@ async def test_the_past_looks_as_the_present_did(tmp_path: Path, dense: None, sy
     looking = await live(tmp_path, f"engine.symbols={symbols}")
     playback = opened(sessions(tmp_path)[-1])
     assert len(looking.seen) > 40
-    fills = 0
-    for time_ns, products, told in random.Random(5).sample(looking.seen, 40):
+    fills, drops = 0, set()
+    for time_ns, products, together, told in random.Random(5).sample(looking.seen, 40):
         playback.go_to(playback.index.position_at(time_ns))
         assert playback.clock.monotonic_ns() == time_ns
-        assert shown(builder_of(playback.desks, playback.clock).view()) == products
+        view = builder_of(playback.desks, playback.clock, playback.portfolio).view()
+        assert shown(view) == products
+        assert view.portfolio == together
+        drops.update(gauge.used for each in together for gauge in each.gauges if gauge.code == "DRAWDOWN")
         assert playback.log.last == told
         assert list(playback.log.after(0, 10_000)) == told_up_to(looking, told)
         fills += products[0]["pnl"]["fills"]
     assert fills > 100, "there was nothing to see"
+    assert (len(drops) > 10) is ("," in symbols), "the peak of all products has not moved"
 
 
 def told_up_to(looking: Looking, last: int) -> list[AnyEngineEvent]:
@@ -265,7 +280,7 @@ def test_a_damaged_session_is_refused(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(command_line, "require_terminal", lambda: None)
+    monkeypatch.setattr(cli_replay, "require_terminal", lambda: None)
     damaged = altered(session, tmp_path / "sim-btc-usd-0009", lambda record: record.payload)
     [segment] = open_recorded(damaged).reader.segments()
     image = bytearray(Path(segment.path).read_bytes())

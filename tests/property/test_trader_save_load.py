@@ -33,7 +33,8 @@ from engine.risk.state import TradingState
 from engine.runtime.builder import build_engine, build_market, build_trader
 from engine.runtime.desk import Desk
 from engine.runtime.engine import WakeUp
-from engine.trader import Trader, TraderState
+from engine.trader import Trader
+from engine.trader_state import TraderState
 
 S = 1_000_000_000
 CONFIG = configured(engine__speed="max", engine__duration_s=D(40), simulator__seed=11)
@@ -151,14 +152,15 @@ def test_a_reloaded_trader_goes_on_exactly_as_the_saved_one_at_length() -> None:
 
 
 IN_PASSING = {
-    "Trader._alerts",
+    "TraderAlerts._alerts",
     "Trader._fills",
     "OrderManager._ended_now",
-    "Trader._judged",
-    "Trader._closing",
+    "AccountWatch._judged",
+    "AccountWatch._closing",
     "Trader.decision",
     "Decision.quotes",
     "OperatorCommands.answer",
+    "RiskGate.failures",
     "RiskState._changes",
     "RiskState.version",
     "BasicMarketMaker._touch",

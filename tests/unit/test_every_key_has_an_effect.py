@@ -49,12 +49,15 @@ EFFECTS = {
     "persistence.archive_delete": f"{DISK}::test_archive_mib_is_told_of_and_archive_delete_deletes",
     "engine.symbols": f"{RUN}::test_symbols",
     "portfolio.shares": f"{PORTFOLIO}::test_gross_and_open_orders_are_divided",
+    "portfolio.max_positions": (
+        "integration/test_risk_conformance.py::test_case_61_a_product_has_its_own_limit_or_that_of_all"
+    ),
     "portfolio.max_gross_notional": f"{PORTFOLIO}::test_positions_worth_the_limit_only_reduce",
     "portfolio.max_daily_loss": f"{PORTFOLIO}::test_losses_of_a_day_add_up_and_halt_every_product",
     "portfolio.max_drawdown": f"{PORTFOLIO}::test_a_drop_from_the_peak_of_all_lets_them_only_reduce",
     "portfolio.max_open_orders": f"{PORTFOLIO}::test_gross_and_open_orders_are_divided",
     "engine.strategy": "unit/test_strategy_plugins.py::test_a_strategy_is_chosen_by_its_name",
-    "engine.strategy_parameters": "unit/test_strategy_plugins.py::test_the_example_of_the_guide_runs_in_sim",
+    "engine.strategy_parameters": "unit/test_strategy_plugins.py::test_the_parameter_of_the_example_acts",
     "engine.speed": "unit/test_pacer.py::test_speed_divides_the_waiting",
     "engine.duration_s": f"{RUN}::test_duration_s",
     "engine.opening_quote_balance": f"{RUN}::test_opening_quote_balance",

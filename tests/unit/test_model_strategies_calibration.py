@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from random import Random
+from typing import Any
 
 import pytest
 from model_bench import MS, SECOND, ModelBench, X, inputs, terms
@@ -44,6 +45,46 @@ def test_the_parameters_of_an_exponential_tape_are_found_again(k: float) -> None
     assert fit.r_squared > 0.97
     assert fit.k_per_tick == pytest.approx(k, rel=0.15)
     assert fit.A_per_s == pytest.approx(0.9, rel=0.15), "each side meets half of the trades"
+
+
+def test_the_many_trades_at_the_touch_do_not_hide_the_law_of_the_depths_where_quotes_stand() -> None:
+    random, now, deep = Random(5), 0, 0.002
+    near, all_of_them = FillIntensity(2e-4), FillIntensity()
+    for fills in (near, all_of_them):
+        fills.on_mid(0, MID)
+    for number in range(2_000):
+        now += SECOND // 4
+        is_deep = number % 4 == 0
+        depth = round(random.expovariate(deep)) if is_deep else random.randint(1, 30)
+        side = BUY if number % 2 else SELL
+        for fills in (near, all_of_them):
+            fills.on_trade(TradePrint("X-USD", now, now, number, MID // 2 + side.value * depth, 1, side))
+            fills.on_mid(now, MID)
+    fit, misled = near.fit(now, 600), all_of_them.fit(now, 600)
+    assert fit is not None
+    assert misled is not None
+    assert fit.k_per_tick == pytest.approx(deep, rel=0.15)
+    assert fit.A_per_s == pytest.approx(0.5, rel=0.15), "of both sides one trade a second is deep"
+    assert fit.r_squared > 0.97
+    assert misled.k_per_tick > 4 * deep
+    assert min(depth for _, depth in near.save().arrivals) >= 400, "two basis points, in half ticks"
+
+
+@pytest.mark.parametrize("change", [{"model__min_half_spread_bps": D(3)}, {"allow_negative_edge": True}])
+def test_another_least_half_spread_measures_anew(change: dict[str, Any]) -> None:
+    settings = {"model__calibrate": True, "model__calib_min_fills": 3}
+    bench = ModelBench("glft", fee="2", **settings)
+    bench.look()
+    for depth in (1, 3, 5, 7, 9):
+        bench.trade(str(10_000 + depth), BUY)
+        bench.look()
+    assert "4 trades in " in inputs(bench.decide().quotes)["liquidity"], (
+        "the first one was nearer than the fee"
+    )
+    bench.configure(**settings)
+    assert "4 trades in " in inputs(bench.decide().quotes)["liquidity"]
+    bench.configure(**settings, **change)
+    assert "configured, 0 trades in 600 s" in inputs(bench.decide().quotes)["liquidity"]
 
 
 def test_what_one_side_takes_between_two_books_is_one_arrival_as_deep_as_its_worst_price() -> None:

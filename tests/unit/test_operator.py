@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 from trader_bench import MS, D, configured
 
 from engine.core.clock import ManualClock
-from engine.core.events import Alert, Severity, SubmitOrder
+from engine.core.events import Alert, OrderFilled, Severity, SubmitOrder
+from engine.core.order import BUY
 from engine.link.event_log import EventLog
 from engine.link.events import Operated, SettingChanged
 from engine.link.messages import Command, CommandName, Verdict
@@ -350,16 +352,112 @@ def test_what_waits_for_proof_at_the_end_gets_the_ends_own() -> None:
 # -- several products ------------------------------------------------------------------------------
 
 
+BTC, ETH = "BTC-USD", "ETH-USD"
+
+
+def two_products(**changes: Any) -> Run:
+    return Run(changes={"engine__symbols": (BTC, ETH)} | changes)
+
+
+def when_both_quote(run: Run, *deeds: Callable[[], object]) -> Run:
+    """As soon as each product has all its six quotes open at once."""
+
+    def quoting() -> bool:
+        desks = run.engine.desks.values()
+        return all(len(desk.trader.orders.open_orders()) == 6 for desk in desks)
+
+    run._script += [(quoting, deeds[0]), *[(lambda: True, deed) for deed in deeds[1:]]]
+    return run
+
+
+def ids_of(run: Run, product: str) -> set[str]:
+    return {order.client_id for order in run.engine.desks[product].trader.orders.open_orders()}
+
+
+def states(run: Run) -> list[str]:
+    return [desk.trader.risk.effective.name for desk in run.engine.desks.values()]
+
+
 def test_a_command_reaches_every_product_and_is_proven_for_all_of_them() -> None:
-    run = Run(changes={"engine__symbols": ("BTC-USD", "ETH-USD")})
-    run.at(1, lambda: run.ask(N.KILL)).go()
-    states = [desk.trader.risk.effective for desk in run.engine.desks.values()]
-    assert states == [TradingState.KILLED] * 2
+    run = two_products()
+    when_both_quote(run, lambda: run.ask(N.KILL)).go()
+    assert states(run) == ["KILLED", "KILLED"]
     accepted, done = run.of(N.KILL)
-    assert len(accepted.open_orders) >= 6
-    assert {order_id.split("-")[3] for order_id in accepted.open_orders} == {"8100", "8101"}, "of both"
+    assert Counter(order_id.split("-")[3] for order_id in accepted.open_orders) == {"8100": 6, "8101": 6}
     assert done.at_ns - accepted.at_ns >= S // 2
     assert max(run.submits) < accepted.at_ns
+
+
+@pytest.mark.parametrize(
+    ("name", "state"), [(N.PAUSE, "PAUSED"), (N.FLATTEN, "PAUSED"), (N.CANCEL_ALL, "ACTIVE"), (N.KILL, "KILLED")]
+)
+def test_a_command_for_one_product_is_carried_out_and_proven_for_that_one_alone(
+    name: CommandName, state: str
+) -> None:
+    run, seen = two_products(), list[set[str]]()
+    when_both_quote(run, lambda: seen.append(ids_of(run, ETH)), lambda: run.ask(name, product=ETH)).go()
+    accepted, done = run.of(name)
+    assert states(run) == ["ACTIVE", state]
+    assert set(accepted.open_orders) == seen[0]
+    assert accepted.text.startswith("ETH-USD alone: ")
+    assert done.verdict is Verdict.DONE, "what the other product has open keeps no proof from it"
+    assert done.at_ns - accepted.at_ns < 2 * S
+    assert [at for at in run.submits if at > done.at_ns], "the other one goes on quoting"
+
+
+def test_what_is_taken_back_for_one_product_stays_for_the_other() -> None:
+    run, rearmed = two_products(), []
+    run.operator.on_rearm = lambda products: rearmed.append(list(products))
+    run.at(1, lambda: run.ask(N.KILL)).at(2, lambda: run.ask(N.REARM, product=BTC)).go()
+    assert states(run) == ["ACTIVE", "KILLED"]
+    assert run.of(N.REARM)[0].verdict is Verdict.DONE
+    assert rearmed == [[BTC]]
+
+
+@pytest.mark.parametrize("name", [N.PAUSE, N.KILL, N.FLATTEN])
+def test_a_product_that_is_not_traded_is_refused_and_nothing_is_done(name: CommandName) -> None:
+    run = two_products()
+    (said,) = run.ask(name, product="SOL-USD")
+    assert said.verdict is Verdict.REJECTED
+    assert said.text == "SOL-USD is not traded here, nothing was done; products: BTC-USD, ETH-USD"
+    assert states(run) == ["ACTIVE", "ACTIVE"]
+
+
+# -- limits over several products ------------------------------------------------------------------
+
+
+def lose(run: Run, product: str, money: str) -> None:
+    """Let a fill of one lot cost a Trader so much in fees."""
+    trader = run.engine.desks[product].trader
+    fee, price = trader.instrument.atoms_rounded(D(money))[0], trader.book.best_bid()
+    assert price is not None
+    trader.ledger.apply(OrderFilled(product, run.now, run.now, "x", "lost", BUY, price, 1, fee, True))
+
+
+def test_the_loss_of_all_is_never_rearmed_the_same_day_and_no_order_leaves_over_it() -> None:
+    run = two_products(portfolio__max_daily_loss=D(50))
+    run.at(1, lambda: lose(run, ETH, "60"))
+    run.at(2, lambda: run.ask(N.REARM), lambda: run.ask(N.REARM, product=BTC)).go()
+    assert states(run) == ["HALTED", "HALTED"]
+    for refused in run.of(N.REARM):
+        assert refused.verdict is Verdict.REJECTED
+        assert "nothing is taken back: the products in USD have lost " in refused.text
+        assert "until the next UTC day" in refused.text
+    assert max(run.submits) <= 1.1 * S
+
+
+def test_a_drop_of_all_is_rearmed_for_all_at_once_and_for_one_alone_not() -> None:
+    run, told = two_products(portfolio__max_drawdown=D(50)), []
+    run.at(1, lambda: lose(run, ETH, "60"))
+    run.at(2, lambda: told.append((run.ask(N.REARM, product=BTC)[-1], states(run))))
+    run.at(3, lambda: told.append((run.ask(N.REARM)[-1], states(run)))).go()
+    (alone, after_one), (both, after_both) = told
+    assert alone.verdict is Verdict.REJECTED
+    assert "REDUCING is back at once: the products in USD are " in alone.text
+    assert alone.text.endswith("rearm all products")
+    assert after_one == ["REDUCING", "REDUCING"]
+    assert both.verdict is Verdict.DONE
+    assert after_both == states(run) == ["ACTIVE", "ACTIVE"]
 
 
 def test_what_is_not_for_the_engine_does_nothing() -> None:

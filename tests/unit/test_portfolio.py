@@ -358,6 +358,11 @@ def test_a_share_never_widens_the_limit_of_a_product() -> None:
         ({"shares": "BTC-USD=0"}, "from 1 to 1000"),
         ({"shares": "BTC-USD=1,BTC-USD=2"}, "names BTC-USD twice"),
         ({"shares": "SOL-USD=2"}, "names SOL-USD, which is not traded; products: BTC-USD, ETH-USD"),
+        ({"max_positions": "BTC-USD"}, "must be SYMBOL=AMOUNT"),
+        ({"max_positions": "BTC-USD=0"}, "above 0"),
+        ({"max_positions": "BTC-USD=1,BTC-USD=2"}, "names BTC-USD twice"),
+        ({"max_positions": "SOL-USD=2"}, "names SOL-USD, which is not traded"),
+        ({"max_positions": "BTC-USD=0.000000001"}, "below the smallest order"),
         ({"max_open_orders": 1}, "BTC-USD has a share of less than one order"),
     ],
 )
@@ -368,6 +373,48 @@ def test_what_cannot_be_divided_is_refused(settings: dict[str, Any], told: str) 
 
     with pytest.raises(UsageError, match=told):
         divided()
+
+
+@pytest.mark.parametrize(
+    ("symbols", "told"),
+    [
+        ("BTC-USD,ETH-USD", ""),
+        ("BTC-USD,BTC-EUR,ETH-USDC", ""),
+        ("ETH-BTC,SOL-BTC", ""),
+        ("BTC-USD,ETH-BTC", "BTC-USD, ETH-BTC are paid for in USD and BTC: "),
+        ("BTC-USD,BTC-XYZ", "BTC-USD, BTC-XYZ are paid for in USD and XYZ: "),
+    ],
+)
+def test_products_in_money_that_is_worth_nothing_alike_need_an_engine_each(symbols: str, told: str) -> None:
+    config = configured(symbols)
+    if not told:
+        config.require_runnable()
+        return
+    with pytest.raises(UsageError, match=f"{told}.*Run an engine for each"):
+        config.require_runnable()
+
+
+def test_whoever_trades_live_is_told_the_limits_over_all_products() -> None:
+    sentence = configured(
+        "BTC-USD,ETH-USD",
+        portfolio__shares="BTC-USD=3",
+        portfolio__max_gross_notional=1_500,
+        portfolio__max_open_orders=12,
+        risk__max_daily_loss=250,
+        portfolio__max_drawdown="99.50",
+    ).limits_sentence()
+    assert "HALTED at a loss of 250 in a day or a drawdown of " in sentence
+    assert sentence.endswith(
+        " %. Over all of BTC-USD, ETH-USD, in shares of 3 : 1: 1500 in all if everything fills, 12 open orders; "
+        "all HALTED at a loss of 250 in a day, only reducing 99.5 below the peak"
+    )
+    assert "in equal shares" in configured("BTC-USD,ETH-USD").limits_sentence()
+    assert " of each of USD, EUR in all" in configured("BTC-USD,ETH-EUR").limits_sentence()
+
+
+def test_one_product_is_told_limits_over_all_only_where_they_are_set() -> None:
+    assert "Over all" not in configured("BTC-USD").limits_sentence()
+    assert "Over all of BTC-USD" in configured("BTC-USD", portfolio__max_daily_loss=5).limits_sentence()
 
 
 def test_states_of_the_restraints() -> None:

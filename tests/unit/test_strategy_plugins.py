@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,46 +12,25 @@ from typing import Any
 
 import msgspec
 import pytest
+from plugin_kit import Packages, example
 from trader_bench import TraderBench, X, cancels, configured, submits
 
 from engine.commands import headless
 from engine.config import load_config
 from engine.core.errors import StateError, UsageError
-from engine.core.events import Alert, OperatorAction, Severity
+from engine.core.events import Alert, OperatorAction, Severity, Term
 from engine.core.order import BUY, SELL
 from engine.risk.state import TradingState
 from engine.runtime.builder import build_trader
 from engine.strategies import build_strategy, parameters_of
 from engine.strategy.plugin import GuardedStrategy, simple_quote
 from engine.strategy.protocol import Decision, Quote, StrategyContext, Take
-from engine.trader import TraderState
-
-GUIDE = Path(__file__).resolve().parents[2] / "docs" / "strategies.md"
-Install = Callable[..., None]
+from engine.trader_state import TraderState
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Install a module whose `PLUGIN` is a strategy of this name, as a package manager would."""
-    monkeypatch.syspath_prepend(tmp_path)
-
-    def installed(name: str, module: str, source: str) -> None:
-        (tmp_path / f"{module}.py").write_text(source)
-        folder = tmp_path / f"{module}-1.0.dist-info"
-        folder.mkdir()
-        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
-        entry = f"[pinnacle_tui.strategies]\n{name} = {module}:PLUGIN\n"
-        (folder / "entry_points.txt").write_text(entry)
-        # Forgets the module again when the test is over.
-        monkeypatch.setitem(sys.modules, module, sys)
-        del sys.modules[module]
-
-    return installed
-
-
-def example() -> str:
-    (code,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
-    return str(code)
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Packages:
+    return Packages(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -69,8 +47,8 @@ def test_the_example_of_the_guide_is_short() -> None:
     assert len([line for line in example().splitlines() if line.strip()]) <= 40
 
 
-def test_the_example_of_the_guide_runs_in_sim(install: Install, empty: Path) -> None:
-    install("fixed-distance", "fixed_distance", example())
+def test_the_example_of_the_guide_runs_in_sim(install: Packages, empty: Path) -> None:
+    install.example()
     keys = {
         "engine.strategy": "fixed-distance",
         "engine.strategy_parameters": "distance_bps=1",
@@ -91,6 +69,18 @@ def test_the_example_of_the_guide_runs_in_sim(install: Install, empty: Path) -> 
     assert [term["name"] for term in first] == ["price", "tick", "post-only"]
 
 
+def test_the_parameter_of_the_example_acts(install: Packages) -> None:
+    install.example()
+    touches = []
+    for distance in ("20", "35"):
+        given = {
+            "engine__strategy": "fixed-distance",
+            "engine__strategy_parameters": (f"distance_bps={distance}",),
+        }
+        touches.append([X.price_text(order.price or 0) for order in TraderBench(**given).quote()])
+    assert touches == [["9980", "10020"], ["9965", "10035"]]
+
+
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
@@ -104,8 +94,8 @@ def test_the_example_of_the_guide_runs_in_sim(install: Install, empty: Path) -> 
         ("distance_bps=1,distance_bps=2", "engine.strategy_parameters: distance_bps is given twice"),
     ],
 )
-def test_wrong_parameters_of_a_plugin_are_named(install: Install, parameters: str, said: str) -> None:
-    install("fixed-distance", "fixed_distance", example())
+def test_wrong_parameters_of_a_plugin_are_named(install: Packages, parameters: str, said: str) -> None:
+    install.example()
     with pytest.raises(UsageError, match=re.escape(said)):
         parameters_of("fixed-distance", parameters.split(","))
 
@@ -115,8 +105,8 @@ def test_a_built_in_model_has_no_parameters_of_its_own(empty: Path) -> None:
         load_config(empty, overrides=["engine.strategy=glft", "engine.strategy_parameters=gamma=1"])
 
 
-def test_a_name_that_is_not_installed_is_refused_with_the_nearest(install: Install, empty: Path) -> None:
-    install("fixed-distance", "fixed_distance", example())
+def test_a_name_that_is_not_installed_is_refused_with_the_nearest(install: Packages, empty: Path) -> None:
+    install.example()
     with pytest.raises(UsageError, match="did you mean fixed-distance") as caught:
         load_config(empty, overrides=["engine.strategy=fixed-distanc"])
     assert caught.value.exit_code == 2
@@ -135,14 +125,14 @@ HEAD = "from engine.strategy.plugin import StrategyPlugin\n"
         (f"{HEAD}PLUGIN = StrategyPlugin(None, int)", "the settings of the strategy broken are not usable"),
     ],
 )
-def test_a_plugin_that_cannot_start_ends_the_start(install: Install, source: str, said: str) -> None:
+def test_a_plugin_that_cannot_start_ends_the_start(install: Packages, source: str, said: str) -> None:
     install("broken", "broken_strategy", source)
     with pytest.raises(UsageError, match=said) as caught:
         build_trader(configured(engine__strategy="broken"), X, 0, displays_own=False)
     assert caught.value.exit_code == 2
 
 
-def test_a_plugin_without_settings_takes_no_parameters(install: Install) -> None:
+def test_a_plugin_without_settings_takes_no_parameters(install: Packages) -> None:
     install("plain", "plain_strategy", f"{HEAD}PLUGIN = StrategyPlugin(print)")
     assert parameters_of("plain", ()) is None
     with pytest.raises(UsageError, match="plain has no parameters"):
@@ -214,6 +204,11 @@ def false_bid(**changes: Any) -> Quote:
     return msgspec.structs.replace(bid(), **changes)
 
 
+def halves() -> Any:
+    units = bid().price * 2 * X.half_tick_units
+    return (Term("one", units + 0.5), Term("other", -0.5))  # type: ignore[arg-type]
+
+
 NONSENSE = {
     "an exception": fail,
     "something else": lambda: "nothing",
@@ -223,6 +218,8 @@ NONSENSE = {
     "no side": lambda: Decision((false_bid(side=7),)),
     "terms of another price": lambda: Decision((false_bid(price=989_999),)),
     "terms of another size": lambda: Decision((false_bid(size=11),)),
+    "terms that are no whole numbers": lambda: Decision((false_bid(explain=halves),)),
+    "a slot without a name": lambda: Decision((false_bid(slot=7),)),
     "an explanation that fails": lambda: Decision((false_bid(explain=fail),)),
     "a taking order for nothing": lambda: Decision((), Take(SELL, 1, 0, "hedge", "")),
 }
@@ -244,6 +241,16 @@ def test_an_answer_that_makes_no_sense_pulls_the_quotes_and_holds(what: str) -> 
     assert not submits(bench.step()), "it is not asked again by itself"
     bench.operator(OperatorAction.RESUME)
     assert len(submits(bench.step())) == 1
+
+
+def test_a_quote_is_asked_for_its_reasons_once_under_guard() -> None:
+    bench = FickleBench()
+    terms = iter([bid().explain()])
+    bench.inner.trouble["decide"] = lambda: Decision((false_bid(explain=lambda: next(terms)),))
+    (order,) = bench.quote()
+    record = bench.trader.orders.order(order.client_id)
+    assert record is not None
+    assert record.reasons().price == bid().explain()
 
 
 @pytest.mark.parametrize("call", ["on_book", "on_fill", "on_trade", "save", "start"])

@@ -1,0 +1,85 @@
+"""The alert banner: one row below the status that stays until a person has acknowledged every alert."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine.core.foreign_text import visible
+from engine.link.view import StandingAlert
+from pinnacle_tui.numbers import age, clock
+from pinnacle_tui.palette import Palette
+from pinnacle_tui.widgets.drawn import Drawn
+from pinnacle_tui.widgets.rows import Row, left
+from pinnacle_tui.widgets.scene import Scene
+from pinnacle_tui.widgets.word_groups import Item, fitted, item
+
+_SEVERITIES: Final = ("warning", "error", "critical")
+"""Ever graver."""
+_STYLES: Final = {"warning": "warning bold", "error": "danger", "critical": "danger bold"}
+
+
+class AlertBanner(Drawn, can_focus=False):
+    """Names the newest alert in the colour of its severity, and says how many wait and which key takes it."""
+
+    def __init__(self, palette: Palette, *, id: str) -> None:
+        super().__init__(palette, id=id)
+        self._scene: Scene | None = None
+        self._key = ""
+
+    def show(self, scene: Scene, key: str) -> None:
+        """Draw the alerts of a scene. `key` acknowledges the newest; empty where none would."""
+        self._scene, self._key = scene, key
+        self.redraw()
+
+    def redraw(self) -> None:
+        """See `Drawn`."""
+        if self._scene is not None and self._scene.view.alerts and self.size:
+            self.put([banner_row(self._scene, self._key, self.size.width)], is_grey=self._scene.is_stale)
+
+
+def banner_row(scene: Scene, key: str, width: int) -> Row:
+    """How many and how grave, the newest with its text, since when, the key. There must be an alert."""
+    alerts = scene.view.alerts
+    newest, gravest = alerts[-1], max(alerts, key=gravity)
+    count = "1 ALERT" if len(alerts) == 1 else f"{len(alerts)} ALERTS"
+    name = visible(newest.name)
+    items = [
+        item(0, (f" {count} ", f"{_style(gravest)} reverse")),
+        Item(1, False, tuple(((form, _style(newest)),) for form in _names(newest))),
+        *_product(scene, newest),
+        _since(scene, newest),
+    ]
+    if key:
+        said = ((key, "accent bold"), (f" acknowledges {name} ", "muted"))
+        items.append(Item(2, True, (said, ((key, "accent bold"), (" acknowledges ", "muted")), ())))
+    return fitted(items, width, (newest.text, "text"))
+
+
+def _names(alert: StandingAlert) -> tuple[str, ...]:
+    """Severity and name, then the name alone, then what fits of it."""
+    name = visible(alert.name)
+    return f"{alert.severity.upper()} {name}", name, *(left(name, cells) for cells in (20, 10))
+
+
+def gravity(alert: StandingAlert) -> int:
+    """How grave an alert is, to compare with others; what nobody knows is as grave as can be."""
+    return _SEVERITIES.index(alert.severity) if alert.severity in _SEVERITIES else len(_SEVERITIES)
+
+
+def _style(alert: StandingAlert) -> str:
+    return _STYLES.get(alert.severity, "danger bold")
+
+
+def _product(scene: Scene, alert: StandingAlert) -> list[Item]:
+    """Whose it is, where there are several products."""
+    has_several = len(scene.view.products) > 1
+    return [item(3, (visible(alert.product), "text"))] if has_several and alert.product else []
+
+
+def _since(scene: Scene, alert: StandingAlert) -> Item:
+    """Since when, by the market's clock, and how often where it came again."""
+    at = f"{clock(alert.since_wall_ns)}Z"
+    times = f"{alert.count:,} times " if alert.count > 1 else ""
+    ago = age(max(0, scene.view.market_wall_ns - alert.since_wall_ns))
+    forms = (f"{times}since {at}, {ago}", f"{times}since {at}", f"since {at}")
+    return Item(4, True, (*(((form, "muted"),) for form in forms), ()))
