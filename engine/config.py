@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from engine import config_file
+from engine import config_file, fee_floor
 from engine.config_schema import Key, Schema, Value, nearest, value_text
 from engine.core.errors import UsageError
 from engine.core.events import Severity
@@ -267,18 +267,15 @@ class Config:
             raise UsageError(f"live mode needs {'; '.join(missing)}. Nothing was sent")
 
     def edge_violation(self) -> str | None:
-        """Why the basic model's spread cannot earn its fees; None if it does or need not.
+        """Why spreads as they are set cannot earn their fees; None if they do or need not.
 
         Live trading does not start from one, and does not change to one: the fees are those of the account.
-        The models of section `model` keep to the fee by themselves, and a plugin answers for itself.
         """
-        spread, break_even = self.strategy.base_spread_bps, self.fees.schedule().break_even_bps
-        if self.engine.strategy != BASIC or self.strategy.allow_negative_edge or spread >= break_even:
-            return None
-        return (
-            f"strategy.base_spread_bps of at least {value_text(break_even)} bp, the break-even spread of two "
-            f"maker fills (it is {value_text(spread)}), or strategy.allow_negative_edge = true"
-        )
+        return fee_floor.refusal(self.engine.strategy, self.strategy, self.model, self.fees.maker_bps)
+
+    def edge_warning(self) -> str | None:
+        """What whoever runs this should know of spreads and fees, in any mode; None where all is well."""
+        return fee_floor.warning(self.engine.strategy, self.strategy, self.model, self.fees.maker_bps)
 
     @property
     def uses_vault(self) -> bool:
@@ -361,14 +358,8 @@ class Resolved:
             f"fees: maker {value_text(fees.maker_bps)} bps, taker {value_text(fees.taker_bps)} bps "
             f"({self._fee_origin(mode)}); break-even spread {value_text(break_even)} bps"
         )
-        base = Decimal(str(self.config.strategy.base_spread_bps))
-        if self.config.engine.strategy != BASIC or base >= break_even:
-            return ((Severity.INFO, told),)
-        warning = (
-            f"strategy.base_spread_bps = {value_text(base)} is below the break-even spread of "
-            f"{value_text(break_even)} bps: a round trip of two maker fills loses money"
-        )
-        return (Severity.INFO, told), (Severity.WARNING, warning)
+        warning = self.config.edge_warning()
+        return ((Severity.INFO, told),) + (() if warning is None else ((Severity.WARNING, warning),))
 
     def _fee_origin(self, mode: str) -> str:
         sources = {self.sources["fees.maker_bps"], self.sources["fees.taker_bps"]}

@@ -78,9 +78,10 @@ class DeskBench(TraderBench):
         (gauge,) = (each for each in gauges_of(self.trader, self.now) if each.code == code)
         return gauge
 
-    def trade(self, side: Side, price: str, lots: int) -> None:
+    def trade(self, side: Side, price: str, lots: int, **more: Any) -> None:
         """A fill of an order of ours that is not on record, which is booked all the same."""
         self.fills += 1
         stamp = ("X-USD", self.now, self.now)
         order_id, fill_id = f"{INSTALLATION_TAG:08x}-by-hand", f"fill-{self.fills:06}"
-        self.tell(OrderFilled(*stamp, order_id, fill_id, side, X.ticks(price), lots, 0, True))
+        fee = more.pop("fee", 0)
+        self.tell(OrderFilled(*stamp, order_id, fill_id, side, X.ticks(price), lots, fee, True, **more))

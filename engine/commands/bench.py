@@ -16,6 +16,7 @@ from engine.commands.bench_feed import bench_feed
 from engine.commands.bench_journal import bench_journal
 from engine.commands.bench_live_feed import bench_live_feed
 from engine.commands.bench_matching import bench_matching
+from engine.commands.bench_products import bench_products
 from engine.commands.bench_timing import BenchResult
 from engine.commands.bench_trader import bench_tick_to_quote
 
@@ -28,6 +29,7 @@ def run(*, as_json: bool, recording: Path | None, stdout: TextIO, stderr: TextIO
         *bench_matching(),
         *bench_decision(),
         *bench_tick_to_quote(),
+        *bench_products(),
         *bench_journal(),
         *bench_live_feed(),
     ]

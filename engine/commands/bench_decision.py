@@ -129,16 +129,13 @@ def bench_decision(
         gate = _RiskStep(instrument)
         candidates: Mapping[str, Callable[[Update], int]] = {
             "risk check, all controls": gate,
-            **{
-                f"strategy step, {name}, three levels a side": _StrategyStep(instrument, name)
-                for name in BUILT_IN
-            },
+            **{f"strategy step, {name}": _StrategyStep(instrument, name) for name in BUILT_IN},
         }
         for name, samples in _in_turn(candidates, updates(seed + number, warm_up + steps), warm_up).items():
             taken.setdefault(name, []).append(samples)
         gates += gate.gate.approved
     assert gates == rounds * (warm_up + steps), "an order was not let through"
-    notes = dict.fromkeys(taken, "six quotes a step, all explained")
+    notes = dict.fromkeys(taken, "three levels a side: six quotes a step, all explained")
     notes["risk check, all controls"] = f"{gates} approved"
     return [result for name in taken for result in quantiles(name, taken[name], notes[name], _MEDIAN)]
 

@@ -11,7 +11,7 @@ from typing import Any, Final, TextIO
 import msgspec
 
 from engine.commands.quoting_comparison import Pair, Paired, Totals, paired, per_variance, totals
-from engine.commands.quoting_run import QuotingRun, run_quotes
+from engine.commands.quoting_run import QuotingRun, RunError, run_quotes
 from engine.config import stored_config
 from engine.core.errors import UsageError
 from engine.exchange.coinbase.products import catalogue
@@ -74,7 +74,10 @@ def seeds_of(text: str) -> list[int]:
 
 
 def compare(seeds: Sequence[int], minutes: int, maker_bps: str, processes: int) -> Comparison:
-    """Both set-ups on every seed. Raises `RuntimeError` where a run failed or the fixed quote never traded."""
+    """Both set-ups on every seed, in so many processes.
+
+    Raises `RunError` where a run failed, or where the fixed quote never traded.
+    """
     work = [
         (seed, minutes, {**chosen, "fees.maker_bps": maker_bps})
         for seed in seeds
@@ -88,7 +91,7 @@ def compare(seeds: Sequence[int], minutes: int, maker_bps: str, processes: int) 
             runs = list(pool.map(run_quotes, *zip(*work, strict=True)))
     pairs = [Pair(*each) for each in zip(runs[::2], runs[1::2], strict=True)]
     if silent := [pair.fixed.seed for pair in pairs if not pair.fixed.fills]:
-        raise RuntimeError(f"the fixed quote was never filled with seeds {silent}: {minutes} min are too few")
+        raise RunError(f"the fixed quote was never filled with seeds {silent}: {minutes} min are too few")
     together = partial(totals, instrument=catalogue()[PRODUCT])
     fixed, model = zip(*pairs, strict=True)
     return Comparison(minutes, maker_bps, pairs, together(fixed), together(model), paired(pairs))
@@ -124,7 +127,7 @@ def _row(run: QuotingRun) -> dict[str, Any]:
 def _text(found: Comparison) -> str:
     names = (f"fixed 10 bp ({FIXED['engine.strategy']})", f"{MODEL['engine.strategy']}, as it ships")
     lines = [
-        f"{PRODUCT}, {found.minutes} simulated minutes a seed, maker fee {found.maker_bps} bp, informed flow on",
+        f"{PRODUCT}, {found.minutes} simulated minutes a seed, maker fee {found.maker_bps} bp, informed flow",
         "profit after fees in USD; variance of the inventory over time, every change seen, in BTC²",
         "",
         f"{'':>6}" + "".join(f"{name:>46}" for name in names),
@@ -146,13 +149,14 @@ def _text(found: Comparison) -> str:
             if mark.horizon_s in SHOWN_S
         )
         lines.append(
-            f"{name}: fees {each.fees:.2f} USD, volume {each.volume:.3f} BTC a run; markout in bp, before fees: {told}"
+            f"{name}: a run pays {each.fees:.2f} USD of fees on {each.volume:.3f} BTC; "
+            f"markout in bp before fees: {told}"
         )
     verdict = found.paired
     lines.append(
-        f"profit per unit of variance: {MODEL['engine.strategy']} is better with {verdict.better} seeds, worse with "
-        f"{verdict.worse}, {verdict.undecided} undecided as both lost; sign test p = {verdict.p_value:.2g}; "
-        f"profit less that of the fixed quote, median {verdict.median_difference:+.2f} USD"
+        f"profit per unit of variance: {MODEL['engine.strategy']} is better with {verdict.better} seeds, "
+        f"worse with {verdict.worse}, {verdict.undecided} undecided; sign test p = {verdict.p_value:.2g}; "
+        f"profit less that of the fixed quote, median: {verdict.median_difference:+.2f} USD"
     )
     return "\n".join(lines) + "\n"
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.commands.export_files import Export
-from engine.commands.export_tables import TABLES, DeskTables
+from engine.commands.export_schema import TABLES
+from engine.commands.export_tables import DeskTables
 from engine.core.errors import UsageError
 from engine.persistence.errors import DamageError
 from engine.runtime.desk import Desk

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
-from engine.commands.export_tables import BOOL, INT, TEXT, Row, Table
+from engine.commands.export_schema import BOOL, INT, TEXT, Row, Table
 from engine.core.errors import PinnacleError, UsageError
 from engine.core.foreign_text import visible
 

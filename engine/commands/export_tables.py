@@ -1,14 +1,12 @@
-"""What a session is exported as: the tables, their columns, and the rows that wake-ups give.
-
-Prices, sizes and amounts are exact decimals as texts, times integer nanoseconds; None is "not known".
-"""
+"""The rows that the wake-ups of a session give to the tables it is exported as."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final
 
+from engine.commands.export_schema import ATTRIBUTION, FILLS, HORIZONS, ORDERS, POSITIONS, Row, Table
 from engine.core.instrument import Instrument, scaled_text
 from engine.core.ledger import BookedFill
 from engine.core.own_orders import OwnOrder
@@ -16,115 +14,8 @@ from engine.link.analytics import FillGroup, HourShare
 from engine.runtime.analytics_view import analytics_of
 from engine.runtime.desk import Desk
 from engine.runtime.engine import WakeUp
-from engine.telemetry.markouts import HORIZONS_NS
 
-Row = tuple[Any, ...]
-"""A value for each column."""
-
-TEXT, INT, BOOL = "text", "int", "bool"
 _POSITION_EVERY_NS: Final = 1_000_000_000
-
-
-class Column(NamedTuple):
-    """A column and the kind of its values."""
-
-    name: str
-    kind: str = TEXT
-
-
-class Table(NamedTuple):
-    """A table by name, which is that of its file."""
-
-    name: str
-    columns: tuple[Column, ...]
-
-
-def _horizon(ns: int) -> str:
-    return f"{ns // 1_000_000}ms" if ns < 1_000_000_000 else f"{ns // 1_000_000_000}s"
-
-
-HORIZONS: Final = tuple(_horizon(ns) for ns in HORIZONS_NS)
-
-FILLS: Final = Table(
-    "fills",
-    (
-        Column("product"),
-        Column("time_ns", INT),
-        Column("wall_ns", INT),
-        Column("exchange_ns", INT),
-        Column("fill_id"),
-        Column("client_id"),
-        Column("slot"),
-        Column("purpose"),
-        Column("side"),
-        Column("price"),
-        Column("size"),
-        Column("is_maker", BOOL),
-        Column("fee"),
-        Column("fee_asset"),
-        Column("quote_age_ns", INT),
-        Column("mark"),
-        Column("captured"),
-        Column("position"),
-        *(Column(f"markout_{horizon}") for horizon in HORIZONS),
-    ),
-)
-ORDERS: Final = Table(
-    "orders",
-    (
-        Column("product"),
-        Column("client_id"),
-        Column("venue_order_id"),
-        Column("slot"),
-        Column("purpose"),
-        Column("side"),
-        Column("price"),
-        Column("size"),
-        Column("time_in_force"),
-        Column("post_only", BOOL),
-        Column("reduce_only", BOOL),
-        Column("sent_ns", INT),
-        Column("accepted_ns", INT),
-        Column("ended_ns", INT),
-        Column("filled"),
-        Column("state"),
-        Column("reason"),
-    ),
-)
-POSITIONS: Final = Table(
-    "positions",
-    (
-        Column("product"),
-        Column("time_ns", INT),
-        Column("wall_ns", INT),
-        Column("position"),
-        Column("mark"),
-        Column("realised"),
-        Column("unrealised"),
-        Column("captured"),
-        Column("revaluation"),
-        Column("fees"),
-        Column("profit"),
-        Column("hold"),
-    ),
-)
-ATTRIBUTION: Final = Table(
-    "attribution",
-    (
-        Column("product"),
-        Column("kind"),
-        Column("name"),
-        Column("fills", INT),
-        Column("captured"),
-        Column("revaluation"),
-        Column("fees"),
-        Column("profit"),
-        *(Column(f"adverse_{horizon}") for horizon in HORIZONS),
-        *(Column(f"followed_{horizon}", INT) for horizon in HORIZONS),
-        *(Column(f"censored_{horizon}", INT) for horizon in HORIZONS),
-    ),
-)
-TABLES: Final = (FILLS, ORDERS, POSITIONS, ATTRIBUTION)
 
 
 class _Filled:
@@ -148,6 +39,8 @@ class DeskTables:
         self._waiting: deque[_Filled] = deque()
         self._by_id: dict[str, _Filled] = {}
         self._next_ns = 0
+        self._untold: tuple[int, int] | None = None
+        """Engine and wall time of a last wake-up that has no row of positions."""
         desk.watcher.markouts.tell_to(self._on_settled)
 
     def on_fills(self, fills: Sequence[BookedFill]) -> None:
@@ -165,14 +58,16 @@ class DeskTables:
         for order in wake.ended:
             yield ORDERS, self._order(order)
         last = wake.events[-1]
+        self._untold = last.recv_ns, last.wall_ns
         if wake.fills or last.recv_ns >= self._next_ns:
             self._next_ns = (last.recv_ns // _POSITION_EVERY_NS + 1) * _POSITION_EVERY_NS
-            yield POSITIONS, self._position(last.recv_ns, last.wall_ns)
+            yield from self._last_position()
 
     def finish(self) -> Iterator[tuple[Table, Row]]:
         """The rest: fills whose horizons were not reached, orders that are open, and what it all came to."""
         self._desk.watcher.markouts.close()
         yield from self._complete()
+        yield from self._last_position()
         for order in self._desk.trader.orders.own.by_id.values():
             yield ORDERS, self._order(order)
         analytics = analytics_of(self._desk.watcher.analytics, self._desk.trader.ledger)
@@ -193,6 +88,11 @@ class DeskTables:
         while self._waiting and not self._waiting[0].unknown:
             filled = self._waiting.popleft()
             yield FILLS, (*filled.row, *filled.markouts)
+
+    def _last_position(self) -> Iterator[tuple[Table, Row]]:
+        if self._untold is not None:
+            yield POSITIONS, self._position(*self._untold)
+            self._untold = None
 
     def _fill(self, booked: BookedFill) -> Row:
         fill, instrument = booked.fill, self._instrument

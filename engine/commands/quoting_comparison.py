@@ -26,7 +26,7 @@ class Markout(msgspec.Struct, frozen=True):
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """A set-up over all seeds; money in quote currency, sizes in base. All but the markouts are means of a run."""
+    """A set-up over all seeds, as means of a run; money in quote currency, sizes in base."""
 
     profit: float
     variance: float
@@ -36,6 +36,7 @@ class Totals(msgspec.Struct, frozen=True):
     fills: float
     volume: float
     markouts: tuple[Markout, ...]
+    """Of all fills together."""
 
 
 class Paired(msgspec.Struct, frozen=True):
@@ -44,7 +45,7 @@ class Paired(msgspec.Struct, frozen=True):
     better: int
     worse: int
     undecided: int
-    """Both lost, or were equal: a loss by a variance is no figure of merit, since more variance improves it."""
+    """Both lost, or were equal: a loss by a variance is no merit, since more variance improves it."""
     median_difference: float
     """Of the profits, the model's less the fixed quote's."""
     p_value: float

@@ -10,15 +10,19 @@ import msgspec
 
 from engine.config import Config, stored_config
 from engine.core.clock import SystemClock
+from engine.core.errors import PinnacleError
 from engine.core.events import Alert
 from engine.core.instrument import Instrument
 from engine.runtime.builder import build_engine, build_market
 from engine.runtime.desk import Desk
 from engine.runtime.engine import WakeUp
 from engine.telemetry.markout_sums import MarkoutSums
-from engine.telemetry.markouts import HORIZONS_NS
 
 _SECOND_NS: Final = 1_000_000_000
+
+
+class RunError(PinnacleError):
+    """A run that says nothing about a set-up."""
 
 
 class QuotingRun(msgspec.Struct, frozen=True):
@@ -34,7 +38,7 @@ class QuotingRun(msgspec.Struct, frozen=True):
     volume: float
     """Bought and sold."""
     markouts: tuple[MarkoutSums, ...]
-    """Of the passive fills, one for each of `HORIZONS_NS`; money in atoms, sizes in lots."""
+    """Of the passive fills, one for each horizon; money in atoms, sizes in lots."""
     mid_ticks: float
     """At the end."""
 
@@ -85,7 +89,7 @@ class _Watching:
 def run_quotes(seed: int, minutes: int, overrides: Mapping[str, str]) -> QuotingRun:
     """Trade `minutes` of the simulated market of a seed, with `overrides` over the defaults.
 
-    Neither a configuration file nor the environment has a say. Raises `RuntimeError` for a run that does not
+    Neither a configuration file nor the environment has a say. Raises `RunError` for one that does not
     end by itself, whose accounts do not add up, or that cannot value what it holds.
     """
     given = {
@@ -100,7 +104,7 @@ def run_quotes(seed: int, minutes: int, overrides: Mapping[str, str]) -> Quoting
     ledger, instrument = desk.trader.ledger, desk.trader.instrument
     profit = ledger.profit
     if reason or profit is None or ledger.residual:
-        raise RuntimeError(f"seed {seed}: {reason or 'the accounts do not add up'}")
+        raise RunError(f"seed {seed}: {reason or 'the accounts do not add up'}")
     per_base = float(instrument.lot)
     return QuotingRun(
         seed,

@@ -181,7 +181,7 @@ class CurrencyPortfolio:
         return self._judged_gross(totals)
 
     def loss_today(self, product: str) -> str:
-        """Why a product cannot be rearmed today, as a sentence; empty where the day's loss of all allows it."""
+        """Why a product cannot be rearmed today, as a sentence; empty where the loss of all allows it."""
         lost = self._lost(self.totals()) if product in self._products else ""
         return f"{lost}, until the next UTC day" if lost else ""
 

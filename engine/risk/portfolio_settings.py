@@ -99,8 +99,8 @@ class PortfolioSettings:
             symbol, _, amount = text.partition("=")
             if not (_AMOUNT.fullmatch(amount) and 0 < Decimal(amount) <= _MOST_BASE):
                 return (
-                    f"{SECTION}.max_positions = {text!r}: must be SYMBOL=AMOUNT with an amount above 0 and at "
-                    f"most {_MOST_BASE}, for example ETH-USD=2.5"
+                    f"{SECTION}.max_positions = {text!r}: must be SYMBOL=AMOUNT with an amount above 0 and "
+                    f"at most {_MOST_BASE}, for example ETH-USD=2.5"
                 )
             if symbol in seen:
                 return f"{SECTION}.max_positions names {symbol} twice"
@@ -182,9 +182,10 @@ class PortfolioSettings:
         if len(set(weights.values())) > 1:
             shared = "in shares of " + " : ".join(map(str, weights.values()))
         orders = "" if self.max_open_orders is None else f", {self.max_open_orders} open orders"
+        own = "" if self.max_positions is None else f"; positions of at most {', '.join(self.max_positions)}"
         return (
-            f". Over all of {', '.join(symbols)}, {shared}: {most}{of_each} in all if everything fills{orders}; "
-            f"all HALTED at a loss of {lost} in a day, only reducing {dropped} below the peak"
+            f"{own}. Over all of {', '.join(symbols)}, {shared}: {most}{of_each} in all if everything fills"
+            f"{orders}; all HALTED at a loss of {lost} in a day, only reducing {dropped} below the peak"
         )
 
     def _share(self, symbol: str, among: Sequence[str], symbols: Sequence[str]) -> Fraction:
@@ -215,14 +216,14 @@ def _named(key: str, texts: Sequence[str] | None, symbols: Sequence[str]) -> dic
     return named
 
 
-def unlike_money(symbols: Sequence[str]) -> str:
-    """Why these products cannot be traded by one engine; empty where they can.
+def unlike_money(symbols: Sequence[str]) -> str | None:
+    """Why these products cannot be traded by one engine; None where they can.
 
     Every limit in money is one number for all products: it must mean about the same for each of them.
     """
     quotes = list(dict.fromkeys(symbol.rpartition("-")[2] for symbol in symbols))
     if len(quotes) < 2 or _LIKE_MONEY.issuperset(quotes):
-        return ""
+        return None
     return (
         f"{', '.join(symbols)} are paid for in {' and '.join(quotes)}: a limit in money, such as "
         "risk.max_daily_loss, would be the same number of each, which are worth nothing alike. "

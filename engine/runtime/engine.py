@@ -276,7 +276,9 @@ class Engine:
             answers[desk.product] = Answer(False, told) if told else self._ask(desk, asked)
         self._judge_at_once()
         if action is OperatorAction.REARM:
-            return {product: self._rearmed(self.desks[product], answer) for product, answer in answers.items()}
+            return {
+                product: self._rearmed(self.desks[product], answer) for product, answer in answers.items()
+            }
         return answers
 
     def _lost_today(self, desk: Desk) -> str:

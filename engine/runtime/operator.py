@@ -135,9 +135,7 @@ class Operator:
         """The kill switch by another way than the link; its proof is told to everybody."""
         self._act(CommandName.KILL, who, "", None)
 
-    def _act(
-        self, name: CommandName, who: str, command_id: str, product: str | None, why: str = ""
-    ) -> None:
+    def _act(self, name: CommandName, who: str, command_id: str, product: str | None, why: str = "") -> None:
         if len(why) > MOST_REASON:
             text = f"nothing was done: a reason has at most {MOST_REASON} characters"
             self.answer(command_id, Verdict.REJECTED, text)
@@ -203,6 +201,8 @@ class Operator:
         if change.loosened:
             text = f"{who} has loosened {change.key}: {change.old} → {change.new}"
             self.tell(Severity.WARNING, "LOOSENED", text)
+        if (warning := change.config.edge_warning()) and warning != self.config.edge_warning():
+            self.tell(Severity.WARNING, "FEES", warning)
         self.config = change.config
         clock = self._engine.clock
         self._log.publish(

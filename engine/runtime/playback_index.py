@@ -109,7 +109,9 @@ class Stage:
         desks = {
             product: PastDesk(desk.trader.save(), desk.watcher.save()) for product, desk in self.desks.items()
         }
-        return zlib.compress(msgspec.msgpack.encode(PastEngine(desks, self._now_ns, self.portfolio.peaks())), level=1)
+        return zlib.compress(
+            msgspec.msgpack.encode(PastEngine(desks, self._now_ns, self.portfolio.peaks())), level=1
+        )
 
     def load(self, body: bytes) -> None:
         """Be at the position where this was saved. The desks must be fresh."""

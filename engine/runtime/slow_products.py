@@ -33,6 +33,6 @@ class SlowProducts:
             return ""
         times.clear()
         return (
-            f"{product} took {took_ns // 1_000_000} ms to decide, {OFTEN} times within "
-            f"{WITHIN_NS // 1_000_000_000} s more than {LONG_NS // 1_000_000} ms: the other products wait for it"
+            f"{product} took {took_ns // 1_000_000} ms to decide, {LONG_NS // 1_000_000} ms or more for the "
+            f"{OFTEN}rd time within {WITHIN_NS // 1_000_000_000} s: the other products wait for it"
         )

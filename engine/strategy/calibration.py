@@ -49,6 +49,10 @@ class Calibrated(msgspec.Struct, frozen=True):
             for own, its in zip(self._numbers(), other._numbers(), strict=True)
         )
 
+    def known_as(self, other: Calibrated) -> Calibrated:
+        """These parameters with the sources of the other's."""
+        return msgspec.structs.replace(self, sigma_source=other.sigma_source, fill_source=other.fill_source)
+
     def _numbers(self) -> tuple[float, ...]:
         return self.gamma_per_tick, self.sigma_ticks_sqrt_s, self.A_per_s, self.k_per_tick
 

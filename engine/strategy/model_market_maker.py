@@ -84,6 +84,9 @@ class ModelMarketMaker(MarketMaker):
             found = calibrated(parameters.model, now_ns, (bid + ask) / 2, self._volatility, self._fills)
             if in_force is None or offsets is None or found.differs_from(in_force):
                 self._in_force, self._offsets = in_force, offsets = found, self._model(found)
+            elif found != in_force:
+                # The numbers stay; how well they are known is told as it is now.
+                self._in_force = in_force = in_force.known_as(found)
         inventory = distance / parameters.order_lots
         skew, risk_ticks, stopped = offsets.at(inventory)
         mid, tick = (bid + ask) * parameters.instrument.half_tick_units, parameters.tick_units

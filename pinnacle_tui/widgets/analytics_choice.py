@@ -26,6 +26,8 @@ class Split(NamedTuple):
     adverse: int
     holding: int
     fees: int
+    is_followed: bool = True
+    """False while no fill of it has come to the horizon: nobody knows the adverse selection, holding has it."""
 
     @property
     def profit(self) -> int:
@@ -105,8 +107,11 @@ class Choice:
 
 def split_of(group: FillGroup, at: int) -> Split:
     """What a group has earned; adverse selection at the horizon of that index."""
-    adverse = group.markouts[at].adverse if group.markouts else 0
-    return Split(group.name, group.fills, group.captured, adverse, group.revaluation - adverse, group.fees)
+    markout = markout_at(group, at)
+    adverse = 0 if markout is None else markout.adverse
+    holding = group.revaluation - adverse
+    is_followed = markout is not None and markout.fills > 0
+    return Split(group.name, group.fills, group.captured, adverse, holding, group.fees, is_followed)
 
 
 def split_of_hour(hour: HourShare, at: int, newest_ns: int) -> Split:

@@ -7,6 +7,7 @@ from typing import ClassVar, Final, NamedTuple
 from rich.cells import cell_len
 
 from engine.link.analytics import Analytics
+from pinnacle_tui.numbers import NOTHING
 from pinnacle_tui.palette import Palette
 from pinnacle_tui.widgets.analytics_choice import Choice, Split, horizon_name, horizon_words, markout_at
 from pinnacle_tui.widgets.panel import Panel
@@ -17,6 +18,7 @@ from pinnacle_tui.widgets.words import INCOMPLETE, profit_style
 NOT_TOLD: Final = "this engine does not tell of its fills"
 NO_FILL: Final = "no fill yet"
 _NO_MARK: Final = "no mark now: at the last one"
+_ADVERSE: Final = "adverse"
 _LEAST_BARS: Final = 7
 _BLOCK: Final = "█"
 _ZERO: Final = "┊"
@@ -79,6 +81,8 @@ def waterfall_rows(scene: Scene, choice: Choice, width: int) -> list[Row]:
     steps = _steps(split)
     account = _account(analytics, split) if is_all else []
     texts = [scene.numbers.money(step.value) for step in (*steps, *account)]
+    if not split.is_followed:
+        texts[[step.name for step in steps].index(_ADVERSE)] = NOTHING
     name = max(cell_len(step.name) for step in (*steps, *account))
     number = max(map(cell_len, texts))
     name = max(0, min(name, width - number - 1))
@@ -109,10 +113,10 @@ def horizon_rows(scene: Scene, choice: Choice, width: int) -> list[Row]:
     if not told:
         return []
     columns = [
-        (horizon_name(ns), scene.numbers.money(split.adverse), scene.numbers.money(split.holding))
+        (horizon_name(ns), *(_at_horizon(scene, split, value) for value in (split.adverse, split.holding)))
         for ns, split in zip(analytics.horizons_ns, told, strict=True)
     ]
-    names = ("after", "adverse", "holding")
+    names = ("after", _ADVERSE, "holding")
     name = max(map(cell_len, names))
     cell = 2 + max(cell_len(text) for column in columns for text in column)
     if name + cell * len(columns) > width:
@@ -124,17 +128,22 @@ def horizon_rows(scene: Scene, choice: Choice, width: int) -> list[Row]:
         for at, (column, split) in enumerate(zip(columns, told, strict=True)):
             style = "text bold" if at == chosen else "muted"
             if line:
-                style = profit_style((split.adverse, split.holding)[line - 1])
+                value = (split.adverse, split.holding)[line - 1]
+                style = profit_style(value if split.is_followed else None)
             row = (*row, (right(column[line], cell), style))
         made.append(row)
     return made
+
+
+def _at_horizon(scene: Scene, split: Split, value: int) -> str:
+    return scene.numbers.money(value if split.is_followed else None)
 
 
 def _steps(split: Split) -> list[_Step]:
     made, running = [], 0
     for name, value in (
         ("captured", split.captured),
-        ("adverse", split.adverse),
+        (_ADVERSE, split.adverse),
         ("holding", split.holding),
         ("− fees", -split.fees),
     ):

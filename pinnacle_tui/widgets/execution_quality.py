@@ -42,9 +42,7 @@ class ExecutionPanel(Panel):
 
     def remark(self, scene: Scene) -> str:
         """What the figures run over."""
-        analytics = scene.book.analytics
-        group = None if analytics is None else self._choice.group(analytics)
-        return "since start" if group is None else f"{group.name}, since start"
+        return "since start"
 
     def rows(self, scene: Scene, width: int, height: int) -> list[Row]:
         """Figures, and the slots beside or below them."""
@@ -89,11 +87,12 @@ def _figures(scene: Scene, analytics: Analytics, choice: Choice) -> list[Line]:
     def spread(ticks: float | None, less: float | None = 0.0) -> str:
         return bp(None if ticks is None or less is None else 2 * (ticks - less))
 
+    of = "" if group is None or group is analytics.groups[0] else f", {group.name}"
     horizon = horizon_words(analytics.horizons_ns[at]) if analytics.horizons_ns else ""
     return [
         ("spread quoted", bp(presence.own_spread)),
         ("market's", bp(presence.market_spread)),
-        ("effective", spread(captured)),
+        (f"effective{of}", spread(captured)),
         (f"impact, {horizon}", spread(captured, average)),
         (f"realised, {horizon}", spread(average)),
         ("after fees", spread(average, fees)),

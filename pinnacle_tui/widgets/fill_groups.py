@@ -6,6 +6,7 @@ from typing import ClassVar, Final
 
 from rich.cells import cell_len
 
+from pinnacle_tui.numbers import NOTHING
 from pinnacle_tui.palette import Palette
 from pinnacle_tui.widgets.analytics_choice import Choice, Split
 from pinnacle_tui.widgets.attribution import NO_FILL, NOT_TOLD
@@ -73,6 +74,7 @@ def _line(split: Split, names: int, columns: list[tuple[str, str, int]], is_chos
     row: Row = ((left(split.name, names), f"text bold{ground}" if is_chosen else "text"),)
     for name, text, width in columns:
         style = "text" if name in ("fills", "fees") else profit_style(getattr(split, name))
+        style = "muted" if text == NOTHING else style
         style = f"{style} bold" if name == "profit" else style
         row = (*row, (f"  {right(text, width)}", style + ground))
     return row
@@ -81,5 +83,7 @@ def _line(split: Split, names: int, columns: list[tuple[str, str, int]], is_chos
 def _cell(scene: Scene, split: Split, column: str) -> str:
     if column == "fills":
         return f"{split.fills:,}"
+    if column == "adverse" and not split.is_followed:
+        return NOTHING
     value: int = getattr(split, column)
     return scene.numbers.amount(value) if column == "fees" else scene.numbers.money(value)

@@ -86,10 +86,8 @@ async def test_of_several_the_newest_is_named_and_all_are_counted() -> None:
 
 def test_the_count_has_the_colour_of_the_gravest_and_the_name_its_own() -> None:
     def styles(*alerts: StandingAlert) -> list[str]:
-        known = mirror(shown=view(alerts=alerts))
-        return [
-            style for text, style in banner_row(scene(known), "a", 140) if "ALERT" in text or "FEED" in text
-        ]
+        row = banner_row(scene(mirror(shown=view(alerts=alerts))), "a", 140)
+        return [style for text, style in row if "ALERT" in text or "FEED" in text]
 
     assert styles(FEED)[:2] == ["warning bold reverse", "warning bold"]
     assert styles(KILL, FEED)[:2] == ["danger bold reverse", "warning bold"]
@@ -100,10 +98,8 @@ def test_the_count_has_the_colour_of_the_gravest_and_the_name_its_own() -> None:
 def test_it_takes_one_row_of_any_width_and_names_what_matters_most(width: int) -> None:
     long = alert("PORTFOLIO_DRAWDOWN", "critical", text="the products are 163.00 USD below their peak " * 4)
     row = banner_row(scene(mirror(shown=view(alerts=(FEED, long)))), "a", width)
-    assert row_width(row) == width
-    assert row_text(row).startswith(
-        (" 2 ALERTS   CRITICAL PORTFOLIO_DRAWDOWN", " 2 ALERTS   PORTFOLIO_DRAWDOWN")
-    )
+    assert row_width(row) <= width
+    assert row_text(row).startswith(" 2 ALERTS   CRITICAL PORTFOLIO_DRAWDOWN")
 
 
 def test_with_several_products_it_says_whose_alert_it_is() -> None:
@@ -113,7 +109,7 @@ def test_with_several_products_it_says_whose_alert_it_is() -> None:
     assert "BTC-USD" not in row_text(banner_row(scene(mirror(shown=view(alerts=(FEED,)))), "a", 140))
 
 
-@pytest.mark.parametrize("keys", ["O", "r", "e", "s", "l", "m", "2z"])
+@pytest.mark.parametrize("keys", ["O", "r", "s", "2z"])
 async def test_it_stands_on_every_screen_and_over_a_panel_alone(keys: str) -> None:
     several = hello(BTC, ETH)
     books = product_view(), product_view(ETH)
@@ -216,9 +212,7 @@ async def test_what_the_engine_refuses_is_told() -> None:
     async with Running() as console:
         await stand(console, FEED)
         await console.press("a")
-        console.session.answer(
-            Verdict.REJECTED, "no alert FEED waits to be acknowledged; those that do: none"
-        )
+        console.session.answer(Verdict.REJECTED, "no alert FEED waits to be acknowledged")
         await console.settle()
         assert console.told[-1].startswith("acknowledge FEED was refused: no alert FEED waits")
 

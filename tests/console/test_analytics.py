@@ -64,6 +64,31 @@ def test_every_horizon_splits_the_same_revaluation() -> None:
     assert horizon_rows(scene(), Choice(), 46) == []
 
 
+def test_what_no_fill_has_come_to_yet_is_a_dash_and_never_0() -> None:
+    few = analytics_views.group("total", "all", 3, 900, 300, 90)
+    assert [each.fills for each in few.markouts] == [3, 2, 0, 0, 0]
+    waiting = [msgspec.structs.replace(each, adverse=0) if not each.fills else each for each in few.markouts]
+    given = scene(
+        analytics=analytics(groups=(msgspec.structs.replace(few, markouts=tuple(waiting)),), hold=0)
+    )
+    assert (
+        text(waterfall_rows(given, Choice(), 24))
+        == [
+            "captured  +9.00 ████████",
+            "adverse       – ┊",
+            "holding   +3.00 ┊",
+        ][:2]
+        + text(waterfall_rows(given, Choice(), 24))[2:]
+    )
+    assert text(horizon_rows(given, Choice(), 50)) == [
+        "after     0.1s     1s  10s  1m  5m",
+        "adverse  −0.90  −1.80    –   –   –",
+        "holding  +3.90  +4.80    –   –   –",
+    ]
+    row = text(group_rows(given, Choice(), 60, 9))[1]
+    assert row.split() == ["all", "3", "+9.00", "–", "+3.00", "0.90", "+11.10"]
+
+
 EMPTY = analytics(groups=(analytics_views.group("total", "all", 0, 0, 0, 0),), hours=())
 
 
@@ -294,6 +319,7 @@ async def test_keys_choose_for_all_panels() -> None:
         said = {panel.id: text(panel.shown_rows) for panel in screen.panels()}
         assert "B1, USD, after 60 s" in said["attribution"][0]
         assert "B1, bp ± error" in said["markout-curve"][0]
+        assert any(line.startswith("effective, B1") for line in said["quoting"])
         assert any("realised, 60 s" in line for line in said["quoting"])
         await console.press("up", "up", "up")
         assert screen.choice.name == "all"

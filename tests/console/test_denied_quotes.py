@@ -34,8 +34,8 @@ def test_a_long_reason_goes_on_below_and_is_never_cut() -> None:
     rows = failure_rows(KEPT, 44)
     assert all(row_width(row) <= 44 for row in rows)
     assert " ".join(" ".join(map(row_text, rows)).split()) == (
-        "NOT SENT SIZE order of 0.3 BTC, the limit is 0.05 BTC also POSITION 0.3 BTC if all fills, the limit is "
-        "0.25 BTC"
+        "NOT SENT SIZE order of 0.3 BTC, the limit is 0.05 BTC "
+        "also POSITION 0.3 BTC if all fills, the limit is 0.25 BTC"
     )
 
 

@@ -11,14 +11,23 @@ from engine.link.events import SettingChanged
 from engine.link.messages import Ack, Verdict
 from pinnacle_tui.screens.setting_editor import SettingEditor, Step
 from pinnacle_tui.screens.typed_word import TypedWord
+from pinnacle_tui.widgets.settings_table import known_settings
 
 KEY = "risk.max_order_notional"
-OPEN = ("s", "slash", *"max_order_not", "enter", "down", "enter")
 SENTENCE = f"{KEY}: 9000 would allow more than 1000 while real money is traded: it loosens max order notional"
 
 
 def live() -> FakeSession:
     return FakeSession(mirror(greeting=hello(mode="live", settings=hello().settings | {KEY: "1000"})))
+
+
+async def send(console: Console) -> None:
+    """9000 is typed for 1000 and sent."""
+    values = known_settings(console.session.mirror.settings, "live")
+    editor = SettingEditor(next(setting for setting in values if setting.name == KEY))
+    await console.app.push_screen(editor)
+    editor.query_one(Input).value = "9000"
+    await console.press("enter", "y")
 
 
 async def refused(console: Console) -> None:
@@ -28,9 +37,14 @@ async def refused(console: Console) -> None:
     await console.settle()
 
 
+async def typed(console: Console, word: str) -> None:
+    console.app.screen.query_one(Input).value = word
+    await console.press("enter")
+
+
 async def asked(console: Console) -> TypedWord:
-    """9000 is typed for 1000, sent, and refused for want of the key."""
-    await console.press(*OPEN, *("backspace",) * 4, *"9000", "enter", "y")
+    """The change is sent, and refused for want of the key."""
+    await send(console)
     await refused(console)
     screen = console.app.screen
     assert isinstance(screen, TypedWord)
@@ -51,7 +65,7 @@ async def test_the_key_is_asked_for_with_the_change_and_what_it_loosens() -> Non
 async def test_the_typed_key_sends_the_same_change_confirmed() -> None:
     async with Running(live()) as console:
         await asked(console)
-        await console.press(*KEY, "enter")
+        await typed(console, KEY)
         assert len(console.session.sent) == 2
         assert console.session.sent[1].command.arguments == {"key": KEY, "value": "9000", "confirm": KEY}
         editor = console.app.screen
@@ -65,7 +79,8 @@ async def test_the_typed_key_sends_the_same_change_confirmed() -> None:
 async def test_another_word_loosens_nothing_and_the_engines_sentence_stands_there() -> None:
     async with Running(live()) as console:
         await asked(console)
-        await console.press(*"risk.max_order", "enter", "y")
+        await typed(console, "risk.max_order")
+        await console.press("y")
         assert len(console.session.sent) == 1
         await console.press("escape")
         editor = console.app.screen
@@ -85,7 +100,7 @@ async def test_to_take_a_tightening_back_is_to_loosen() -> None:
         await refused(console)
         assert isinstance(console.app.screen, TypedWord)
         assert "1000  →  9000" in words(console.app)
-        await console.press(*KEY, "enter")
+        await typed(console, KEY)
         assert session.sent[-1].command.arguments == {"key": KEY, "value": "9000", "confirm": KEY}
         console.session.answer(Verdict.DONE, f"{KEY}: 1000 → 9000")
         await console.settle()
@@ -94,7 +109,7 @@ async def test_to_take_a_tightening_back_is_to_loosen() -> None:
 
 async def test_any_other_refusal_asks_for_no_word() -> None:
     async with Running(live()) as console:
-        await console.press(*OPEN, *("backspace",) * 4, *"9000", "enter", "y")
+        await send(console)
         console.session.answer(Verdict.REJECTED, "no")
         await console.settle()
         assert isinstance(console.app.screen, SettingEditor)

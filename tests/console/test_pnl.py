@@ -92,6 +92,13 @@ def test_without_a_mark_what_is_unknown_is_a_dash_with_its_reason() -> None:
     assert told[5].startswith("per fill          –")
 
 
+def test_a_profit_that_a_fee_is_missing_from_says_so() -> None:
+    said = "incomplete: a fee has no price"
+    rows = panel().rows(scene(is_complete=False), 60, 28)
+    assert [row[0][1] for row in rows if said in row_text(row)] == ["warning"]
+    assert not any(said in line for line in lines(60, 28))
+
+
 def test_no_fill_gives_no_average_and_no_adverse_selection() -> None:
     told = lines(34, 14, scene(fills=0, adverse_fills=0, adverse_1s=0))
     assert told[7:9] == ["adverse 1 s        – 0 fills", "per fill           –"]

@@ -20,7 +20,7 @@ from skip_reasons import NO_PARQUET
 import pinnacle_tui.cli as command_line
 from engine.commands.export import export
 from engine.commands.export_files import FORMATS, ExportWriteError
-from engine.commands.export_tables import ATTRIBUTION, FILLS, HORIZONS, ORDERS, POSITIONS, TABLES, Row, Table
+from engine.commands.export_schema import ATTRIBUTION, FILLS, HORIZONS, ORDERS, POSITIONS, TABLES, Row, Table
 from engine.core.errors import UsageError
 from engine.core.events import OrderFilled, SubmitOrder
 from engine.persistence.errors import DamageError

@@ -1,80 +1,28 @@
 """R1 to R30 through the public entry point: events into a Trader, commands out of it.
 
-`CONTROLS` names where each control is tested below, at and above its limit; those of the Trader are here.
-The others need what they watch: a venue, a disk, a process, a person.
+Those of the Trader are here and in `test_market_controls`; `test_every_control_has_tests` says where the
+others are, which need what they watch: a venue, a disk, a process, a person.
 """
 
 from __future__ import annotations
 
-import ast
 import dataclasses
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from control_desk import MID, Desk, S, Wanted, breaking, looping, price, swung
-from trader_bench import MS, D, X, cancels
+from control_desk import MID, Desk, S, Wanted, looping, price
+from trader_bench import D, X, cancels
 
 from engine.core.events import (
-    BookUpdate,
     DayCarried,
-    FeedState,
     OperatorAction,
     SubmitOrder,
-    TradePrint,
 )
 from engine.core.ledger import DAY_NS
-from engine.core.order import BUY, SELL
-from engine.risk.circuit_breaker import BreakerState
+from engine.core.order import BUY, SELL, OrderState
 from engine.risk.settings import RiskSettings
 from engine.risk.state import TradingState
 from engine.strategy.protocol import Decision
-
-TESTS = Path(__file__).resolve().parents[1]
-HERE = "integration/test_controls.py"
-CONTROLS = {
-    "R1": f"{HERE}::test_an_order_that_breaks_a_limit_does_not_leave",
-    "R2": f"{HERE}::test_an_order_that_breaks_a_limit_does_not_leave",
-    "R3": f"{HERE}::test_an_order_that_breaks_a_limit_does_not_leave",
-    "R4": f"{HERE}::test_an_order_that_breaks_a_limit_does_not_leave",
-    "R5": f"{HERE}::test_an_order_that_breaks_a_limit_does_not_leave",
-    "R6": f"{HERE}::test_r6_no_more_open_orders_than_the_limit",
-    "R7": f"{HERE}::test_an_order_that_breaks_a_limit_does_not_leave",
-    "R8": f"{HERE}::test_an_order_that_breaks_a_limit_does_not_leave",
-    "R9": f"{HERE}::test_r9_a_lost_day_halts_and_cancels_all",
-    "R10": f"{HERE}::test_r10_a_drawdown_in_money_leaves_only_reducing_orders",
-    "R11": f"{HERE}::test_r11_a_burst_leaves_and_the_rest_waits_its_turn",
-    "R12": "coinbase_rest/test_rate_budget.py::",
-    "R13": f"{HERE}::test_r13_an_order_loop_is_stopped_within_a_second",
-    "R14": "live/test_reject_storms.py::",
-    "R15": f"{HERE}::test_r15_a_burst_of_fills_pulls_the_quotes_for_half_a_minute",
-    "R16": "live/test_live_feed_faults.py::",
-    "R17": f"{HERE}::test_r17_an_absurd_market_pulls_the_quotes_until_it_is_sane",
-    "R18": "live/test_live_feed_faults.py::",
-    "R19": "unit/test_watches.py::",
-    "R20": f"{HERE}::test_r20_the_same_order_again_within_100_ms",
-    "R21": f"{HERE}::test_r21_a_slot_whose_order_nobody_answers_for_gets_no_second_one",
-    "R22": f"{HERE}::test_r22_our_own_orders_never_meet",
-    "R23": "live/test_sweep.py::",
-    "R24": "live/test_kill_with_proof.py::",
-    "R25": "watchdog/test_real_processes.py::",
-    "R26": "integration/test_end_of_a_run.py::",
-    "R27": "integration/test_disk_fails.py::",
-    "R28": "unit/test_live_settings.py::",
-    "R29": "unit/test_loosening.py::test_real_moneys_limits_are_loosened_on_purpose_only",
-    "R30": "live/test_fills_of_an_edge.py::",
-}
-
-
-@pytest.mark.parametrize("control", [f"R{number}" for number in range(1, 31)])
-def test_every_control_has_its_test(control: str) -> None:
-    file, _, name = CONTROLS[control].partition("::")
-    tree = ast.parse((TESTS / file).read_text(encoding="utf-8"))
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    tests = {node.name for node in ast.walk(tree) if isinstance(node, functions)}
-    assert name in tests if name else any(each.startswith("test_") for each in tests)
-
 
 # -- what denies one order -------------------------------------------------------------------------
 
@@ -95,6 +43,7 @@ ORDERS: list[tuple[str, dict[str, Any], Wanted, str]] = [
     ("R4", {}, (BUY, 1_000_099, 1), ""),
     ("R4", {}, (BUY, 1_000_100, 1), "BAND"),
     ("R5", {}, (BUY, MID, 1), ""),
+    ("R5", {}, (BUY, MID, 2), ""),
     ("R5", {}, (BUY, MID, 0), "INVALID"),
     ("R5", {}, (BUY, 0, 1), "INVALID"),
     ("R5", {}, (BUY, -MID, 1), "INVALID"),
@@ -132,6 +81,53 @@ def test_r20_the_same_order_again_within_100_ms(ms: int, code: str) -> None:
     desk.prove(desk.step(1))
     assert len(desk.want((SELL, MID, 5), ms=ms)) == (code == "")
     assert desk.codes() == ({code} if code else set())
+
+
+def test_r7_a_full_position_reduces_until_it_is_below_80_percent() -> None:
+    desk = Desk(risk__max_position_base=D(1))
+    (first, *_) = desk.want((BUY, MID, 999))
+    desk.accept([first])
+    desk.fill(first)
+    assert desk.state is TradingState.ACTIVE
+    (last,) = desk.want((BUY, MID, 1))
+    desk.accept([last])
+    desk.fill(last)
+    assert desk.state is TradingState.REDUCING
+    assert desk.want((BUY, MID - 50, 1)) == []
+    for size, state in ((200, TradingState.REDUCING), (1, TradingState.ACTIVE)):
+        (order,) = desk.want((SELL, MID, size))
+        desk.accept([order])
+        desk.fill(order)
+        assert desk.state is state
+    assert len(desk.want((BUY, MID - 50, 1))) == 1
+
+
+@pytest.mark.parametrize(("lots", "code"), [(94, ""), (95, ""), (96, "EXPOSURE")])
+def test_r8_open_buys_leave_a_part_of_the_equity_free(lots: int, code: str) -> None:
+    desk = Desk(engine__opening_quote_balance=D(1_000), risk__min_free_balance_pct=D(5))
+    assert len(desk.want((BUY, MID, lots))) == (code == "")
+    assert desk.codes() == ({code} if code else set())
+
+
+@pytest.mark.parametrize(("ms", "is_uncertain"), [(1_999, False), (2_000, False), (2_001, True)])
+def test_r21_an_order_is_uncertain_after_two_seconds_without_an_answer(ms: int, is_uncertain: bool) -> None:
+    desk = Desk()
+    desk.want((SELL, MID, 5))
+    desk.step(ms)
+    (order,) = desk.trader.orders.open_orders()
+    assert (order.state is OrderState.UNCERTAIN) is is_uncertain
+    assert desk.told() == ({"UNCERTAIN"} if is_uncertain else set())
+
+
+@pytest.mark.parametrize(("ms", "is_halted"), [(59_999, False), (60_000, True), (60_001, True)])
+def test_r21_a_minute_without_proof_halts(ms: int, is_halted: bool) -> None:
+    desk = Desk()
+    desk.want((SELL, MID, 5))
+    desk.step(2_001)
+    commands = desk.step(ms)
+    assert (desk.state is TradingState.HALTED) is is_halted
+    assert bool(cancels(commands)) is is_halted
+    assert desk.restricted_by() == (["UNRESOLVED"] if is_halted else [])
 
 
 def test_r21_a_slot_whose_order_nobody_answers_for_gets_no_second_one() -> None:
@@ -348,112 +344,6 @@ def test_r15_as_many_fills_in_more_than_a_second_are_no_burst() -> None:
         desk.puppet.decision = Decision()
         desk.step(100)
     assert desk.state is TradingState.ACTIVE
-
-
-# -- what the market does --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("bid", "ask", "is_held"),
-    [("9750.01", "10250", False), ("9750", "10250", False), ("9750", "10250.01", True)],
-)
-def test_r17_an_absurd_market_pulls_the_quotes_until_it_is_sane(bid: str, ask: str, is_held: bool) -> None:
-    desk = Desk(risk__max_spread_pct=D(5))
-    desk.accept(desk.want((SELL, MID + 5_000, 5)))
-    desk.trader.drain_alerts()
-    desk.market(bid, ask)
-    commands = desk.step()
-    assert (desk.restricted_by() == ["BOOK"]) is is_held
-    assert bool(cancels(commands)) is is_held
-    if is_held:
-        desk.prove(commands)
-        desk.market()
-        assert desk.want((SELL, MID, 5), ms=4_900) == []
-        assert len(desk.want((SELL, MID, 5), ms=100)) == 1
-        assert desk.told() == {"BOOK"}
-
-
-@pytest.mark.parametrize(("mid", "is_held"), [("10299.99", False), ("10300", False), ("10300.01", True)])
-def test_r17_a_mid_that_jumps_is_not_believed(mid: str, is_held: bool) -> None:
-    desk = Desk(risk__max_mid_move_pct=D(3))
-    desk.step()
-    desk.market(*price(mid))
-    desk.step(900)
-    assert (desk.restricted_by() == ["BOOK"]) is is_held
-
-
-def moved(desk: Desk) -> None:
-    desk.market(*price("10300"))
-
-
-def wide(desk: Desk) -> None:
-    desk.market("9949", "10051")
-
-
-def late(desk: Desk) -> None:
-    for _ in range(12):
-        desk.now += 100 * MS
-        desk.tell(BookUpdate("X-USD", desk.now, desk.now + 5 * S, [(MID - 500, 7)], [], desk.now))
-
-
-def lost(desk: Desk) -> None:
-    for _ in range(3):
-        desk.feed(FeedState.STALE)
-        desk.feed(FeedState.LIVE)
-
-
-def traded(desk: Desk) -> None:
-    for minute in range(31):
-        desk.now = minute * 60 * S
-        size = 10 if minute < 30 else 10_000
-        desk.tell(TradePrint("X-USD", desk.now, desk.now, minute + 1, MID, size, BUY))
-
-
-@pytest.mark.parametrize(
-    ("happens", "trigger"),
-    [
-        (moved, "move_1m"),
-        (wide, "spread"),
-        (late, "latency"),
-        (lost, "connectivity"),
-        (traded, "volume"),
-        (swung, "volatility"),
-    ],
-)
-def test_the_breaker_opens_pulls_and_comes_back_half_open(
-    happens: Callable[[Desk], None], trigger: str
-) -> None:
-    desk = breaking()
-    desk.accept(desk.want((SELL, MID + 2_000, 100)))
-    desk.step()
-    happens(desk)
-    desk.prove(desk.step())
-    desk.prove([c for c in desk.sent if c.client_id in desk.trader.orders.own.by_id])
-    breaker = desk.trader.guards.breaker
-    assert (breaker.state, breaker.trigger) == (BreakerState.OPEN, trigger)
-    assert "BREAKER" in desk.restricted_by()
-    assert "BREAKER" in desk.told()
-    desk.market()
-    desk.step(1_000)
-    desk.now += 120 * S
-    desk.market()
-    assert [order.size for order in desk.want((SELL, MID + 50, 100), ms=0)] == [50]
-    assert breaker.state is BreakerState.HALF_OPEN
-    desk.now += 120 * S
-    desk.step()
-    assert breaker.state is BreakerState.CLOSED
-
-
-def test_value_at_risk_above_its_limit_leaves_only_reducing_orders() -> None:
-    desk = Desk(risk__max_var=D(50), risk__var_interval_s=1)
-    for second in range(60):
-        desk.market(*price("9900" if second % 2 else "10000"))
-        desk.step(1_000)
-    desk.market()
-    desk.hold(1_000)
-    desk.step()
-    assert desk.restricted_by() == ["VAR"]
-    assert [order.side for order in desk.want((SELL, MID, 5), (BUY, MID - 50, 5))] == [SELL]
 
 
 # -- fail closed -----------------------------------------------------------------------------------

@@ -284,7 +284,8 @@ def test_a_product_that_keeps_the_others_waiting_is_paused(thinks_ms: int, is_he
         return
     [hold] = the_other(market).trader.risk.restrictions()
     assert hold.reason == (
-        "ETH-USD took 100 ms to decide, 3 times within 10 s more than 100 ms: the other products wait for it"
+        "ETH-USD took 100 ms to decide, 100 ms or more for the 3rd time within 10 s: the other products wait "
+        "for it"
     )
     assert begun is not None
     sent = [command for command in watcher.commands[ETH] if isinstance(command, SubmitOrder)]

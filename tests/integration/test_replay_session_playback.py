@@ -79,9 +79,7 @@ def dense(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- what was shown then ---------------------------------------------------------------------------
 
 
-def builder_of(
-    desks: Sequence[Desk], clock: ManualClock, portfolio: Portfolio | None = None
-) -> ViewBuilder:
+def builder_of(desks: Sequence[Desk], clock: ManualClock, portfolio: Portfolio | None = None) -> ViewBuilder:
     return ViewBuilder(
         desks, clock, SystemClock(), lateness=Histogram, audience=Audience, portfolio=portfolio
     )

@@ -338,7 +338,7 @@ FAULTS = (
         end_within_s=70.0,
         check=signs.storm_contained,
     ),
-    Fault(42, "loop-blocked", deeds.loop_blocked, held("LOOP"), 0.5, lasts_s=1.0),
+    Fault(42, "loop-blocked", deeds.loop_blocked, held("LOOP"), 0.5, lasts_s=9.5, end_within_s=3.0),
     Fault(43, "server-reads-nothing", deeds.frozen, not_live, 11.0, end_within_s=40.0),
     Fault(
         44, "no-descriptors", deeds.no_descriptors, told("DESCRIPTORS"), 1.0, lasts_s=2.0, end_within_s=40.0

@@ -29,13 +29,20 @@ class _Bench:
         return [(event.restraint, event.release) for event in events if isinstance(event, EdgeStatus)]
 
 
-def test_four_are_no_storm_and_five_over_a_longer_time_are_none() -> None:
+@pytest.mark.parametrize(
+    ("count", "last_after_s", "is_storm"),
+    [(4, 0, False), (5, 0, True), (6, 0, True), (5, 9.9, True), (5, 10.1, False)],
+)
+def test_five_refusals_within_ten_seconds_are_a_storm(
+    count: int, last_after_s: float, is_storm: bool
+) -> None:
     async def work() -> None:
         bench = _Bench()
-        bench.storm(*["INVALID"] * 4)
-        await asyncio.sleep(10.1)
+        bench.storm(*["INVALID"] * (count - 1))
+        await asyncio.sleep(last_after_s)
         bench.storm("INVALID")
-        assert bench.told() == []
+        assert [restraint for restraint, _ in bench.told()] == [Restraint.HALTED] * is_storm
+        await asyncio.sleep(61)
 
     run_virtual(work())
 

@@ -40,7 +40,12 @@ from engine.trader import Trader
 S = 1_000_000_000
 MOMENTS = 150
 KNOWN = catalogue()
-PRICES = {"BTC-USD": Decimal(65_000), "ETH-USD": Decimal(1_900), "SOL-USD": Decimal(90), "LTC-USD": Decimal(45)}
+PRICES = {
+    "BTC-USD": Decimal(65_000),
+    "ETH-USD": Decimal(1_900),
+    "SOL-USD": Decimal(90),
+    "LTC-USD": Decimal(45),
+}
 EACH_ORDER = Decimal(45)
 """About what an order is worth: a few of them fill a share."""
 
@@ -67,6 +72,9 @@ class Book:
     orders: dict[str, Open] = field(default_factory=dict)
     day: int = 0
     day_began_with: Decimal = Decimal(0)
+    peak: Decimal = Decimal(0)
+    is_rearmed: bool = False
+    """A person has accepted what was lost: its next equity is its new peak."""
     mid_when_sent: dict[Side, Decimal] = field(default_factory=dict)
 
     @property
@@ -87,9 +95,9 @@ class Interleaved:
         self.counts = counts
         symbols = rng.sample(sorted(PRICES), rng.randint(2, 4))
         self.opening = Decimal(rng.choice((500, 1_500, 100_000)))
-        self.most_gross = Decimal(rng.choice((700, "1500.5", 4_000)))
-        self.most_lost = Decimal(rng.choice((3, 15, 200)))
-        self.most_dropped = Decimal(rng.choice((2, "9.75", 150)))
+        self.most_gross = Decimal(rng.choice((350, "700.5", 4_000)))
+        self.most_lost = Decimal(rng.choice((3, 15, 100_000)))
+        self.most_dropped = Decimal(rng.choice((2, "9.75", 100_000)))
         self.most_orders = rng.choice((12, 17, 40))
         shares = ",".join(f"{symbol}={rng.randint(1, 3)}" for symbol in symbols)
         given = {
@@ -151,7 +159,10 @@ class Interleaved:
         """One wake-up: the market, the venue's answers, then the question."""
         book, rng = self.books[symbol], self.rng
         if not book.mid_when_sent or rng.random() < 0.4:
-            self.move(symbol, Decimal(rng.randint(-20, 20) - 4 * self.flow.value) / 10_000)
+            by = rng.randint(-20, 20) - 4 * self.flow.value
+            if book.position > 0 and rng.random() < 0.02:  # a leap
+                by = rng.choice((3_000, -2_000))
+            self.move(symbol, Decimal(by) / 10_000)
         for client_id, order in list(book.orders.items()):
             if rng.random() < (0.5 if order.side is self.flow else 0.03):
                 self.fill(symbol, client_id, order)
@@ -159,6 +170,8 @@ class Interleaved:
         today = self.now // DAY_NS
         if today > book.day:
             book.day, book.day_began_with = today, book.equity
+        if book.is_rearmed or book.equity > book.peak:
+            book.peak, book.is_rearmed = book.equity, False
         self.tell(symbol, Timer(symbol, self.now, self.now))
 
     def prove_cancels(self, symbol: str, share: float) -> None:
@@ -175,7 +188,7 @@ class Interleaved:
         x = book.trader.instrument
         bid = int(book.mid * (1 + by) / x.tick)
         book.mid = (bid + 1) * x.tick
-        size = 10**6
+        size = int(100_000 / book.mid / x.lot)
         self.tell(symbol, BookSnapshot(symbol, self.now, self.now, [(bid, size)], [(bid + 2, size)]))
         self.tell(symbol, FeedStatus(symbol, self.now, self.now, FeedState.LIVE, "test"))
 
@@ -219,10 +232,10 @@ class Interleaved:
                 continue
             self.prove_cancels(symbol, 1)
             self.tell(symbol, OperatorCommand(symbol, self.now, self.now, OperatorAction.REARM, "test"))
+            book.is_rearmed = True
         if all(book.trader.risk.latched is None for book in self.books.values()):
             self.counts["rearmed"] += self.is_halted or self.is_dropped
             self.is_halted = self.is_dropped = False
-            self.peak = self.equity()
         self.judge()
 
     def judge(self) -> None:
@@ -241,7 +254,8 @@ class Interleaved:
         today = max(book.day for book in books)
         earned = sum((book.equity - book.day_began_with for book in books if book.day == today), Decimal(0))
         worth = sum((abs(book.position) * book.mid for book in books), Decimal(0))
-        self.peak = max(self.peak, self.equity())
+        accepted = sum((book.equity if book.is_rearmed else book.peak for book in books), Decimal(0))
+        self.peak = min(max(self.peak, self.equity()), accepted)
         if -earned >= self.most_lost:
             self.counts["halted"] += not self.is_halted
             self.is_halted = True
@@ -283,7 +297,7 @@ class Interleaved:
         )
         cash = self.opening + sum((each.cash for each in books), Decimal(0))
         assert command.side is SELL or is_reducing or held <= cash
-        self.counts["near the cash"] += held > cash * 7 / 10
+        self.counts["near the cash"] += cash - held < self.opening * 4 / 10
 
 
 def run(seeds: range) -> Counter[str]:
@@ -296,12 +310,12 @@ def run(seeds: range) -> Counter[str]:
 
 
 def test_products_that_act_in_one_instant_never_break_a_limit_over_all() -> None:
-    counts = run(range(24))
-    assert counts["sent"] > 3_000
+    counts = run(range(16))
+    assert counts["sent"] > 4_000
     happened = {"fills", "halted", "dropped", "full", "rearmed", "midnights", "reducing"}
     assert happened | {"near the limit", "near the cash"} <= set(+counts), counts
 
 
 @pytest.mark.nightly
 def test_the_same_over_many_runs() -> None:
-    assert run(range(24, 1_500))["sent"] > 200_000
+    assert run(range(16, 800))["sent"] > 200_000

@@ -11,7 +11,7 @@ def test_there_is_one_line_for_the_gate_and_one_for_each_model() -> None:
     results = bench_decision(rounds=2, steps=20, warm_up=5)
     assert [result.name for result in results] == [
         "risk check, all controls, p50",
-        *(f"strategy step, {name}, three levels a side, p50" for name in BUILT_IN),
+        *(f"strategy step, {name}, p50" for name in BUILT_IN),
     ]
     assert all(result.count == 40 and 0 < result.low <= result.median <= result.high for result in results)
     assert results[0].note == "50 approved"

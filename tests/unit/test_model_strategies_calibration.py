@@ -213,6 +213,19 @@ def test_parameters_are_calculated_at_most_once_a_second() -> None:
     assert "measured" in inputs(bench.decide(after_ns=500 * MS).quotes)["liquidity"]
 
 
+def test_how_well_parameters_are_known_is_told_as_it_is_now() -> None:
+    bench = ModelBench("glft", model__calibrate=True, model__calib_min_fills=50)
+    first = bench.decide()
+    assert "0 trades in 600 s of 50 needed" in inputs(first.quotes)["liquidity"]
+    for number in range(30):
+        bench.trade(str(10_006 + number % 5), BUY)
+        bench.look()
+    later = bench.decide()
+    assert "30 trades in 600 s of 50 needed" in inputs(later.quotes)["liquidity"]
+    assert "the mid did not move" in inputs(later.quotes)["risk"]
+    assert terms(later.quotes[0]) == terms(first.quotes[0])
+
+
 def test_parameters_are_put_into_force_only_where_they_differ_noticeably() -> None:
     bench = ModelBench("glft")
     first = terms(bench.decide().quotes[0])

@@ -389,7 +389,8 @@ def test_a_command_reaches_every_product_and_is_proven_for_all_of_them() -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "state"), [(N.PAUSE, "PAUSED"), (N.FLATTEN, "PAUSED"), (N.CANCEL_ALL, "ACTIVE"), (N.KILL, "KILLED")]
+    ("name", "state"),
+    [(N.PAUSE, "PAUSED"), (N.FLATTEN, "PAUSED"), (N.CANCEL_ALL, "ACTIVE"), (N.KILL, "KILLED")],
 )
 def test_a_command_for_one_product_is_carried_out_and_proven_for_that_one_alone(
     name: CommandName, state: str

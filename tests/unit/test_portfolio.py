@@ -9,7 +9,15 @@ import pytest
 
 from engine.config import Config, load_config
 from engine.core.errors import UsageError
-from engine.core.events import AnyEvent, DayCarried, EdgeStatus, OperatorAction, OperatorCommand, Restraint, Timer
+from engine.core.events import (
+    AnyEvent,
+    DayCarried,
+    EdgeStatus,
+    OperatorAction,
+    OperatorCommand,
+    Restraint,
+    Timer,
+)
 from engine.core.events import OrderFilled as Fill
 from engine.core.ledger import DAY_NS
 from engine.core.order import BUY, SELL, Side
@@ -398,6 +406,7 @@ def test_whoever_trades_live_is_told_the_limits_over_all_products() -> None:
     sentence = configured(
         "BTC-USD,ETH-USD",
         portfolio__shares="BTC-USD=3",
+        portfolio__max_positions="BTC-USD=0.5",
         portfolio__max_gross_notional=1_500,
         portfolio__max_open_orders=12,
         risk__max_daily_loss=250,
@@ -405,8 +414,9 @@ def test_whoever_trades_live_is_told_the_limits_over_all_products() -> None:
     ).limits_sentence()
     assert "HALTED at a loss of 250 in a day or a drawdown of " in sentence
     assert sentence.endswith(
-        " %. Over all of BTC-USD, ETH-USD, in shares of 3 : 1: 1500 in all if everything fills, 12 open orders; "
-        "all HALTED at a loss of 250 in a day, only reducing 99.5 below the peak"
+        " %; positions of at most BTC-USD=0.5. Over all of BTC-USD, ETH-USD, in shares of 3 : 1: 1500 in all "
+        "if everything fills, 12 open orders; all HALTED at a loss of 250 in a day, only reducing 99.5 below "
+        "the peak"
     )
     assert "in equal shares" in configured("BTC-USD,ETH-USD").limits_sentence()
     assert " of each of USD, EUR in all" in configured("BTC-USD,ETH-EUR").limits_sentence()

@@ -292,6 +292,26 @@ def test_a_print_has_the_time_of_the_venue_where_it_gave_one():
     assert product.trade_count == 2
 
 
+def test_a_fee_that_nobody_can_value_makes_the_profit_incomplete():
+    bench = Shown()
+    bench.market()
+    bench.trade(BUY, "9990", 10)
+    assert bench.product().pnl.is_complete
+    bench.trade(BUY, "9990", 10, fee=3, fee_asset="XYZ")
+    assert not bench.product().pnl.is_complete
+
+
+def test_what_fills_came_to_is_checked_against_the_accounts():
+    bench = Shown()
+    bench.market()
+    bench.trade(BUY, "9990", 10)
+    bench.step()
+    bench.real.advance(S)
+    told = bench.product()
+    assert told.analytics is not None
+    assert (told.analytics.residual, told.analytics.groups[0].fills) == (0, 1)
+
+
 def test_fills_without_a_mid_at_a_horizon_are_told_whether_it_comes_or_came():
     bench = Shown()
     bench.market()

@@ -61,7 +61,9 @@ def test_the_shared_clock_counts_while_the_machine_sleeps():
     assert before <= now <= time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
-@pytest.mark.parametrize(("silence_ns", "fires"), [(2_999_999_999, False), (3_000_000_000, True)])
+@pytest.mark.parametrize(
+    ("silence_ns", "fires"), [(2_999_999_999, False), (3_000_000_000, True), (3_000_000_001, True)]
+)
 def test_it_acts_after_three_seconds_of_silence(silence_ns, fires):
     watch = Watch(100 * S)
     assert watch.beat(101 * S, 101 * S)
