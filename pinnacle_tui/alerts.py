@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.core.clock import Clock
 from engine.link.view import StandingAlert
-from pinnacle_tui.screens.answers import HeldKeys
+from pinnacle_tui.held_keys import HeldKeys
 from pinnacle_tui.widgets.alert_banner import gravity
 
 

@@ -327,6 +327,7 @@ class ConsoleApp(PlayingApp):
         hello = self.mirror.hello
         decides = (
             scene.book.state if scene is not None else "",
+            self.states,
             self.session.link_state,
             hello.role if hello is not None else None,
             self._scenes.has_several,

@@ -49,6 +49,8 @@ class BoundKey(NamedTuple):
     """The class that it belongs to."""
     is_priority: bool
     """Valid also under a dialog, and before whatever has the focus."""
+    beside: frozenset[str] | None = None
+    """Of a screen: the classes of the panels that stand on it; None: it may be any."""
 
     def meets(self, other: BoundKey) -> bool:
         """True when both can be active at the same time, as far as their places tell."""
@@ -57,6 +59,9 @@ class BoundKey(NamedTuple):
             return False
         if places == {Place.APP, Place.DIALOG}:
             return self.is_priority or other.is_priority
+        if places == {Place.SCREEN, Place.PANEL}:
+            screen, panel = (self, other) if self.place is Place.SCREEN else (other, self)
+            return screen.beside is None or panel.owner in screen.beside
         if self.place is not other.place:
             return Place.DIALOG not in places
         return self.owner == other.owner
@@ -76,7 +81,7 @@ def all_bindings() -> tuple[BoundKey, ...]:
     found += _bound(PLAYBACK_BINDINGS, Place.PLAYBACK, "ConsoleApp")
     for base, place in ((ConsoleScreen, Place.SCREEN), (Panel, Place.PANEL), (Dialog, Place.DIALOG)):
         for made in _with_subclasses(base):
-            found += _bound(_declared(made), place, made.__name__)
+            found += _bound(_declared(made), place, made.__name__, _beside(made))
     return tuple(found)
 
 
@@ -101,8 +106,13 @@ def bindings_of(node: DOMNode) -> tuple[BoundKey, ...]:
             place = kind
             break
     playing = {bound.id for bound in playback_bindings()}
-    found = _bound(_declared(type(node)), place, type(node).__name__)
+    found = _bound(_declared(type(node)), place, type(node).__name__, _beside(type(node)))
     return tuple(bound for bound in found if bound.id not in playing)
+
+
+def _beside(made: type[DOMNode]) -> frozenset[str] | None:
+    panels: tuple[type[DOMNode], ...] | None = getattr(made, "PANELS", None)
+    return None if panels is None else frozenset(panel.__name__ for panel in panels)
 
 
 def keys_in(app: App[Any], bound: BoundKey) -> tuple[str, ...]:
@@ -123,7 +133,9 @@ def key_of(node: DOMNode, binding_id: str, *, now: bool = True) -> str:
     return written_key(keys_in(node.app, bound)[0])
 
 
-def _bound(bindings: Iterable[BindingType], place: Place, owner: str) -> Iterator[BoundKey]:
+def _bound(
+    bindings: Iterable[BindingType], place: Place, owner: str, beside: frozenset[str] | None = None
+) -> Iterator[BoundKey]:
     for binding in bindings:
         expanded = list(Binding.make_bindings([binding]))
         first = expanded[0]
@@ -136,6 +148,7 @@ def _bound(bindings: Iterable[BindingType], place: Place, owner: str) -> Iterato
             place,
             owner,
             first.priority,
+            beside,
         )
 
 

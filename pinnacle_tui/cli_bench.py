@@ -32,9 +32,9 @@ from pinnacle_tui.cli_parts import examples, json_option
 @click.option(
     "--minutes",
     type=click.IntRange(1, 1_440),
-    default=20,
+    default=15,
     metavar="N",
-    help="Simulated time of each run of quoting. Default: 20.",
+    help="Simulated time of each run of quoting. Default: 15.",
 )
 @click.option(
     "--maker-bps", default="2", metavar="X", help="Maker fee in quoting. Default: 2, the simulator's."

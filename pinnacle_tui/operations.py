@@ -124,4 +124,7 @@ def describe(name: CommandName, arguments: dict[str, str] | None = None) -> str:
         return f"set {arguments.get('key')} to {arguments.get('value')}"
     if name is CommandName.ACK and arguments:
         return f"acknowledge {arguments.get('name')}"
-    return WORDS.get(name, name.value)
+    words = WORDS.get(name, name.value)
+    if arguments and "product" in arguments:
+        return f"{words} of {arguments['product']} alone"
+    return words

@@ -11,6 +11,7 @@ from textual.binding import ActiveBinding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from engine.core.foreign_text import visible
+from engine.link.messages import CommandName
 from engine.link.settings import PANELS, RATES
 from pinnacle_tui.bound_keys import bindings_of, keys_in, playback_bindings, written_key
 from pinnacle_tui.numbers import speed_words
@@ -26,12 +27,25 @@ _SPEED_KEYS: Final = ("playback.faster", "playback.slower")
 """The palette offers every speed by its name."""
 
 
+_OF_A_PRODUCT: Final = {
+    CommandName.PAUSE: "Pull its quotes and quote it no more",
+    CommandName.RESUME: "Let the strategy quote it again",
+    CommandName.CANCEL_ALL: "Cancel its orders; asks first",
+    CommandName.FLATTEN: "Cancel its orders and close its position with orders that take; asks first",
+    CommandName.REARM: "Take its halt or kill back; its name has to be typed",
+    CommandName.KILL: "Cancel its orders and halt it, at once, without asking",
+}
+"""What can be done to one product alone, kill last: enter takes what comes first."""
+
+
 class PaletteCommand(NamedTuple):
     """A line of the palette."""
 
     name: str
     help: str
     run: Callable[[], Any]
+    is_for_one: bool = False
+    """Of one product alone: found after what is for all, for who types `kill` means all of them."""
 
 
 class ConsoleCommands(Provider):
@@ -50,7 +64,15 @@ class ConsoleCommands(Provider):
         of_screen = (
             ()
             if isinstance(self.screen, Dialog)
-            else (self._playing, self._screens, self._alerts, self._bound, self._breaker, self._panels)
+            else (
+                self._playing,
+                self._screens,
+                self._alerts,
+                self._bound,
+                self._breaker,
+                self._of_product,
+                self._panels,
+            )
         )
         for part in (*of_screen, self._help, self._themes, self._rates, self._picture, self._kill):
             try:
@@ -65,6 +87,7 @@ class ConsoleCommands(Provider):
         for command in self.commands():
             score = matcher.match(command.name)
             if score > 0:
+                score /= 2 if command.is_for_one else 1
                 yield Hit(score, matcher.highlight(command.name), command.run, command.name, command.help)
 
     async def discover(self) -> Hits:
@@ -98,6 +121,17 @@ class ConsoleCommands(Provider):
                 yield PaletteCommand(
                     name, binding.tooltip, partial(console.run_action, binding.action, active.node)
                 )
+
+    def _of_product(self) -> Iterator[PaletteCommand]:
+        """Of the product that is shown, where there are several: the keys act on all of them."""
+        console, product = self.console, self.console.shown_of_several
+        for name, words in _OF_A_PRODUCT.items() if product and console.can_steer else ():
+            yield PaletteCommand(
+                f"{product} alone: {name.replace('_', ' ')}",
+                words,
+                partial(console.act_on, product, name),
+                is_for_one=True,
+            )
 
     def _alerts(self) -> Iterator[PaletteCommand]:
         console = self.console

@@ -26,6 +26,8 @@ from pinnacle_tui.widgets.scene import Scene
 
 _QUOTING: Final = ("ACTIVE", "REDUCING")
 _LATCHED: Final = ("HALTED", "KILLED")
+_FOR_ALL: Final = ("pause", "resume", "flatten", "kill", "kill_now", "rearm")
+"""Keys that act on every product; where there are several, they say so."""
 UNDO_S: Final = 60
 """How long a change of a setting can be taken back by a key."""
 
@@ -91,13 +93,13 @@ class SteeringApp(ThemedApp):
         """Only what would do something now is offered."""
         match action:
             case "pause":
-                return self.can_steer and self._state in _QUOTING
+                return self.can_steer and self._pauses
             case "resume":
-                return self.can_steer and self._state == "PAUSED"
+                return self.can_steer and not self._pauses and "PAUSED" in self.states
             case "cancel_all" | "flatten":
                 return self.can_steer
             case "rearm":
-                return self.can_steer and self._state in _LATCHED
+                return self.can_steer and not self.states.isdisjoint(_LATCHED)
             case "acknowledge":
                 return self.can_steer and self.alerts.newest is not None
             case "trip_breaker":
@@ -121,6 +123,23 @@ class SteeringApp(ThemedApp):
         return scene.book.state if scene is not None else ""
 
     @property
+    def states(self) -> frozenset[str]:
+        """Those of all products: the keys are for all of them."""
+        view = self.mirror.view
+        return frozenset(book.state for book in view.products) if view is not None else frozenset()
+
+    @property
+    def _pauses(self) -> bool:
+        """True where the key pauses, not resumes: something quotes, and what is shown is not paused."""
+        return self._state != "PAUSED" and not self.states.isdisjoint(_QUOTING)
+
+    @property
+    def shown_of_several(self) -> str:
+        """The product that is shown, where the engine trades others, too; empty where it trades one."""
+        scene = self.scene()
+        return scene.book.symbol if scene is not None and len(scene.view.products) > 1 else ""
+
+    @property
     def _breakers(self) -> set[str]:
         """The states of the circuit breakers that are told of."""
         view = self.mirror.view
@@ -132,6 +151,8 @@ class SteeringApp(ThemedApp):
         newest = self.alerts.newest
         if binding.id == "app.acknowledge" and newest is not None:
             return f"ack {visible(newest.name)}"
+        if binding.action in _FOR_ALL and self.shown_of_several:
+            return f"{binding.description} all"
         return binding.description
 
     @property
@@ -155,6 +176,20 @@ class SteeringApp(ThemedApp):
     def action_resume(self) -> None:
         """Let the strategy quote again."""
         self.operations.send(CommandName.RESUME)
+
+    def act_on(self, product: str, name: CommandName) -> None:
+        """Pause, resume, cancel all, flatten, kill or rearm one product alone; asks as for all of them."""
+        from pinnacle_tui.screens import questions
+
+        asked = {
+            CommandName.CANCEL_ALL: questions.cancel_all,
+            CommandName.FLATTEN: questions.flatten,
+            CommandName.REARM: questions.rearm,
+        }.get(name)
+        if asked is None:
+            self.operations.send(name, {"product": product})
+        else:
+            self.push_screen(asked(self, product), partial(self._if_yes, name, product=product))
 
     def action_kill(self) -> None:
         """The kill switch: sent first, shown afterwards."""
@@ -222,7 +257,7 @@ class SteeringApp(ThemedApp):
     def ask_to_loosen(
         self, old: str, arguments: dict[str, str], ack: Ack, send: Callable[[dict[str, str]], None]
     ) -> None:
-        """The engine wants a setting's key typed once more; `send` gets the arguments with it, where it was."""
+        """The engine wants a setting's key typed once more; `send` gets the arguments with it if it was."""
         from pinnacle_tui.screens import questions
 
         def answered(is_meant: bool | None) -> None:
@@ -250,6 +285,6 @@ class SteeringApp(ThemedApp):
 
         self.push_screen(questions.rearm(self), partial(self._if_yes, CommandName.REARM))
 
-    def _if_yes(self, name: CommandName, answer: bool | None) -> None:
+    def _if_yes(self, name: CommandName, answer: bool | None, product: str = "") -> None:
         if answer:
-            self.operations.send(name)
+            self.operations.send(name, {"product": product} if product else None)

@@ -155,8 +155,11 @@ def _text(found: Comparison) -> str:
     verdict = found.paired
     lines.append(
         f"profit per unit of variance: {MODEL['engine.strategy']} is better with {verdict.better} seeds, "
-        f"worse with {verdict.worse}, {verdict.undecided} undecided; sign test p = {verdict.p_value:.2g}; "
-        f"profit less that of the fixed quote, median: {verdict.median_difference:+.2f} USD"
+        f"worse with {verdict.worse}, {verdict.undecided} undecided; sign test p = {verdict.p_value:.2g}"
+    )
+    lines.append(
+        f"profit alone: higher with {verdict.richer} of {len(found.pairs)} seeds, "
+        f"median of the differences {verdict.median_difference:+.2f} USD"
     )
     return "\n".join(lines) + "\n"
 

@@ -15,6 +15,7 @@ from engine.link.errors import LinkError
 from engine.link.messages import Ack, CommandName, EngineHello, Role, Verdict
 from engine.link.mirror import EngineMirror
 from engine.link.runtime_folder import default_folder, resolve, running
+from engine.runtime.portfolio_view import portfolio_report, portfolio_text
 
 OF_A_PRODUCT: Final = ("pause", "resume", "cancel-all", "flatten", "kill", "rearm", "breaker")
 """What can be asked for one product alone."""
@@ -99,6 +100,7 @@ def ctl_text(answer: Mapping[str, Any]) -> str:
             + (f"  {each['note']}" if each["note"] else "")
             for each in answer["products"]
         ]
+        lines += map(portfolio_text, answer["portfolio"])
         return "\n".join(lines)
     lines = [f"{answer['deed']}: {answer['verdict']} in {answer['ms']:.0f} ms: {answer['text']}"]
     lines += [f"possibly open: {order}" for order in answer["possibly_open"]]
@@ -116,6 +118,7 @@ async def _status(path: Path) -> dict[str, Any]:
         "pid": hello.pid,
         "controller": view.health.controller,
         "products": products_of(hello, view),
+        "portfolio": [portfolio_report(each, view.time_ns) for each in view.portfolio],
     }
 
 

@@ -167,7 +167,7 @@ class DeskTables:
     def _group(self, group: FillGroup) -> Row:
         return (
             *self._share(group.kind, group.name, group),
-            *(self._money(each.adverse) for each in group.markouts),
+            *(self._money(each.adverse if each.fills else None) for each in group.markouts),
             *(each.fills for each in group.markouts),
             *(each.censored for each in group.markouts),
         )

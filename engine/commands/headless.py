@@ -47,7 +47,7 @@ from engine.runtime.engine import EXIT_ERROR, Engine, Outcome, WakeUp
 from engine.runtime.kill_file import KillFileWatch
 from engine.runtime.latch_keeper import LatchKeeper
 from engine.runtime.observers import Observers
-from engine.runtime.portfolio_view import portfolio_report
+from engine.runtime.portfolio_view import portfolio_report, portfolio_text, portfolio_view
 from engine.runtime.session import Session, open_session
 from engine.runtime.session_store import data_dir_of
 from engine.runtime.status import Report
@@ -348,7 +348,7 @@ class _TextLines:
         if kind == "status":
             return (_status_text(report),)
         if kind == "portfolio":
-            return (_portfolio_text(report),)
+            return (f"{_clock(report['time_ns'])}  {portfolio_text(report)}",)
         if kind == "summary":
             return _status_text(report), f"ended: {visible(report['reason'])}  digest {report['digest'][:16]}"
         return ()
@@ -381,20 +381,6 @@ def _status_text(report: Report) -> str:
         f"{money('unrealised_pnl')}, fees {money('fees')}) {report['quote']}"
         f"  open {report['open_orders']}  fills {report['fills']}  quotes {report['quotes']}"
         f"{latency}{dropped}{note}"
-    )
-
-
-def _portfolio_text(report: Report) -> str:
-    def money(key: str) -> str:
-        return f"{Decimal(report[key]):,.2f}"
-
-    return (
-        f"{_clock(report['time_ns'])}  {len(report['products'])} products in {report['quote']}"
-        f"  P&L {Decimal(report['equity_change']):+,.2f}"
-        f"  today {Decimal(report['day_profit']):+,.2f} (limit -{money('max_daily_loss')})"
-        f"  below the peak {money('drawdown')} of {money('max_drawdown')}"
-        f"  positions {money('gross_notional')} of {money('max_gross_notional')}"
-        f"  open {report['open_orders']}"
     )
 
 
@@ -444,7 +430,7 @@ class _Reporter:
         for desk in self._desks:
             self._write(status.status_report(desk, self._mode, now_ns) | self._shared() | self._venue(desk))
         for group in () if self.portfolio is None else self.portfolio.groups:
-            self._write(portfolio_report(group.totals(), now_ns))
+            self._write(portfolio_report(portfolio_view(group.totals()), now_ns))
         if now_ns - self._collected_ns >= _COLLECT_EVERY_NS:
             self._collected_ns = now_ns
             self.collect()

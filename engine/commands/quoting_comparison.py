@@ -40,16 +40,18 @@ class Totals(msgspec.Struct, frozen=True):
 
 
 class Paired(msgspec.Struct, frozen=True):
-    """The model against the fixed quote, seed by seed."""
+    """The model against the fixed quote, seed by seed: profit per unit of variance, then profit alone."""
 
     better: int
     worse: int
     undecided: int
     """Both lost, or were equal: a loss by a variance is no merit, since more variance improves it."""
-    median_difference: float
-    """Of the profits, the model's less the fixed quote's."""
     p_value: float
     """Of as uneven a count if both were equally good: the two-sided sign test of those decided."""
+    richer: int
+    """Seeds with which the model's profit is higher."""
+    median_difference: float
+    """Of the profits, the model's less the fixed quote's."""
 
 
 class Pair(NamedTuple):
@@ -103,12 +105,14 @@ def paired(pairs: Sequence[Pair]) -> Paired:
     """Over at least one seed."""
     verdicts = [_verdict(pair) for pair in pairs]
     better, worse = verdicts.count(1), verdicts.count(-1)
+    differences = [pair.model.profit - pair.fixed.profit for pair in pairs]
     return Paired(
         better,
         worse,
         verdicts.count(0),
-        statistics.median(pair.model.profit - pair.fixed.profit for pair in pairs),
         sign_test(better, worse),
+        sum(difference > 0 for difference in differences),
+        statistics.median(differences),
     )
 
 
@@ -116,7 +120,7 @@ def sign_test(better: int, worse: int) -> float:
     """Two-sided p-value of such a count of signs, each sign being as likely (Dixon and Mood 1946)."""
     count, most = better + worse, max(better, worse)
     tail = sum(math.comb(count, number) for number in range(most, count + 1))
-    return min(1.0, 2 * tail / 2**count)
+    return min(1.0, 2 * tail / (1 << count))
 
 
 def _verdict(pair: Pair) -> int:

@@ -89,8 +89,8 @@ class _Watching:
 def run_quotes(seed: int, minutes: int, overrides: Mapping[str, str]) -> QuotingRun:
     """Trade `minutes` of the simulated market of a seed, with `overrides` over the defaults.
 
-    Neither a configuration file nor the environment has a say. Raises `RunError` for one that does not
-    end by itself, whose accounts do not add up, or that cannot value what it holds.
+    Neither a configuration file nor the environment has a say. Raises `RunError` where it does not end
+    by itself, where its accounts do not add up, or what it holds has no value.
     """
     given = {
         "engine.speed": "max",

@@ -391,6 +391,8 @@ class Portfolio(msgspec.Struct, frozen=True):
     open_orders: int
     gauges: tuple[Gauge, ...]
     """The limits over all of them."""
+    net: int = 0
+    """What they are worth, longs minus shorts."""
 
 
 class View(msgspec.Struct, frozen=True, tag="state", tag_field="kind"):

@@ -29,6 +29,7 @@ class AnalyticsScreen(SideScreen):
         "holding and fees, by side, level, age of the quote and hour; the markouts of the chosen fills; and "
         "how we quoted. In a playback: up to the moment that is shown."
     )
+    PANELS = (AttributionPanel, GroupsPanel, MarkoutCurvePanel, ExecutionPanel)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("b", "next_kind", "by", id="analytics.by", tooltip="By side, level, age or hour"),
         Binding(

@@ -62,6 +62,8 @@ class ConsoleScreen(Screen[None]):
     HELP_TITLE: ClassVar[str] = ""
     HELP_TEXT: ClassVar[str] = ""
     """What the screen is for, for the help screen."""
+    PANELS: ClassVar[tuple[type[Panel], ...] | None] = None
+    """The panels that may stand on it, where its keys are also those of others; None: it may be any."""
 
     status: StatusBar
     """The line at the top, once there is one."""

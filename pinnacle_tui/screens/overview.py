@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from textual.app import ComposeResult
+from textual.css.scalar import Scalar
 
 from pinnacle_tui.screens.side import SideScreen
 from pinnacle_tui.widgets.products import PortfolioPanel, ProductsPanel
+from pinnacle_tui.widgets.scene import Scene
+
+_HEADS: Final = 3
+"""Heading, titles of the columns, and a line for what is searched."""
 
 
 class OverviewScreen(SideScreen):
@@ -23,6 +30,15 @@ class OverviewScreen(SideScreen):
         palette = self.console.palette
         yield ProductsPanel(palette, id="products")
         yield PortfolioPanel(palette, id="together")
+
+    def draw_frame(self, scene: Scene) -> None:
+        """See `ConsoleScreen`. The sums stand right below the last product."""
+        super().draw_frame(scene)
+        products = self.query_one(ProductsPanel)
+        height = _HEADS + len(scene.view.products)
+        if products.styles.height != Scalar.from_number(height):
+            products.styles.height = height
+            self.call_after_refresh(self.console.draw_anew)
 
     def on_products_panel_chosen(self, event: ProductsPanel.Chosen) -> None:
         """Back to the main screen, which shows that product."""

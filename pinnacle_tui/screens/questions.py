@@ -18,34 +18,41 @@ _BPS = 10_000
 _QUOTING = ("ACTIVE", "REDUCING")
 
 
-def cancel_all(app: SteeringApp) -> Confirm:
-    """Ask before every order of every product is cancelled."""
-    lines = [_orders(book, product) for book, product in _books(app) if book.orders]
-    count = sum(len(book.orders) for book, _ in _books(app))
+def cancel_all(app: SteeringApp, symbol: str = "") -> Confirm:
+    """Ask before every order of every product, or of one, is cancelled."""
+    books = _books(app, symbol)
+    lines = [_orders(book, product) for book, product in books if book.orders]
+    count = sum(len(book.orders) for book, _ in books)
     if not lines:
         lines = ["As far as this screen knows no order is open; the engine will make sure of it."]
     lines.append("Cancelling cannot be undone.")
-    if any(book.state in _QUOTING for book, _ in _books(app)):
+    if any(book.state in _QUOTING for book, _ in books):
         lines.append("Quoting goes on with new orders; to stay out of the market, pause it as well.")
     return Confirm(
-        f"Cancel {_plural(count, 'open order')}?" if count else "Cancel all orders?",
+        f"Cancel {_plural(count, 'open order')}{_whose(app, symbol)}?"
+        if count
+        else f"Cancel all orders{_whose(app, symbol)}?",
         "\n".join(lines),
         yes="Yes, cancel all",
         no="No, keep them",
     )
 
 
-def flatten(app: SteeringApp) -> Confirm:
-    """Ask before positions are closed with orders that take."""
-    lines = [_closing(app, book, product) for book, product in _books(app) if book.pnl.position]
+def flatten(app: SteeringApp, symbol: str = "") -> Confirm:
+    """Ask before positions, or that of one product, are closed with orders that take."""
+    books = _books(app, symbol)
+    lines = [_closing(app, book, product) for book, product in books if book.pnl.position]
     if not lines:
         lines = ["As far as this screen knows there is no position to close."]
-    count = sum(len(book.orders) for book, _ in _books(app))
+    count = sum(len(book.orders) for book, _ in books)
     if count:
         lines.append(f"{_plural(count, 'open order')} will be cancelled first.")
     lines.append("Then quoting is paused until somebody resumes. Trades cannot be undone.")
     return Confirm(
-        "Close the position at the market?", "\n".join(lines), yes="Yes, close it", no="No, keep it"
+        f"Close the position{_whose(app, symbol)} at the market?",
+        "\n".join(lines),
+        yes="Yes, close it",
+        no="No, keep it",
     )
 
 
@@ -73,23 +80,22 @@ def reset_breaker(app: SteeringApp) -> Confirm:
     )
 
 
-def rearm(app: SteeringApp) -> TypedWord:
-    """Ask before a halt or the kill switch is taken back: the product has to be typed."""
-    scene = app.scene()
-    lines, word = [], "REARM"
-    if scene is not None:
-        word = scene.book.symbol
-        lines += [
-            f"{held.code} holds trading {held.state}: {held.reason}" for held in scene.book.restrictions
-        ]
-        profit = scene.numbers.money(scene.book.pnl.total).strip()
-        lines.append(f"Profit since the start: {profit} {scene.product.quote}.")
+def rearm(app: SteeringApp, symbol: str = "") -> TypedWord:
+    """Ask before a halt or the kill switch, of all or of one, is taken back: a product has to be typed."""
+    scene, books = app.scene(), _books(app, symbol)
+    lines, word = [], symbol or ("REARM" if scene is None else scene.book.symbol)
+    is_one = len(books) < 2
+    for book, product in books:
+        of = "" if is_one else f"{book.symbol}: "
+        lines += [f"{of}{held.code} holds trading {held.state}: {held.reason}" for held in book.restrictions]
+        profit = Numbers.of(product, book).money(book.pnl.total).strip()
+        lines.append(f"{of}{'P' if is_one else 'p'}rofit since the start: {profit} {product.quote}.")
     lines.append(
         "Quoting starts again as soon as nothing else restricts it, and drawdown is measured anew from the "
         "present equity. Look at why it stopped first."
     )
     return TypedWord(
-        "Take the halt back and trade again?",
+        f"Take the halt{_whose(app, symbol)} back and trade again?",
         "\n".join(lines),
         word=word,
         yes="Yes, rearm",
@@ -97,10 +103,21 @@ def rearm(app: SteeringApp) -> TypedWord:
     )
 
 
-def _books(app: SteeringApp) -> list[tuple[ProductView, Product]]:
+def _books(app: SteeringApp, symbol: str = "") -> list[tuple[ProductView, Product]]:
+    """Every product, or that one."""
     view, mirror = app.mirror.view, app.mirror
     books = view.products if view is not None else ()
-    return [(book, known) for book in books if (known := mirror.product(book.symbol)) is not None]
+    return [
+        (book, known)
+        for book in books
+        if symbol in ("", book.symbol) and (known := mirror.product(book.symbol)) is not None
+    ]
+
+
+def _whose(app: SteeringApp, symbol: str) -> str:
+    """Whose it is, to go on a question with; nothing where there is one product."""
+    count = len(_books(app))
+    return "" if count < 2 else f" of {symbol} alone" if symbol else f" of all {count} products"
 
 
 def _orders(book: ProductView, product: Product) -> str:

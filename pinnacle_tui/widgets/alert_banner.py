@@ -15,6 +15,8 @@ from pinnacle_tui.widgets.word_groups import Item, fitted, item
 
 _SEVERITIES: Final = ("warning", "error", "critical")
 """Ever graver."""
+_SHORTER_BELOW: Final = (132, 104)
+"""Cells of a row in which the same is said in fewer words."""
 _STYLES: Final = {"warning": "warning bold", "error": "danger", "critical": "danger bold"}
 
 
@@ -38,20 +40,22 @@ class AlertBanner(Drawn, can_focus=False):
 
 
 def banner_row(scene: Scene, key: str, width: int) -> Row:
-    """How many and how grave, the newest with its text, since when, the key. There must be an alert."""
-    alerts = scene.view.alerts
+    """How many and how grave, the newest with its text, since when, the key. There must be an alert.
+
+    The text gets what the rest leaves: in a short row that rest is put in fewer words.
+    """
+    alerts, brevity = scene.view.alerts, sum(width < cells for cells in _SHORTER_BELOW)
     newest, gravest = alerts[-1], max(alerts, key=gravity)
     count = "1 ALERT" if len(alerts) == 1 else f"{len(alerts)} ALERTS"
-    name = visible(newest.name)
     items = [
         item(0, (f" {count} ", f"{_style(gravest)} reverse")),
         Item(1, False, tuple(((form, _style(newest)),) for form in _names(newest))),
         *_product(scene, newest),
-        _since(scene, newest),
+        Item(4, True, (*(((form, "muted"),) for form in _since(scene, newest)[brevity:]), ())),
     ]
     if key:
-        said = ((key, "accent bold"), (f" acknowledges {name} ", "muted"))
-        items.append(Item(2, True, (said, ((key, "accent bold"), (" acknowledges ", "muted")), ())))
+        words = f" acknowledges {visible(newest.name)} " if not brevity else " acknowledges "
+        items.append(item(2, (key, "accent bold"), (words, "muted"), is_right=True))
     return fitted(items, width, (newest.text, "text"))
 
 
@@ -76,10 +80,9 @@ def _product(scene: Scene, alert: StandingAlert) -> list[Item]:
     return [item(3, (visible(alert.product), "text"))] if has_several and alert.product else []
 
 
-def _since(scene: Scene, alert: StandingAlert) -> Item:
-    """Since when, by the market's clock, and how often where it came again."""
+def _since(scene: Scene, alert: StandingAlert) -> tuple[str, ...]:
+    """Since when, by the market's clock, and how often where it came again; in ever fewer words."""
     at = f"{clock(alert.since_wall_ns)}Z"
     times = f"{alert.count:,} times " if alert.count > 1 else ""
     ago = age(max(0, scene.view.market_wall_ns - alert.since_wall_ns))
-    forms = (f"{times}since {at}, {ago}", f"{times}since {at}", f"since {at}")
-    return Item(4, True, (*(((form, "muted"),) for form in forms), ()))
+    return f"{times}since {at}, {ago}", f"since {at}", at

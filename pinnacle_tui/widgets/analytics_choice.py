@@ -27,7 +27,7 @@ class Split(NamedTuple):
     holding: int
     fees: int
     is_followed: bool = True
-    """False while no fill of it has come to the horizon: nobody knows the adverse selection, holding has it."""
+    """False while no fill of it has come to the horizon: its adverse selection is not known yet."""
 
     @property
     def profit(self) -> int:

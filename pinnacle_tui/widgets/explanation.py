@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Final, NamedTuple
 
 from rich.cells import cell_len
@@ -24,6 +25,14 @@ _SHORT: Final = {"half spread": "half"}
 _OTHERS: Final = "others"
 _MOST_NAMED: Final = 3
 """Names of joined terms that are told one by one."""
+_LESS_AND_LESS: Final = (
+    (True, True, True),
+    (False, True, True),
+    (True, False, True),
+    (False, False, True),
+    (False, False, False),
+)
+"""Whether terms of 0, inputs in rows of their own, and the size are shown."""
 _FEWEST_STEPS: Final = 2
 """The first and the sum of all others."""
 
@@ -75,8 +84,8 @@ class _Step(NamedTuple):
 def explanation_rows(scene: Scene, quote: Quote, width: int, height: int) -> list[Row]:
     """The price's terms and then the size's, in at most `height` rows.
 
-    Where room is short, terms of 0 go first, then the size, then the title; then terms share a row, and
-    at last there is one line. Whatever is seen adds up.
+    Where room is short, terms of 0 go first, then the inputs that need rows of their own, then the size, then
+    the title; then terms share a row, and at last there is one line. Whatever is seen adds up.
     """
     if height <= 0:
         return []
@@ -85,10 +94,10 @@ def explanation_rows(scene: Scene, quote: Quote, width: int, height: int) -> lis
         return [((left(f"{quote.slot}: nothing is wanted here and nothing works here", width), "muted"),)]
     size = _size_sum(scene, quote)
     rows: list[Row] = []
-    for has_zeros, has_size in ((True, True), (False, True), (False, False)):
-        rows = _sum_rows(price, width, _shown(price, has_zeros=has_zeros))
+    for has_zeros, has_notes, has_size in _LESS_AND_LESS:
+        rows = _sum_rows(price, width, _shown(price, has_zeros=has_zeros), has_notes=has_notes)
         if has_size and size is not None:
-            rows += _sum_rows(size, width, _shown(size, has_zeros=has_zeros))
+            rows += _sum_rows(size, width, _shown(size, has_zeros=has_zeros), has_notes=has_notes)
         if len(rows) <= height:
             return rows
     shown = _shown(price, has_zeros=False)
@@ -159,8 +168,13 @@ def _joined(steps: list[_Step], most: int) -> list[_Step]:
     return [*steps[: most - 1], _Step(_OTHERS, value, rest[-1].total, told, False)]
 
 
-def _sum_rows(one: _Sum, width: int, steps: Sequence[_Step], *, has_title: bool = True) -> list[Row]:
-    """A title, a row for each step, and the sum with what its check says."""
+def _sum_rows(
+    one: _Sum, width: int, steps: Sequence[_Step], *, has_title: bool = True, has_notes: bool = False
+) -> list[Row]:
+    """A title, a row for each step, and the sum with what its check says.
+
+    Inputs for which their row has no room are left out, or stand below it where `has_notes`.
+    """
     made: list[Row] = [((left(one.title, min(width, cell_len(one.title))), one.style),)] if has_title else []
     if not steps:
         return [*made, ((left("not explained", width), "warning"),)]
@@ -187,9 +201,13 @@ def _sum_rows(one: _Sum, width: int, steps: Sequence[_Step], *, has_title: bool 
         if columns:
             row = (*row, ("  ", "text"), _bar(columns, at, bars))
         # Whole or not at all: there are numbers in it.
-        if step.inputs and row_width(row) + 2 + cell_len(step.inputs) <= width:
+        is_roomy = row_width(row) + 2 + cell_len(step.inputs) <= width
+        if step.inputs and is_roomy:
             row = (*row, (f"  {step.inputs}", "muted"))
         made.append(row)
+        if has_notes and not is_roomy:
+            lines = wrap(step.inputs, max(1, width - 2))
+            made += [((left(f"  {line}", width), "muted"),) for line in lines]
     cells = value + (total + 4 if has_running else 1)
     result: Row = ((left(last, name), "text"), (right(one.result, min(width - name, cells)), "text bold"))
     verdicts, style = _check(one, _zeros(one.steps()) - _zeros(steps))

@@ -28,6 +28,11 @@ class ProductLine(NamedTuple):
     """What nobody has acknowledged and is this product's, the newest; empty where there is nothing."""
 
     @property
+    def says(self) -> str:
+        """Its alert, else why it does not quote."""
+        return self.alert or self.book.note
+
+    @property
     def mid(self) -> int | None:
         """The middle of the touch in half ticks; None where a side is missing."""
         book = self.book
@@ -196,10 +201,10 @@ _COLUMNS: Final[tuple[Column[ProductLine], ...]] = (
     ),
     Column(
         "alert",
-        "alert",
-        lambda line, scene: visible(line.alert),
-        lambda line, scene: line.alert or None,
-        style="warning",
+        "alert, or why it does not quote",
+        lambda line, scene: visible(line.says),
+        lambda line, scene: line.says or None,
+        style=lambda line, scene: "warning" if line.alert else "muted",
         rank=7,
         least=16,
     ),

@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from pinnacle_tui.app import ConsoleApp
-from pinnacle_tui.screens.answers import HELD_NS
+from pinnacle_tui.held_keys import HELD_NS
 
 
 def words(app: ConsoleApp) -> str:

@@ -30,7 +30,7 @@ from engine.commands.sessions import look
 from engine.link.messages import EngineHello
 from engine.link.runtime_folder import resolve
 from engine.link.view import View
-from pinnacle_tui.screens.answers import HELD_NS
+from pinnacle_tui.held_keys import HELD_NS
 
 PROGRAM: Final = Path(sys.executable).with_name("pinnacle-tui")
 WITHIN_S: Final = 20.0

@@ -17,9 +17,9 @@ from engine.link.messages import CommandName, Role, Verdict
 from engine.link.view import StandingAlert
 from pinnacle_tui.alerts import AlertWatch
 from pinnacle_tui.app import ConsoleApp
+from pinnacle_tui.held_keys import HELD_NS
 from pinnacle_tui.palette_commands import ConsoleCommands, PaletteCommand
 from pinnacle_tui.scenes import window_title
-from pinnacle_tui.screens.answers import HELD_NS
 from pinnacle_tui.widgets.alert_banner import AlertBanner, banner_row
 from pinnacle_tui.widgets.key_bar import KeyBar
 from pinnacle_tui.widgets.log import LogPanel
@@ -126,6 +126,27 @@ async def test_it_stands_on_every_screen_and_over_a_panel_alone(keys: str) -> No
         assert console.session.names == [CommandName.ACK]
 
 
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [
+        (200, "WARNING FEED  book is stale: a gap in the sequence; quotes are pulled  "),
+        (120, "  since 08:59:37Z  a acknowledges "),
+        (80, " 1 ALERT   WARNING FEED  book is stale: a gap in th…  08:59:37Z  a acknowledges "),
+    ],
+)
+def test_in_a_short_row_the_text_is_cut_last(width: int, said: str) -> None:
+    text = "book is stale: a gap in the sequence; quotes are pulled"
+    long = msgspec.structs.replace(FEED, text=text, count=14)
+    assert said in row_text(banner_row(scene(mirror(shown=view(alerts=(long,)))), "a", width))
+
+
+async def test_on_a_side_screen_of_one_product_it_follows_the_status_at_once() -> None:
+    async with Running(size=(100, 40)) as console:
+        await console.press("r")
+        await stand(console, FEED)
+        assert console.app.screen.query_one(AlertBanner).region.y == 1
+
+
 async def test_a_screen_that_stands_still_shows_the_alerts_of_the_present() -> None:
     async with Running() as console:
         await console.press("f")
@@ -180,8 +201,8 @@ async def test_a_key_that_is_held_down_acknowledges_one_alert() -> None:
         await stand(console, LOSS, FEED)
         await console.press("a")
         await stand(console, LOSS)
-        for _ in range(20):
-            console.session.clock.advance(HELD_NS // 10)
+        for _ in range(6):
+            console.session.clock.advance(HELD_NS // 4)
             await console.pilot.press("a")
         assert console.session.names == [CommandName.ACK]
 

@@ -71,19 +71,19 @@ def test_what_no_fill_has_come_to_yet_is_a_dash_and_never_0() -> None:
     given = scene(
         analytics=analytics(groups=(msgspec.structs.replace(few, markouts=tuple(waiting)),), hold=0)
     )
-    assert (
-        text(waterfall_rows(given, Choice(), 24))
-        == [
-            "captured  +9.00 ████████",
-            "adverse       – ┊",
-            "holding   +3.00 ┊",
-        ][:2]
-        + text(waterfall_rows(given, Choice(), 24))[2:]
-    )
+    assert text(waterfall_rows(given, Choice(), 30)) == [
+        "captured  +9.00 ███████████",
+        "adverse       – ┊",
+        "holding   +3.00 ┊         ████",
+        "− fees    −0.90 ┊           ██",
+        "= profit +11.10 █████████████",
+        "0 of 3 fills followed, 3 wait…",
+        "residual  0.00",
+    ]
     assert text(horizon_rows(given, Choice(), 50)) == [
-        "after     0.1s     1s  10s  1m  5m",
-        "adverse  −0.90  −1.80    –   –   –",
-        "holding  +3.90  +4.80    –   –   –",
+        "after     0.1s     1s    10s     1m     5m",
+        "adverse  −0.90  −1.80      –      –      –",
+        "holding  +3.90  +4.80      –      –      –",
     ]
     row = text(group_rows(given, Choice(), 60, 9))[1]
     assert row.split() == ["all", "3", "+9.00", "–", "+3.00", "0.90", "+11.10"]
@@ -310,6 +310,7 @@ async def test_keys_choose_for_all_panels() -> None:
         await console.settle()
         screen = console.app.screen
         assert isinstance(screen, AnalyticsScreen)
+        assert {type(panel) for panel in screen.panels()} == set(AnalyticsScreen.PANELS)
         await console.press("b", "down", "down", "h")
         assert (screen.choice.kind, screen.choice.name, screen.choice.horizon_ns) == (
             "level",

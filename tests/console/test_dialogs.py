@@ -16,7 +16,8 @@ from engine.link.messages import CommandName, Role, Verdict
 from engine.link.settings import KEEP_RUNNING
 from engine.link.view import Restriction
 from pinnacle_tui.engine_host import Ending
-from pinnacle_tui.screens.answers import HELD_NS, Answer
+from pinnacle_tui.held_keys import HELD_NS
+from pinnacle_tui.screens.answers import Answer
 from pinnacle_tui.screens.confirm import Confirm
 from pinnacle_tui.screens.ended import EndedDialog
 from pinnacle_tui.screens.kill_report import KillReport
@@ -102,7 +103,7 @@ async def test_cancel_all_says_what_it_cancels():
     async with Running(two) as console:
         await console.press("c")
         said = words(console.app)
-        assert "Cancel 5 open orders?" in said
+        assert "Cancel 5 open orders of all 2 products?" in said
         assert "BTC-USD: 2 bids and 2 asks, 0.0360 BTC, worth 2,343.20 USD." in said
         assert "ETH-USD: 1 bid and 0 asks" in said
         assert "Quoting goes on" in said

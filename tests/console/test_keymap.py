@@ -35,14 +35,16 @@ TAKING_TURNS = {
         # A panel's escape clears its text or selection; with nothing to clear it belongs to the screen.
         *(
             (f"{panel}.clear", screen)
-            for panel in ("blotter", "log", "settings", "trades")
+            for panel in ("blotter", "log", "overview", "settings", "trades")
             for screen in ("screen.back", "main.all")
         ),
         # Enter ends typing while something is typed.
         ("blotter.keep", "blotter.explain"),
         ("settings.keep", "settings.edit"),
+        ("overview.keep", "overview.choose"),
         # While a text is searched for, n leads to the next line that has it.
         ("log.match_next", "app.next_product"),
+        ("log.match_previous", "app.product_before"),
         # In the past there is nothing to pause.
         *(
             (f"playback.{playing}", f"app.{quoting}")
@@ -59,7 +61,7 @@ TAKING_TURNS = {
         ("playback.start", "depth_chart.fit"),
         *(
             (f"playback.{of_session}", f"{panel}.{of_list}")
-            for panel in ("blotter", "log", "settings", "trades")
+            for panel in ("blotter", "log", "overview", "settings", "trades")
             for of_session, of_list in (("start", "first"), ("end", "last"))
         ),
     )

@@ -149,7 +149,13 @@ async def test_all_together_stand_against_their_limits() -> None:
 
 
 async def test_currencies_that_have_no_room_are_told_in_a_line_each() -> None:
-    portfolio = (together(), together(quote="EUR", products=("BTC-EUR",), gauges=together().gauges[:1]))
+    gross = together().gauges[:1]
+    portfolio = (
+        together(),
+        together(quote="EUR", products=("BTC-EUR",), gauges=gross),
+        together(quote="GBP"),
+        together(quote="CHF"),
+    )
     async with Running(session(three(portfolio=portfolio)), size=(80, 24)) as console:
         await console.press("O")
         await console.settle()
@@ -158,6 +164,26 @@ async def test_currencies_that_have_no_room_are_told_in_a_line_each() -> None:
         assert "drawdown 108 %" in shown[1]
         assert shown[2].startswith("EUR  P&L")
         assert "gross 40 %" in shown[2]
+
+
+async def test_a_product_that_does_not_quote_says_why() -> None:
+    btc, eth, sol = books()
+    quiet = msgspec.structs.replace(sol, note="no bid: worth less than the venue's minimum")
+    async with Running(session(three(products=(btc, eth, quiet))), size=(200, 40)) as console:
+        await console.press("O")
+        await console.settle()
+        assert "no bid: worth less than" in lines(console, ProductsPanel)[4]
+
+
+async def test_the_sums_stand_right_below_the_last_product() -> None:
+    async with Running(session(), size=(120, 40)) as console:
+        await console.press("O")
+        await console.settle()
+        screen = console.app.screen
+        products, together = screen.query_one(ProductsPanel), screen.query_one(PortfolioPanel)
+        assert products.size.height == 3 + 3
+        assert together.region.y == products.region.bottom + 1
+        assert together.size.height >= 6
 
 
 async def test_enter_goes_to_the_selected_product() -> None:

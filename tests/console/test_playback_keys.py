@@ -373,13 +373,13 @@ async def test_a_playback_that_fails_says_how_and_speaks_of_no_orders():
 
 async def test_a_keymap_file_moves_the_keys_of_playing(tmp_path: Path):
     path = tmp_path / "keymap.toml"
-    path.write_text('[keys]\n"playback.next_fill" = "f5"\n"playback.end" = "m"\n')
+    path.write_text('[keys]\n"playback.next_fill" = "f5"\n"playback.end" = "F6"\n')
     keymap = Keymap.load(path)
     assert keymap.problems == []
     async with Running(playback_views.session(), size=(120, 40), keymap=keymap) as console:
         await console.press("j", "end")
         assert console.session.sent == []
-        await console.press("f5", "m")
+        await console.press("f5", "f6")
         assert [name for name, _ in sent(console.session)] == ["jump", "seek"]
 
 

@@ -250,6 +250,19 @@ def test_what_is_shown_adds_up_to_the_shown_price(
         assert values or width < 60
 
 
+def test_inputs_without_room_beside_their_term_stand_below_it_where_there_is_room() -> None:
+    fit = "ln(1 + γ/k)/γ; k 0.003 per tick, A 0.9 per s (measured, R² 0.934, 612 trades in 600 s)"
+    terms = (FAIR, Term("liquidity", -550_000_000, fit), Term("tick", 0, "down to 0.01"))
+    (quote,) = bid_of(*terms)
+    for width, height, is_told in ((160, 30, True), (80, 30, True), (60, 30, True), (80, 5, False)):
+        made = explanation_rows(scene(), quote, width, height)
+        told = " ".join(row_text(row).strip() for row in made)
+        assert (fit in " ".join(told.split())) is is_told, (width, height)
+        assert "adds up" in told
+        assert len(made) <= height
+        assert all(row_width(row) <= width for row in made)
+
+
 def values_of(made: list[Row]) -> list[str]:
     """The numbers of the terms, without those of sums, headings and inputs, in figures of a machine."""
     if len(made) == 1:

@@ -19,9 +19,9 @@ from engine.core.clock import ManualClock
 from engine.core.secret import Secret
 from engine.credentials.desk import ADVANCED, EXCHANGE, VaultState
 from pinnacle_tui.credential_wizard import Stage, Wizard
+from pinnacle_tui.held_keys import HELD_NS
 from pinnacle_tui.launch_credentials import WizardApp
 from pinnacle_tui.remembered import Remembered
-from pinnacle_tui.screens.answers import HELD_NS
 from pinnacle_tui.screens.credentials import StepKey
 from pinnacle_tui.theme_file import themes_folder
 from pinnacle_tui.themes import ThemeLibrary

@@ -95,6 +95,29 @@ def test_status_has_the_same_words_as_the_reports(served: tuple[Machine, Engine]
     assert here.run("ctl", "status")[1].startswith(f"{NAME}: sim at simulator, pid ")
 
 
+def test_one_product_of_several_is_steered_alone(here: Machine):
+    here.engine("--symbol", "BTC-USD", "--symbol", "ETH-USD")
+
+    def states() -> list[str]:
+        return [product["state"] for product in here.ctl("status")[1]["products"]]
+
+    code, answer = here.ctl("pause", "--product", "ETH-USD")
+    assert (code, answer["verdict"]) == (0, "done")
+    assert answer["text"].startswith("ETH-USD alone: quoting is paused")
+    assert states() == ["ACTIVE", "PAUSED"]
+    code, _, err = here.run("ctl", "rearm", "--product", "ETH-USD", "--confirm", "BTC-USD")
+    assert code == 2
+    assert "rearm lets ETH-USD trade again: repeat it with --confirm ETH-USD" in err
+    code, _, err = here.run("ctl", "shutdown", "--product", "ETH-USD")
+    assert code == 2
+    assert "shutdown is for the whole engine" in err
+    assert here.ctl("kill")[0] == 0
+    assert states() == ["KILLED", "KILLED"], "without a product it is for all of them"
+    [together] = here.ctl("status")[1]["portfolio"]
+    assert (together["products"], together["open_orders"]) == (["BTC-USD", "ETH-USD"], 0)
+    assert "2 products in USD  P&L " in here.run("ctl", "status")[1]
+
+
 def test_a_name_that_does_not_run_gets_the_nearest(served: tuple[Machine, Engine]):
     here, _ = served
     code, out, err = here.run("ctl", "pause", "--session", "sim-btc-us")

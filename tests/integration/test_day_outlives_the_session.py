@@ -69,6 +69,26 @@ async def test_a_new_session_halts_at_once_where_the_day_has_lost_enough(
     await keeper.stop()
 
 
+@pytest.mark.parametrize(("lost", "quotes"), [("-99.9", True), ("-100", False)])
+async def test_a_loss_of_products_that_are_not_traded_now_halts_all_before_the_first_order(
+    tmp_path: Path, lost: str, quotes: bool
+) -> None:
+    options: dict[str, Any] = {
+        "engine.symbols": "BTC-USD,ETH-USD",
+        "portfolio.max_daily_loss": 100,
+        "engine.duration_s": 2,
+    }
+    engine, _ = await started(tmp_path, "probe", **options)
+    kept = {"one": {"SOL-USD": "-60", "BTC-EUR": "-500"}, "two": {"LTC-USD": str(float(lost) + 60)}}
+    DayFile(tmp_path).write(Day(today(engine), kept))
+    engine, keeper = await started(tmp_path, "three", **options)
+    await engine.run()
+    traders = [desk.trader for desk in engine.desks.values()]
+    assert [trader.risk.effective.name for trader in traders] == ["ACTIVE" if quotes else "HALTED"] * 2
+    assert [trader.quote_count > 0 for trader in traders] == [quotes] * 2
+    await keeper.stop()
+
+
 async def test_another_days_loss_is_not_carried(tmp_path: Path) -> None:
     engine, keeper = await started(tmp_path, "probe")
     await keeper.stop()

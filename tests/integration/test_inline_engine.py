@@ -17,7 +17,7 @@ from engine.config import FLAGS, Resolved, load_config
 from engine.core.errors import UsageError
 from engine.link.messages import CommandName, Role, Verdict
 from engine.link.mirror import Pending
-from pinnacle_tui import cli, launch
+from pinnacle_tui import cli, cli_engines, launch
 from pinnacle_tui.engine_host import EXIT_WITHOUT_PROOF, AttachedEngine, Ending
 from pinnacle_tui.session import EngineSession
 
@@ -172,7 +172,7 @@ def test_attach_asks_for_what_it_may(
         asked.append((host.path.name, role, may_kill))
         return 0
 
-    monkeypatch.setattr(cli, "require_terminal", lambda: None)
+    monkeypatch.setattr(cli_engines, "require_terminal", lambda: None)
     monkeypatch.setattr(launch, "_run", run)
     here.engine()
     assert cli.main(["attach", "sim-btc-usd", *arguments]) == 0
@@ -182,6 +182,6 @@ def test_attach_asks_for_what_it_may(
 def test_attach_without_such_an_engine_is_wrong_usage(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], here: Machine
 ):
-    monkeypatch.setattr(cli, "require_terminal", lambda: None)
+    monkeypatch.setattr(cli_engines, "require_terminal", lambda: None)
     assert cli.main(["attach", "sim-btc-usd"]) == 2
     assert "no engine named sim-btc-usd runs" in capsys.readouterr().err

@@ -337,7 +337,7 @@ def campaign(intents: int) -> Counter[str]:
 
 
 def test_no_accepted_order_breaks_a_limit() -> None:
-    campaign(20_000)
+    campaign(10_000)
 
 
 @pytest.mark.nightly

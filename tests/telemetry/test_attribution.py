@@ -280,7 +280,7 @@ def test_a_week_of_fills_takes_no_more_memory_than_a_day() -> None:
             desk.mark(2 * price)
             continue
         side = chance.choice((BUY, SELL))
-        slot = f"{'B' if side > 0 else 'A'}{chance.randint(0, 40)}"
+        slot = chance.choice((f"{'B' if side > 0 else 'A'}{chance.randint(0, 40)}", "flatten"))
         desk.fill(side, price, 5, slot=slot, age_ns=chance.choice((1, 600, 2_500, 60_000)) * MS)
         desk.booked.clear()
         desk.marks.clear()
@@ -289,7 +289,7 @@ def test_a_week_of_fills_takes_no_more_memory_than_a_day() -> None:
             state = saved(desk)
             sizes.append(len(msgspec.msgpack.encode(state)))
             assert len(state[0].hours.ends) <= HOURS_KEPT
-            assert len(state[0].attribution.shares) <= 2 * 20 * 4 + 2
+            assert len(state[0].attribution.shares) <= 2 * 21 * 4
             assert max(map(len, state[1].rows)) <= 5
     assert len(names) > 80
     assert desk.analytics.totals().fills == 7_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_right
 from typing import Any
 
 from engine.core.events import OrderFilled
@@ -164,8 +165,10 @@ def test_against_a_second_implementation_and_the_ledgers_captured_spread() -> No
     end = now
     markouts.close()
 
+    times = [at for at, _ in mids]
+
     def mid_at(time: int) -> int:
-        return [value for at, value in mids if at <= time][-1]
+        return mids[bisect_right(times, time) - 1][1]
 
     for horizon, total in zip(HORIZONS_NS, markouts.total(), strict=True):
         settled = [one for one in fills if one.recv_ns + horizon <= end]
