@@ -447,6 +447,24 @@ def test_the_loss_of_all_is_never_rearmed_the_same_day_and_no_order_leaves_over_
     assert max(run.submits) <= 1.1 * S
 
 
+def test_a_limit_that_is_tightened_halts_all_at_once() -> None:
+    """An unset limit over all products is that of one, as it is now."""
+    run, told = two_products(), []
+    run.at(1, lambda: lose(run, ETH, "60"))
+    run.at(2, lambda: run.ask(N.SET, key="risk.max_daily_loss", value="50"), lambda: told.append(states(run)))
+    run.go()
+    assert told == [["HALTED", "HALTED"]]
+    assert max(run.submits) <= run.of(N.SET)[0].at_ns
+
+
+@pytest.mark.parametrize("key", ["max_daily_loss", "max_drawdown", "max_gross_notional", "max_open_orders"])
+def test_limits_over_all_cannot_change_while_it_runs(key: str) -> None:
+    run = two_products()
+    (said,) = run.ask(N.SET, key=f"portfolio.{key}", value="7")
+    assert said.verdict is Verdict.REJECTED
+    assert "cannot change while the engine runs, nothing was changed" in said.text
+
+
 def test_a_drop_of_all_is_rearmed_for_all_at_once_and_for_one_alone_not() -> None:
     run, told = two_products(portfolio__max_drawdown=D(50)), []
     run.at(1, lambda: lose(run, ETH, "60"))
