@@ -188,6 +188,7 @@ _COLUMNS: Final[tuple[Column[ProductLine], ...]] = (
         "open",
         lambda line, scene: f"{len(line.book.orders):,}",
         lambda line, scene: len(line.book.orders),
+        style=lambda line, scene: "warning" if line.book.note and not line.book.orders else "text",
         rank=4,
         is_number=True,
     ),

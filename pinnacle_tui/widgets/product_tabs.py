@@ -81,6 +81,8 @@ def _tab(scene: Scene, book: ProductView, *, has_profit: bool) -> Tab:
         spans.append((f"{book.state} ", state_style(book.state)))
     elif book.connection != "live":
         spans.append((f"{book.connection} ", "warning bold"))
+    elif book.note and not book.orders:
+        spans.append(("not quoting ", "warning"))
     product = scene.mirror.product(book.symbol)
     if has_profit and product is not None:
         profit = book.pnl.total

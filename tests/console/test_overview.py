@@ -84,6 +84,15 @@ async def test_several_products_stand_as_tabs_with_state_and_profit() -> None:
         assert " SOL-USD  stale 0.00" in shown
 
 
+async def test_the_tab_of_a_product_that_does_not_quote_says_so() -> None:
+    btc, eth, _ = books()
+    quiet = product_view(SOL, orders=(), note="no bid: worth less than the venue's minimum")
+    some = msgspec.structs.replace(btc, note="no ask: the position is at its limit")
+    async with Running(session(three(products=(some, eth, quiet)))) as console:
+        assert tabs(console).startswith("[BTC-USD] +12.48"), "it has orders"
+        assert " SOL-USD  not quoting +12.48" in tabs(console)
+
+
 async def test_one_product_has_no_tabs() -> None:
     async with Running() as console:
         assert not console.app.screen.query_one(ProductTabs).display
