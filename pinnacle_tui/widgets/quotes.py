@@ -22,6 +22,7 @@ from pinnacle_tui.widgets.words import NO_QUOTES, because, last_known, working_p
 
 MOST_FOR_ONE_LINE: Final = 3
 """Rows below the heading up to which only the reasons are told, one line each."""
+_NUMBER_AND_GAP: Final = 4
 _STATES: Final = {
     "pending": "being sent",
     "new": "open",
@@ -82,10 +83,24 @@ class QuotesPanel(Panel):
         """Those of the table's lines, for the mouse."""
 
     def remark(self, scene: Scene) -> str:
-        """How many work on each side."""
+        """How many work on each side, and how wide they are beside what a round trip costs."""
         bids, asks = working_per_side(scene.book.quotes)
         sides = f"{bids} bid{'' if bids == 1 else 's'}, {asks} ask{'' if asks == 1 else 's'}"
-        return f"last known: {sides}" if scene.is_stale else f"{sides} working"
+        if scene.is_stale:
+            return f"last known: {sides}"
+        told, quoted, even = f"{sides} working", _quoted_spread_bps(scene), _break_even_bps(scene)
+        if quoted is None or even is None:
+            return told
+        wide = f"{quoted:.1f} bp wide, break-even {even:.1f}"
+        whole = f"{wide} · {told}"
+        return whole if cell_len(self.TITLE) + cell_len(whole) + _NUMBER_AND_GAP <= self.size.width else wide
+
+    def remark_style(self, scene: Scene) -> str:
+        """Loud where a round trip of two passive fills loses money."""
+        quoted, even = _quoted_spread_bps(scene), _break_even_bps(scene)
+        if scene.is_stale or quoted is None or even is None or quoted >= even:
+            return super().remark_style(scene)
+        return "warning"
 
     def rows(self, scene: Scene, width: int, height: int) -> list[Row]:
         """Reasons alone in a few rows; with more, the table and the selected slot's explanation."""
@@ -172,6 +187,23 @@ def _notes(scene: Scene, width: int) -> list[Row]:
     if book.denied:
         made.append(denied_row(scene, width))
     return made
+
+
+def _break_even_bps(scene: Scene) -> float | None:
+    """The spread whose two passive fills earn their fees and no more; None before the settings are told."""
+    maker_bps = scene.mirror.settings.get("fees.maker_bps")
+    return None if maker_bps is None else 2 * float(maker_bps)
+
+
+def _quoted_spread_bps(scene: Scene) -> float | None:
+    """From the best working bid to the best working ask; None unless both sides work."""
+    working = [(quote.side, quote.working_price) for quote in scene.book.quotes]
+    bids = [price for side, price in working if side > 0 and price is not None]
+    asks = [price for side, price in working if side < 0 and price is not None]
+    if not bids or not asks:
+        return None
+    bid, ask = max(bids), min(asks)
+    return (ask - bid) / (ask + bid) * 20_000
 
 
 def _table(scene: Scene, quotes: list[Quote], chosen: Quote, width: int) -> list[Row]:

@@ -316,10 +316,29 @@ def test_a_reason_that_says_it_itself_is_not_introduced() -> None:
     assert lines(60, 1, quotes=empty, note=note) == ["no bid in B0: PAUSED, pause, console pid 11043"]
 
 
+@pytest.mark.parametrize(
+    ("width", "maker_bps", "style", "said"),
+    [
+        (80, "2", "warning", "0.2 bp wide, break-even 4.0 · 2 bids, 2 asks working"),
+        (50, "2", "warning", "0.2 bp wide, break-even 4.0"),
+        (80, "0.08", "muted", "0.2 bp wide, break-even 0.2 · 2 bids, 2 asks working"),
+        (80, None, "muted", "2 bids, 2 asks working"),
+    ],
+)
+async def test_the_quoted_spread_stands_beside_what_a_round_trip_costs(
+    width: int, maker_bps: str | None, style: str, said: str
+) -> None:
+    given, one = scene(), panel()
+    del given.mirror.settings["fees.maker_bps"]
+    if maker_bps is not None:
+        given.mirror.settings["fees.maker_bps"] = maker_bps
+    async with PanelApp(one).run_test(size=(width, 24)):
+        assert (one.remark(given), one.remark_style(given)) == (said, style)
+
+
 @pytest.mark.parametrize("link", [LinkState.DOWN, LinkState.ENDED])
 def test_what_an_engine_said_last_is_not_claimed_of_the_present(link: LinkState) -> None:
     last = dataclasses.replace(scene(), link=link)
-    assert panel().remark(scene()) == "2 bids, 2 asks working"
     assert panel().remark(last) == "last known: 2 bids, 2 asks"
     told = [row_text(row).rstrip() for row in panel().rows(last, 80, 22)]
     assert told[2].endswith("  was open")
