@@ -49,7 +49,7 @@ BUSY: dict[str, Any] = {
     "strategy__base_spread_bps": D(2),
     "strategy__min_spread_bps": D(1),
     "simulator__taker_rate_per_min": 240.0,
-    "engine__duration_s": D(20),
+    "engine__duration_s": D(12),
     "engine__speed": "max",
     "engine__symbols": (BTC, ETH),
 }
