@@ -67,7 +67,8 @@ class Watcher:
 
     def on_wake_up(self, desk: Desk, wake: WakeUp) -> None:
         self.commands[desk.product] += wake.commands
-        self.wake_ups[desk.product] += 1
+        # At the end all wait until the last of them has the proof that nothing is open.
+        self.wake_ups[desk.product] += wake.events[-1].recv_ns < 12 * S
         self.order.append((wake.events[-1].recv_ns, desk.product))
 
     def on_alerts(self, desk: Desk, alerts: Sequence[Alert]) -> None:
