@@ -59,6 +59,7 @@ class Restraints:
     def on_recovered(self, event: Recovered) -> Sequence[AnyCommand]:
         """A crash lies behind the engine: orders of before are uncertain until the venue has told of them."""
         self._operator.go_on()
+        self._risk.release_edges()
         uncertain = self._orders.doubt_all(event.recv_ns)
         self._entry.forget()
         self._risk.hold(
@@ -80,7 +81,8 @@ class Restraints:
             self._risk.release(event.code)
             self._alerts.tell(event, Severity.INFO, event.code, event.reason)
             return _NOTHING
-        self._risk.hold(event.code, _PAUSED, event.reason, "the disk has been well for 10 s", event.recv_ns)
+        release = "the disk has been well for 10 s"
+        self._risk.hold(event.code, _PAUSED, event.reason, release, event.recv_ns, is_of_edge=True)
         self._alerts.tell(event, Severity.ERROR, event.code, event.reason)
         self._entry.forget()
         return self._entry.pull(event.recv_ns)
@@ -101,7 +103,9 @@ class Restraints:
         if restraint is Restraint.REDUCING_LATCHED:
             self._risk.latch(state, event.code, event.reason, now)
         else:
-            self._risk.hold(event.code, state, event.reason, event.release, now)
+            # REDUCING is the portfolio's, which judges by the accounts: they outlive a crash, edges do not.
+            is_of_edge = restraint is not Restraint.REDUCING
+            self._risk.hold(event.code, state, event.reason, event.release, now, is_of_edge=is_of_edge)
         if is_new:
             self._alerts.tell(event, severity, event.code, event.reason)
         if restraint is Restraint.HALTED:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from engine.core.errors import InstrumentError
+from engine.core.instrument import parse_decimal
 from engine.persistence.disk import DISK, Disk
 from engine.persistence.errors import JournalError
 
@@ -16,6 +22,12 @@ NAME: Final = "DAY.json"
 ON_PAPER: Final = "DAY-paper.json"
 """What a rehearsal loses is not the account's loss."""
 _MOST_BYTES: Final = 1_048_576
+_LOCK_WITHIN_S: Final = 1.0
+_LOCK_AGAIN_S: Final = 0.02
+
+
+class DamagedDayError(JournalError):
+    """The file says nothing that could be believed."""
 
 
 class Day(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,9 +38,20 @@ class Day(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     profits: dict[str, dict[str, str]] = {}
     """By session and product, in quote units as decimal text."""
 
+    def without(self, session: str) -> dict[str, dict[str, Decimal]]:
+        """The profits of all other sessions. Raises `InstrumentError` for what is no amount."""
+        return {
+            name: {product: parse_decimal(text, "profit") for product, text in profits.items()}
+            for name, profits in self.profits.items()
+            if name != session
+        }
+
 
 class DayFile:
-    """The profits of the present day in a data folder. Calls block until the disk has them."""
+    """The profits of the present day in a data folder. Calls block until the disk has them.
+
+    Several engines may share the folder: each keeps its own profit, and none takes that of another away.
+    """
 
     def __init__(self, folder: Path, disk: Disk = DISK, *, name: str = NAME) -> None:
         """`name` is that of another file than the one of live trading."""
@@ -51,16 +74,55 @@ class DayFile:
         finally:
             self._disk.close(descriptor)
         try:
-            return msgspec.json.decode(content, type=Day)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            raise JournalError(f"{self.path} is damaged: nobody knows what was lost today") from None
+            day = msgspec.json.decode(content, type=Day)
+            day.without("")
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InstrumentError):
+            raise DamagedDayError(f"{self.path} is damaged: nobody knows what was lost today") from None
+        return day
+
+    def keep(self, session: str, day: int, profits: Mapping[str, str]) -> None:
+        """Keep what a session has earned in a day, durably, beside what others have earned in it.
+
+        Another engine's later day stays. A damaged file is replaced: trading was HALTED because of it. Raises
+        `JournalError`.
+        """
+        with self._locked():
+            try:
+                held = self.read()
+            except DamagedDayError:
+                held = None
+            if held is not None and held.day > day:
+                return
+            others = held.profits if held is not None and held.day == day else {}
+            self.write(Day(day, others | {session: dict(profits)}))
 
     def write(self, day: Day) -> None:
-        """Keep the day, durably, in place of the one before. Raises `JournalError`."""
+        """Keep a whole day, durably, in place of the one before. Raises `JournalError`."""
         try:
             self._disk.write_whole(self._folder, self.path.name, msgspec.json.encode(day) + b"\n")
         except OSError as error:
             raise self._failed("written", error) from None
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One engine at a time is in here; none waits for ever for another one that stands still."""
+        try:
+            descriptor = self._disk.open(f"{self._folder}/.lock-{self.path.name}", os.O_RDWR | os.O_CREAT)
+        except OSError as error:
+            raise self._failed("written", error) from None
+        try:
+            deadline = time.monotonic() + _LOCK_WITHIN_S
+            while True:
+                try:
+                    self._disk.lock(descriptor)
+                    break
+                except OSError as error:
+                    if time.monotonic() >= deadline:
+                        raise self._failed("written", error) from None
+                    time.sleep(_LOCK_AGAIN_S)
+            yield
+        finally:
+            self._disk.close(descriptor)
 
     def _failed(self, what: str, error: OSError) -> JournalError:
         name = errno.errorcode.get(error.errno or 0, "?")

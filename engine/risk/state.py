@@ -61,6 +61,8 @@ class Restriction:
     reason: str
     release: str
     """What ends it, in words."""
+    is_of_edge: bool = False
+    """Held by an edge of the running engine, which alone releases it."""
 
 
 class RiskStateSaved(msgspec.Struct, frozen=True):
@@ -94,11 +96,20 @@ class RiskState:
             self._changes.append((self._latch, True))
             self._settle()
 
-    def hold(self, code: str, state: TradingState, reason: str, release: str, now_ns: int) -> None:
+    def hold(
+        self,
+        code: str,
+        state: TradingState,
+        reason: str,
+        release: str,
+        now_ns: int,
+        *,
+        is_of_edge: bool = False,
+    ) -> None:
         """Begin a hold, or change the one of that code, which keeps its time of beginning."""
         old = self._holds.get(code)
         since_ns = now_ns if old is None else old.since_ns
-        self._holds[code] = Restriction(code, state, since_ns, reason, release)
+        self._holds[code] = Restriction(code, state, since_ns, reason, release, is_of_edge)
         if old is None:
             self._changes.append((self._holds[code], True))
         self._settle()
@@ -108,6 +119,13 @@ class RiskState:
         if (held := self._holds.pop(code, None)) is not None:
             self._changes.append((held, False))
             self._settle()
+
+    def release_edges(self) -> None:
+        """The engine that held for its edges is gone: those of the next one judge anew. What a person ends
+        stays."""
+        for hold in tuple(self._holds.values()):
+            if hold.is_of_edge and hold.release != UNTIL_RESUMED:
+                self.release(hold.code)
 
     def has_hold(self, code: str) -> bool:
         """True while a hold of that code lasts."""

@@ -137,7 +137,7 @@ class KeptSession(Session):
 
     def attach(self, engine: Engine) -> None:
         """See `Session`."""
-        loop = self._loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
         self._engine = engine
         self.journal.start()
         self._recorder.note(SessionStarted(version("pinnacle-tui"), getpid()))
@@ -149,17 +149,17 @@ class KeptSession(Session):
             )
             engine.after_step = self._snapshots.after_step
         self.market.bell.keep_notes(self._note, self._accept)
-        self._watch = StorageWatch(self.journal, engine, self._real)
-        self._watch.start(loop)
 
     def resume(self, engine: Engine) -> None:
         """See `Session`."""
-        if self.report is None:
-            return
-        for desk in self.market.desks:
-            self._account_for(desk, engine)
-        if self._changes:
-            engine.change_settings(self._changes)
+        if self.report is not None:
+            for desk in self.market.desks:
+                self._account_for(desk, engine)
+            if self._changes:
+                engine.change_settings(self._changes)
+        # From here on: what was held for the disk of before the crash has ended, and is judged anew.
+        self._watch = StorageWatch(self.journal, engine, self._real)
+        self._watch.start(asyncio.get_running_loop())
 
     def _account_for(self, desk: Desk, engine: Engine) -> None:
         """Every order of before is uncertain; those that the venue lists are certain again.

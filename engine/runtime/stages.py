@@ -231,12 +231,13 @@ class ExecutionStage:
             self._recorder.record(desk.trader, [*events, note], ())
 
     def _hand_over(self, desk: Desk, commands: Sequence[AnyCommand], number: int) -> None:
-        for command in commands:
-            if isinstance(command, CancelOrder):
-                self._cancel(desk, command)
+        # First the orders, which do not leave yet: one that the same step cancels must never leave.
         for command in commands:
             if isinstance(command, SubmitOrder):
                 self._held.append((number, desk, command))
+        for command in commands:
+            if isinstance(command, CancelOrder):
+                self._cancel(desk, command)
         if self._held:
             self.release()
 

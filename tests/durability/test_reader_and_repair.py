@@ -148,13 +148,15 @@ def test_a_state_beyond_the_end_says_that_records_are_missing(tmp_path: Path) ->
 def test_beside_a_writer_it_never_finds_damage_and_always_a_beginning(tmp_path: Path) -> None:
     directory, journal = opened(tmp_path / "j")
     is_over = threading.Event()
+    ahead = threading.Semaphore(200)
+    """Batches by which the writer may be ahead: each look has the next ones written beside it."""
 
     def write_on() -> None:
         number = 0
-        while not is_over.is_set():
+        while ahead.acquire() and not is_over.is_set():
             number += 1
             journal.append_batch([(KIND, number.to_bytes(4, "little") * (number % 30 + 1))] * 4)
-            if not number % 2_000:
+            if not number % 500:
                 write(
                     directory,
                     seq=journal.last_seq,
@@ -178,8 +180,10 @@ def test_beside_a_writer_it_never_finds_damage_and_always_a_beginning(tmp_path: 
             assert len(seqs) >= longest
             longest = len(seqs)
             looks += 1
+            ahead.release(100)
     finally:
         is_over.set()
+        ahead.release()
         thread.join()
         journal.close()
         directory.close()

@@ -11,6 +11,7 @@ from trader_bench import D, configured
 
 from engine.core.clock import SystemClock
 from engine.core.events import (
+    NOT_SENT,
     Alert,
     AnyCommand,
     AnyEvent,
@@ -19,6 +20,7 @@ from engine.core.events import (
     OrderRejected,
     SubmitOrder,
 )
+from engine.core.order import BUY
 from engine.persistence.errors import JournalError
 from engine.persistence.records import AnyNote
 from engine.runtime.builder import build_engine, build_market
@@ -239,3 +241,17 @@ async def test_batches_are_recorded_in_the_order_of_time(held: Held) -> None:
     times = [events[-1].recv_ns for events, _ in held.recorder.batches]
     assert len(times) > 100
     assert all(earlier <= later for earlier, later in pairwise(times))
+
+
+async def test_an_order_that_the_same_step_cancels_never_leaves() -> None:
+    """The gate has latched KILLED over a later order of the step: those before it are cancelled with it."""
+    held = Held()
+    held.recorder.acknowledged = 1 << 60  # nothing waits for the disk
+    first, second = (SubmitOrder("BTC-USD", 0, name, BUY, 1, 1, slot=name) for name in ("one", "two"))
+    for command in (first, second, CancelOrder("BTC-USD", 0, "one")):
+        held.desk.commands.push(command)
+    held.engine._execution.step(held.desk, ())
+    assert held.left == [second]
+    (answer,) = held.desk.order_events.drain()
+    assert isinstance(answer, OrderRejected)
+    assert (answer.client_id, answer.code) == ("one", NOT_SENT)

@@ -106,7 +106,7 @@ def test_executions_that_never_come_pause_and_then_halt() -> None:
         bench.broker.hide_fills_until_ns = bench.clock.monotonic_ns() + 90 * S
         bench.edge.on_user(order.report())
         await bench.after(100, 0.25)
-        assert bench.holds("FILLS") == [Restraint.PAUSED, Restraint.LATCHED, Restraint.NONE]
+        assert bench.holds("MISSING_FILLS") == [Restraint.PAUSED, Restraint.LATCHED, Restraint.NONE]
         bench.check_accounts()
 
     on_bench(work)

@@ -77,7 +77,7 @@ def test_an_execution_of_ours_that_is_taken_back_halts_and_nothing_breaks(is_mut
         bench.user.lose()
         bench.user.connect()
         await bench.after(60, 0.25)
-        assert Restraint.LATCHED in bench.holds("FILLS")
+        assert Restraint.LATCHED in bench.holds("MISSING_FILLS")
         assert bench.holds("EDGE") == []
         assert [fill.size for fill in bench.of(OrderFilled)] == [400]
 

@@ -12,11 +12,14 @@ from engine.core.events import (
     OrderAccepted,
     OrderRejected,
     OrderUncertain,
+    Recovered,
     Restraint,
     Severity,
+    StorageStatus,
 )
 from engine.core.order import OrderState
-from engine.risk.state import TradingState
+from engine.exchange.live import drop_copy, executions, halts, outcomes, rejects
+from engine.risk.state import UNTIL_RESUMED, TradingState
 
 
 def edge(bench: TraderBench, restraint: Restraint, code: str = "RECONCILE") -> list[AnyCommand]:
@@ -46,6 +49,48 @@ def test_a_restraint_cancels_at_once_and_lasts_until_it_is_lifted(
     edge(bench, Restraint.NONE)
     assert bench.trader.risk.effective is TradingState.ACTIVE
     assert submits(bench.step())
+
+
+EDGES = [
+    executions.FILLS,
+    rejects.REJECTS,
+    halts.RECONCILE,
+    outcomes.RATE_LIMIT,
+    drop_copy.DROPCOPY,
+    "LOOP",
+    "DISK_SLOW",
+    "CLOCK",
+    "FEED",
+    "WATCHDOG",
+]
+
+
+@pytest.mark.parametrize("code", EDGES)
+def test_no_guard_releases_what_an_edge_holds(code: str) -> None:
+    bench = TraderBench()
+    bench.quote()
+    bench.prove(edge(bench, Restraint.PAUSED, code))
+    assert not submits([command for _ in range(20) for command in bench.step()])
+    assert [hold.code for hold in bench.trader.risk.restrictions()] == [code]
+
+
+@pytest.mark.parametrize("code", EDGES)
+def test_holds_of_the_edges_of_before_a_crash_end_with_it(code: str) -> None:
+    """Whoever held is gone, and the edges of the new engine judge anew: nobody else would release it."""
+    bench = TraderBench()
+    bench.prove(bench.quote())
+    bench.prove(edge(bench, Restraint.HALTED, code))
+    bench.operator(OperatorAction.PAUSE)
+    bench.tell(EdgeStatus("X-USD", bench.now, bench.now, "SLOW", Restraint.PAUSED, "slow", UNTIL_RESUMED))
+    bench.tell(Recovered("X-USD", bench.now, bench.now, "a crash"))
+    assert [hold.code for hold in bench.trader.risk.restrictions()] == ["OPERATOR", "SLOW", "RECOVERED"]
+
+
+def test_a_disk_that_failed_before_a_crash_is_judged_anew() -> None:
+    bench = TraderBench()
+    bench.tell(StorageStatus("X-USD", bench.now, bench.now, False, "DISK_SLOW", "slow"))
+    bench.tell(Recovered("X-USD", bench.now, bench.now, "a crash"))
+    assert [hold.code for hold in bench.trader.risk.restrictions()] == ["RECOVERED"]
 
 
 def test_a_start_alarms_nobody_and_a_halt_does() -> None:

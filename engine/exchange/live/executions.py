@@ -17,7 +17,7 @@ from engine.exchange.live.outbox import Outbox
 from engine.exchange.live.tasks import Tasks
 from engine.exchange.live.tracking import TrackedOrder
 
-FILLS: Final = "FILLS"
+FILLS: Final = "MISSING_FILLS"
 _PAUSES_S: Final = (0.0, 0.25, 0.5, 1.0, 2.0)
 """Between questions; the last one goes on. The venue's list lags by up to seconds."""
 _PAUSE_AFTER_NS: Final = 2_000_000_000
