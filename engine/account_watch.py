@@ -70,6 +70,7 @@ class AccountWatch:
         ledger = self._ledger
         return self._guard.check(
             equity=ledger.equity,
+            last_equity=ledger.last_equity,
             position=ledger.position if self.is_tradable(ledger.position) else 0,
             open_cost=ledger.open_cost,
             unrealised=ledger.unrealised,

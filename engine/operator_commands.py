@@ -24,7 +24,7 @@ from engine.core.order_manager import OrderManager
 from engine.order_entry import OrderEntry
 from engine.risk.circuit_breaker import BreakerState, CircuitBreaker, Trigger
 from engine.risk.gate import RiskGate
-from engine.risk.loss_guard import LOSS, LossGuard
+from engine.risk.loss_guard import LossGuard
 from engine.risk.state import RiskState, TradingState
 from engine.strategy.protocol import Strategy
 
@@ -175,7 +175,7 @@ class OperatorCommands:
         latch = self._risk.latched
         if latch is None:
             return self._refuse(event, "nothing is latched: there is nothing to take back")
-        if latch.code == LOSS and (lost := self._guard.loss_today(self._ledger.equity)):
+        if lost := self._guard.loss_today(self._ledger.equity):  # whatever latched first
             return self._refuse(event, f"{latch.state.name} stays: {lost}")
         if unproven := self._unproven_orders():
             return self._refuse(

@@ -146,7 +146,7 @@ class Restraints:
             if change.code not in GUARDS:
                 continue
             if has_begun:
-                severity = Severity.CRITICAL if change.state is TradingState.KILLED else Severity.ERROR
+                severity = Severity.CRITICAL if change.state >= TradingState.HALTED else Severity.ERROR
                 text = f"{change.state.name}: {change.reason}; released when {change.release}"
                 self._alerts.tell(event, severity, change.code, text)
             else:

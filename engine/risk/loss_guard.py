@@ -36,8 +36,9 @@ class LossGuard:
     - (peak equity - equity) / risk capital >= `max_drawdown`: latches HALTED (DRAWDOWN). The peak
       starts at the opening equity, so losing from the first trade counts. In money, peak equity - equity
       >= `max_drawdown_money` latches REDUCING (DRAWDOWN).
-    - loss of the UTC day >= `max_daily_loss`: latches HALTED (LOSS). A day begins with the first equity that
-      can be told in it; what earlier sessions of the same day have earned is `carry`-ed over.
+    - loss of the UTC day >= `max_daily_loss`: latches HALTED (LOSS). A day begins with the equity that was
+      known last: what moves while there is no mark at midnight is lost in one of the two days, not in none.
+      What earlier sessions of the same day have earned is `carry`-ed over.
     - unrealised / |open cost| <= -`stop_loss` or >= `take_profit`: pauses (STOP_LOSS, TAKE_PROFIT), and
       asks for the position to be closed until it is flat or a person resumes.
     - volume of the UTC day >= `max_trading_volume`: REDUCING (VOLUME) until the next day.
@@ -74,13 +75,19 @@ class LossGuard:
         self._day: int | None = None
         """The UTC day that is counted, in days since 1970; None before the first judgement."""
         self._day_start: int | None = opening_equity
-        """Equity it began with; None until one can be told."""
+        """Equity it began with; None from a `carry` that begins it until the next judgement."""
         self._carried = 0
 
     def carry(self, day: int, profit: int) -> None:
-        """Earlier sessions of that UTC day have earned so much, in atoms. Said again, it replaces that."""
-        if self._day is None or self._day == day:
-            self._day, self._carried = day, profit
+        """Other sessions of that UTC day have earned so much, in atoms. Said again, it replaces that.
+
+        A session that goes on after a crash may not have begun that day itself: then it begins it now.
+        """
+        if self._day is not None and day < self._day:
+            return
+        if self._day is not None and day > self._day:
+            self._day_start = None
+        self._day, self._carried = day, profit
 
     def day_profit(self, equity: int | None) -> int | None:
         """Profit of the UTC day in atoms, all sessions of it together; None while it cannot be told."""
@@ -120,6 +127,7 @@ class LossGuard:
         self,
         *,
         equity: int | None,
+        last_equity: int,
         position: int,
         open_cost: int,
         unrealised: int | None,
@@ -130,10 +138,11 @@ class LossGuard:
         """Judge the accounts; what must be closed now: `stop_loss`, `take_profit`, or nothing ("").
 
         `equity` and `unrealised` in atoms, None while there is no mark (then they are not judged);
+        `last_equity` is the one of the last mark there was, from which a new day is measured;
         `open_cost` in atoms, signed like `position`; `day_volume` in lots; `day` the UTC day since 1970.
         """
         self._check_drawdown(equity, now_ns)
-        self._check_day(equity, day, now_ns)
+        self._check_day(equity, last_equity, day, now_ns)
         self._check_volume(day_volume, now_ns)
         if unrealised is not None and position:
             self._check_position(open_cost, unrealised, now_ns)
@@ -165,13 +174,13 @@ class LossGuard:
             now_ns,
         )
 
-    def _check_day(self, equity: int | None, day: int, now_ns: int) -> None:
+    def _check_day(self, equity: int | None, last_equity: int, day: int, now_ns: int) -> None:
         if self._day is None:
             self._day = day
         elif day > self._day:
-            self._day, self._day_start, self._carried = day, equity, 0
+            self._day, self._day_start, self._carried = day, last_equity, 0
         if self._day_start is None:
-            self._day_start = equity
+            self._day_start = last_equity
         if told := self.loss_today(equity):
             self._state.latch(TradingState.HALTED, LOSS, told, now_ns)
 

@@ -7,13 +7,12 @@ from typing import Final
 
 from engine.core.events import Alert, Severity
 from engine.link.view import StandingAlert
+from engine.runtime.alert_throttle import AlertThrottle
 from engine.runtime.desk import Desk
 from engine.runtime.engine import WakeUp
 
 MOST_STANDING: Final = 100
 """Names that are kept; beyond them the oldest is given up."""
-THROTTLE_NS: Final = 60_000_000_000
-"""The same name of the same product is new once in so much engine time; every one of them is counted."""
 
 
 class AlertBook:
@@ -21,7 +20,7 @@ class AlertBook:
 
     def __init__(self) -> None:
         self._standing: dict[str, StandingAlert] = {}
-        self._told_ns: dict[tuple[str, str], int] = {}
+        self._throttle = AlertThrottle()
         self._last_id = 0
 
     def take(self, alert: Alert) -> int:
@@ -39,14 +38,8 @@ class AlertBook:
         )
         if len(self._standing) > MOST_STANDING:
             del self._standing[next(iter(self._standing))]
-        key = alert.product, alert.code
-        told_ns = self._told_ns.pop(key, None)
-        if told_ns is not None and alert.recv_ns - told_ns < THROTTLE_NS:
-            self._told_ns[key] = told_ns
+        if not self._throttle.is_news(alert):
             return 0
-        self._told_ns[key] = alert.recv_ns
-        if len(self._told_ns) > MOST_STANDING:
-            del self._told_ns[next(iter(self._told_ns))]
         self._last_id += 1
         return self._last_id
 

@@ -15,18 +15,20 @@ import msgspec
 from engine.core.errors import UsageError
 from engine.core.events import Alert, Severity
 from engine.runtime.alert_settings import AlertSettings
+from engine.runtime.alert_throttle import GRAVITY, AlertThrottle
 from engine.runtime.desk import Desk
 from engine.runtime.engine import Engine, WakeUp
 
 ALERT_COMMAND: Final = "ALERT_COMMAND"
-_GRAVITY: Final = {severity: place for place, severity in enumerate(Severity)}
 _MINUTE_S: Final = 60.0
 _PASSED_ON: Final = ("HOME", "LANG", "PATH", "TZ")
 """What the program gets of our environment: nothing that a key or a password could be in."""
 
 
 class AlertCommand:
-    """An `Observer` and an `Edge`: runs the program once for each alert that is grave enough.
+    """An `Observer` and an `Edge`: runs the program once for each alert that is grave enough and news.
+
+    Critical alerts have as many runs a minute again: a flood of lesser ones must not keep them back.
 
     The program gets one line of JSON and the end of its input, has no terminal and no share in the trading:
     it runs in a session of its own, what it writes is thrown away, and it is killed when its time is up. An
@@ -43,7 +45,8 @@ class AlertCommand:
             raise UsageError("alerts.command is empty: name a program, or leave the key out")
         self._engine = engine
         self._settings = settings
-        self._least = _GRAVITY[Severity(settings.severity)]
+        self._least = GRAVITY[Severity(settings.severity)]
+        self._throttle = AlertThrottle()
         self._started: deque[float] = deque()
         self._running: set[asyncio.Task[None]] = set()
 
@@ -61,7 +64,12 @@ class AlertCommand:
     def on_alerts(self, desk: Desk, alerts: Sequence[Alert]) -> None:
         """See `Observer`."""
         for alert in alerts:
-            if alert.code != ALERT_COMMAND and _GRAVITY[alert.severity] >= self._least and self._may_run():
+            if (
+                alert.code != ALERT_COMMAND
+                and GRAVITY[alert.severity] >= self._least
+                and self._throttle.is_news(alert)
+                and self._may_run(alert.severity)
+            ):
                 task = asyncio.get_running_loop().create_task(self._run(alert), name="alert command")
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
@@ -69,11 +77,12 @@ class AlertCommand:
     def on_status(self, now_ns: int) -> None:
         """See `Observer`: nothing of ours."""
 
-    def _may_run(self) -> bool:
+    def _may_run(self, severity: Severity) -> bool:
         now, started = asyncio.get_running_loop().time(), self._started
         while started and now - started[0] >= _MINUTE_S:
             started.popleft()
-        if len(started) >= self._settings.max_per_minute:
+        most = self._settings.max_per_minute * (2 if severity is Severity.CRITICAL else 1)
+        if len(started) >= most:
             return False
         started.append(now)
         return True

@@ -21,7 +21,7 @@ class AlertSettings:
     )
     max_per_minute: int = setting(
         10,
-        "How often the program is run; what is more is not handed to it.",
+        "How often the program is run; what is more is not handed to it. Critical alerts have as many again.",
         unit="1/min",
         at_least=1,
         at_most=60,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from engine.core.events import Alert, Restraint
 from engine.core.ledger import DAY_NS
@@ -15,6 +15,9 @@ from engine.runtime.desk import Desk
 from engine.runtime.engine import Engine, WakeUp
 
 DAY_FILE = "DAY_FILE"
+
+Profits = dict[str, str]
+"""By product, in quote units as decimal text."""
 
 
 class DayKeeper:
@@ -28,51 +31,44 @@ class DayKeeper:
         self._engine = engine
         self._file = file
         self._session = session
-        self._others = Day(0)
-        """What other sessions have earned in the last day they traded."""
-        self._kept: Day | None = None
-        self._wanted: Day | None = None
+        self._wanted: tuple[int, Profits] | None = None
+        """The day and this session's profits in it."""
+        self._kept: tuple[int, Profits] | None = None
+        """What of it is on the disk."""
         self._changed = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """See `Edge`."""
+        today = self._engine.clock.wall_ns() // DAY_NS
         try:
             held = await asyncio.to_thread(self._file.read)
-            carried = self._carried(held)
-        except (JournalError, InvalidOperation) as error:
+            if held is not None and held.day > today:
+                raise JournalError(f"{self._file.path} is of a day to come: set the clock, or remove the file")
+        except JournalError as error:
             reason = f"what was lost today is not known: {error}"
             self._engine.restrain(DAY_FILE, Restraint.LATCHED, reason)
         else:
-            for product, profit in carried.items():
-                self._engine.carry_day(product, self._others.day, profit)
-            if self._engine.portfolio is not None:
-                self._engine.portfolio.carry(self._others.day, self._gone())
+            if held is not None and held.day == today:
+                self._carry(held)
         self._writer = asyncio.create_task(self._write(), name="day file")
 
-    def _carried(self, held: Day | None) -> dict[str, int]:
-        """By product, what other sessions have earned today, in atoms."""
-        today = self._engine.clock.wall_ns() // DAY_NS
-        if held is None or held.day != today:
-            return {}
-        self._others = Day(today, {name: of for name, of in held.profits.items() if name != self._session})
+    def _carry(self, held: Day) -> None:
+        """Tell what other sessions have earned today. Products that are not traded now count, too."""
         carried: dict[str, int] = {}
-        for profits in self._others.profits.values():
-            for product, text in profits.items():
-                if (desk := self._engine.desks.get(product)) is not None:
-                    atoms, _ = desk.trader.instrument.atoms_rounded(Decimal(text))
-                    carried[product] = carried.get(product, 0) + atoms
-        return carried
-
-    def _gone(self) -> dict[str, Decimal]:
-        """By quote currency, what products that are not traded now have earned today: their losses count."""
         gone: dict[str, Decimal] = {}
-        for profits in self._others.profits.values():
-            for product, text in profits.items():
-                if product not in self._engine.desks:
+        for profits in held.without(self._session).values():
+            for product, profit in profits.items():
+                if (desk := self._engine.desks.get(product)) is not None:
+                    atoms, _ = desk.trader.instrument.atoms_rounded(profit)
+                    carried[product] = carried.get(product, 0) + atoms
+                else:
                     quote = product.rpartition("-")[2]
-                    gone[quote] = gone.get(quote, Decimal(0)) + Decimal(text)
-        return gone
+                    gone[quote] = gone.get(quote, Decimal(0)) + profit
+        for product, earned in carried.items():
+            self._engine.carry_day(product, held.day, earned)
+        if self._engine.portfolio is not None:
+            self._engine.portfolio.carry(held.day, gone)
 
     async def stop(self) -> None:
         """See `Edge`. What was earned last is kept."""
@@ -97,23 +93,26 @@ class DayKeeper:
         self._note()
 
     def _note(self) -> None:
-        day, profits = 0, dict(self._wanted.profits.get(self._session, {}) if self._wanted else {})
-        for product, desk in self._engine.desks.items():
-            guard, trader = desk.trader.guard, desk.trader
-            if guard.day is None:
-                continue
-            if guard.day > day:
-                day = guard.day
-                if self._wanted is not None and self._wanted.day != day:
-                    profits = {}
-            earned = guard.session_day_profit(trader.ledger.equity)
+        """Take down what the day has earned. A product that has not begun it yet has earned nothing in it;
+        of one that cannot be valued now, what was known last stays."""
+        days = {
+            product: day
+            for product, desk in self._engine.desks.items()
+            if (day := desk.trader.guard.day) is not None
+        }
+        day = max(days.values(), default=0)
+        before: Mapping[str, str] = {}
+        if self._wanted is not None and self._wanted[0] == day:
+            before = self._wanted[1]
+        profits = dict(before)
+        for product in (each for each, begun in days.items() if begun == day):
+            trader = self._engine.desks[product].trader
+            earned = trader.guard.session_day_profit(trader.ledger.equity)
             if earned is not None:
                 profits[product] = trader.instrument.money_text(earned)
-        if not profits:
-            return
-        others = self._others.profits if self._others.day == day else {}
-        self._wanted = Day(day, others | {self._session: profits})
-        self._changed.set()
+        if profits:
+            self._wanted = day, profits
+            self._changed.set()
 
     async def _write(self) -> None:
         while True:
@@ -122,11 +121,11 @@ class DayKeeper:
             await self._keep()
 
     async def _keep(self) -> None:
-        day = self._wanted
-        if day is None or day == self._kept:
+        wanted = self._wanted
+        if wanted is None or wanted == self._kept:
             return
         try:
-            await asyncio.to_thread(self._file.write, day)
-            self._kept = day
+            await asyncio.to_thread(self._file.keep, self._session, *wanted)
+            self._kept = wanted
         except JournalError as error:
             self._engine.warn(DAY_FILE, str(error))

@@ -78,6 +78,20 @@ async def test_no_more_than_max_per_minute(tmp_path: Path) -> None:
     assert (tmp_path / "got").read_bytes().count(b'"v":1') == 2
 
 
+async def test_a_flood_of_lesser_alerts_does_not_keep_a_critical_one_back(tmp_path: Path) -> None:
+    told = [alert(f"CODE_{number}") for number in range(10)]
+    told += [alert(f"KILL_{number}", Severity.CRITICAL) for number in range(10)]
+    await handed(*told, command=copying(tmp_path / "got"), max_per_minute=2)
+    got = (tmp_path / "got").read_bytes()
+    assert (got.count(b"CODE_"), got.count(b"KILL_")) == (2, 2)
+
+
+async def test_the_same_alert_is_handed_over_once_a_minute(tmp_path: Path) -> None:
+    graver = alert(severity=Severity.CRITICAL)
+    await handed(alert(), alert(), graver, graver, command=copying(tmp_path / "got"))
+    assert (tmp_path / "got").read_bytes().count(b'"v":1') == 2
+
+
 async def test_a_program_that_hangs_is_killed() -> None:
     engine = await handed(alert(), command=f'{sys.executable} -c "import time; time.sleep(60)"', timeout_s=1)
     assert engine.said == [(ALERT_COMMAND, "alerts.command took more than 1 s")]

@@ -98,7 +98,56 @@ async def test_another_days_loss_is_not_carried(tmp_path: Path) -> None:
     await keeper.stop()
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"day": 1, "profits": 3}'])
+async def test_engines_that_share_a_folder_keep_each_others_losses(tmp_path: Path) -> None:
+    engine, keeper = await started(tmp_path, "one")
+    _, other = await started(tmp_path, "two")
+    await engine.run()
+    await keeper.stop()
+    DayFile(tmp_path).keep("three", today(engine), {"ETH-USD": "-70"})
+    keeper._kept = None  # whatever it had kept: it writes once more
+    await keeper.stop()
+    await other.stop()
+    kept = DayFile(tmp_path).read()
+    assert kept is not None
+    assert kept.profits["three"] == {"ETH-USD": "-70"}
+    assert "BTC-USD" in kept.profits["one"]
+
+
+async def test_a_product_that_has_not_begun_the_day_adds_nothing_of_yesterday_to_it(tmp_path: Path) -> None:
+    engine, keeper = await started(tmp_path, "one", **{"engine.symbols": "BTC-USD,ETH-USD"})
+    await engine.run()
+    guards = [desk.trader.guard for desk in engine.desks.values()]
+    guards[0].carry(today(engine) + 1, 0)
+    guards[0].check(
+        equity=None, last_equity=0, position=0, open_cost=0, unrealised=None, day_volume=0,
+        day=today(engine) + 1, now_ns=0,
+    )  # fmt: skip
+    await keeper.stop()
+    kept = DayFile(tmp_path).read()
+    assert kept is not None
+    assert (kept.day, list(kept.profits["one"])) == (today(engine) + 1, ["BTC-USD"])
+
+
+async def test_a_day_to_come_halts_until_a_person_has_looked(tmp_path: Path) -> None:
+    """The clock was set back: what was lost then may well be today's."""
+    engine, keeper = await started(tmp_path, "probe")
+    await keeper.stop()
+    DayFile(tmp_path).write(Day(today(engine) + 1, {"one": {"BTC-USD": "-1000"}}))
+    engine, keeper = await started(tmp_path, "two")
+    restriction = engine.desks["BTC-USD"].trader.risk.latched
+    assert restriction is not None
+    assert restriction.code == "DAY_FILE"
+    await engine.run()
+    await keeper.stop()
+    kept = DayFile(tmp_path).read()
+    assert kept is not None
+    assert kept.day == today(engine) + 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", b"\xff", b'{"day": 1, "profits": 3}', b'{"day": 1, "profits": {"a": {"BTC-USD": "NaN"}}}'],
+)
 async def test_a_damaged_file_halts_until_a_person_has_looked(tmp_path: Path, content: bytes) -> None:
     (tmp_path / NAME).write_bytes(content)
     engine, keeper = await started(tmp_path, "one")

@@ -17,7 +17,7 @@ from session_kit import record_session
 
 import pinnacle_tui.cli as command_line
 from engine.persistence.directory import JournalDirectory
-from engine.persistence.format import HEADER_BYTES, MORE, WHOLE, SegmentHeader
+from engine.persistence.format import COMMIT, HEADER_BYTES, WHOLE, SegmentHeader
 from engine.persistence.reader import JournalReader
 from engine.persistence.scanner import Record
 from engine.runtime.session_store import StoredSession, load
@@ -179,7 +179,7 @@ def test_damage_is_told_with_file_offset_and_number_and_what_to_do(
 def test_dump_and_stats_tell_what_is_before_the_damage(session: StoredSession, capsys: Output) -> None:
     whole = records(session)
     record = flipped(session)
-    ends = [each.seq for each in whole if each.seq < record.seq and not each.flags & MORE]
+    ends = [each.seq for each in whole if each.seq < record.seq and each.flags & COMMIT]
     assert asked(session, "dump", "--json") == 6
     seen = capsys.readouterr()
     seqs = [json.loads(line)["seq"] for line in seen.out.splitlines()]

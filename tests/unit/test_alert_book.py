@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from engine.core.events import Alert, Severity
-from engine.runtime.alert_book import MOST_STANDING, THROTTLE_NS, AlertBook
+from engine.runtime.alert_book import MOST_STANDING, AlertBook
+from engine.runtime.alert_throttle import THROTTLE_NS
 
 
 def alert(
@@ -27,6 +28,13 @@ def test_the_same_alert_is_news_again_after_a_minute() -> None:
     book = AlertBook()
     book.take(alert("LOSS"))
     assert book.take(alert("LOSS", THROTTLE_NS)) == 2
+
+
+def test_what_has_become_graver_is_news_at_once() -> None:
+    book = AlertBook()
+    assert book.take(alert("DRAWDOWN")) == 1
+    assert book.take(alert("DRAWDOWN", 1, Severity.CRITICAL)) == 2
+    assert book.take(alert("DRAWDOWN", 2)) == 0
 
 
 def test_what_comes_after_it_was_acknowledged_stands_again() -> None:

@@ -30,6 +30,7 @@ class Desk:
     def check(self, now_ns: int = 0, **numbers: Any) -> str:
         values = {
             "equity": self.opening,
+            "last_equity": numbers.get("equity", self.opening),
             "position": 0,
             "open_cost": 0,
             "unrealised": 0,
@@ -243,13 +244,13 @@ def test_r9_the_loss_of_a_day_halts(loss: int, state: TradingState) -> None:
     assert desk.state.effective is state
 
 
-def test_a_new_day_begins_with_its_first_equity() -> None:
+def test_a_new_day_begins_with_the_equity_that_was_known_last() -> None:
+    """What a position loses over a midnight without a mark is this day's loss, not nobody's."""
     desk = Desk("10000", max_daily_loss=Decimal(250))
     desk.check(equity=desk.opening - 200 * UNIT, day=10)
     assert desk.guard.day_profit(desk.opening - 200 * UNIT) == -200 * UNIT
-    desk.check(equity=None, day=11)
-    assert desk.guard.day_profit(desk.opening) is None
-    desk.check(equity=desk.opening - 200 * UNIT, day=11)
+    desk.check(equity=None, last_equity=desk.opening - 200 * UNIT, day=11)
+    assert desk.guard.day_profit(None) is None
     assert desk.guard.day_profit(desk.opening - 200 * UNIT) == 0
     desk.check(equity=desk.opening - 449 * UNIT, day=11)
     assert desk.state.effective is TradingState.ACTIVE
@@ -275,6 +276,17 @@ def test_r9_what_another_day_has_lost_is_not_counted() -> None:
     desk.guard.carry(10, -1_000 * UNIT)
     desk.check(equity=desk.opening - 100 * UNIT, day=11)
     assert desk.state.effective is TradingState.ACTIVE
+
+
+def test_r9_a_session_that_goes_on_after_midnight_counts_what_others_have_lost_since() -> None:
+    desk = Desk("10000", max_daily_loss=Decimal(250))
+    desk.check(equity=desk.opening - 100 * UNIT, day=10)
+    desk.guard.carry(11, -200 * UNIT)
+    desk.check(equity=desk.opening - 149 * UNIT, last_equity=desk.opening - 100 * UNIT, day=11)
+    assert desk.state.effective is TradingState.ACTIVE
+    assert desk.guard.day_profit(desk.opening - 149 * UNIT) == -249 * UNIT
+    desk.check(equity=desk.opening - 150 * UNIT, day=11)
+    assert desk.codes() == ["LOSS"]
 
 
 # -- saving --------------------------------------------------------------------------------------
