@@ -28,7 +28,7 @@ STEPS = [
     ("0.000001", "0.5"),
 ]
 """(tick, lot)."""
-EXAMPLES = 1_500
+EXAMPLES = 900
 BP = Fraction(1, 10_000)
 
 
