@@ -197,6 +197,7 @@ async def main() -> None:
     """Every picture of the README."""
     await picture("console", (120, 40), "pinnacle", ())
     await picture("explain", (120, 40), "pinnacle", ("e",))
+    await picture("analytics", (120, 40), "pinnacle", ("m",))
     await picture("light", (120, 40), "pinnacle-light", ("o",))
     await picture("small", (80, 24), "gruvbox", ())
     await past("past", (120, 40), "pinnacle")

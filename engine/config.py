@@ -277,6 +277,12 @@ class Config:
         """What whoever runs this should know of spreads and fees, in any mode; None where all is well."""
         return fee_floor.warning(self.engine.strategy, self.strategy, self.model, self.fees.maker_bps)
 
+    def band_warning(self) -> str | None:
+        """What whoever runs this should know of spreads that the band of risk control denies; None if none."""
+        return fee_floor.band_warning(
+            self.engine.strategy, self.strategy, self.model, self.fees.maker_bps, self.risk.band_bps
+        )
+
     @property
     def uses_vault(self) -> bool:
         """True when a run takes its key out of the vault: not where a file is named, and on paper only for a
@@ -358,8 +364,8 @@ class Resolved:
             f"fees: maker {value_text(fees.maker_bps)} bps, taker {value_text(fees.taker_bps)} bps "
             f"({self._fee_origin(mode)}); break-even spread {value_text(break_even)} bps"
         )
-        warning = self.config.edge_warning()
-        return ((Severity.INFO, told),) + (() if warning is None else ((Severity.WARNING, warning),))
+        warnings = self.config.edge_warning(), self.config.band_warning()
+        return ((Severity.INFO, told), *[(Severity.WARNING, warning) for warning in warnings if warning])
 
     def _fee_origin(self, mode: str) -> str:
         sources = {self.sources["fees.maker_bps"], self.sources["fees.taker_bps"]}

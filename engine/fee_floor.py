@@ -3,6 +3,9 @@
 The break-even spread of a market maker is that of two maker fees. `basic` quotes the spread it is told; the
 models of section `model` end at the fee by themselves unless `strategy.allow_negative_edge`, so only a
 largest half-spread below the fee contradicts itself. A plugin answers for its own prices.
+
+Nor does a spread earn anything that risk control denies: the band of R4 ends at a distance from the mid, and
+where the spread that the fees ask for is wider, nothing is ever quoted.
 """
 
 from __future__ import annotations
@@ -52,3 +55,24 @@ def warning(name: str, shared: BasicSettings, model: ModelSettings, maker_bps: D
         return None
     largest = value_text(model.max_half_spread_bps)
     return f"model.max_half_spread_bps = {largest} is below {fee}, which is the half-spread that is quoted"
+
+
+def band_warning(
+    name: str, shared: BasicSettings, model: ModelSettings, maker_bps: Decimal, band_bps: Decimal
+) -> str | None:
+    """What is said where the least half-spread lies outside the band around the mid; None where it does not."""
+    if name not in BUILT_IN:
+        return None
+    if name == BASIC:
+        least, words = shared.base_spread_bps / 2, "half of strategy.base_spread_bps"
+    else:
+        least, words = model.min_half_spread_bps, "model.min_half_spread_bps"
+        floor = min(maker_bps, model.max_half_spread_bps)
+        if not shared.allow_negative_edge and floor > least:
+            least, words = floor, f"the maker fee, the least half-spread of {name},"
+    if least <= band_bps:
+        return None
+    return (
+        f"{words} is {value_text(least)} bp, but risk.band_bps = {value_text(band_bps)} denies every quote "
+        "further than that from the mid: few or none will be sent"
+    )

@@ -67,7 +67,9 @@ from engine.trader_state import STATE_VERSION, Explanations, TraderState
 _LIVE: Final = FeedState.LIVE
 _REDUCING: Final = TradingState.REDUCING
 _PAUSED: Final = TradingState.PAUSED
+_HALTED: Final = TradingState.HALTED
 _NOTHING: Final[tuple[AnyCommand, ...]] = ()
+_NO_BOOK: Final = PriceLevels()
 
 
 _NEVER_THERE: Final = {NOT_SENT: "an order was not sent", NEVER_ARRIVED: "an order has never arrived"}
@@ -338,6 +340,7 @@ class Trader:
         if was is not _LIVE:
             return _NOTHING
         self._entry.forget()
+        self.strategy.on_book(event.recv_ns, _NO_BOOK)
         self.guards.on_feed_lost(event.recv_ns)
         self._alerts.tell(
             event, Severity.WARNING, "FEED", f"book is {event.state.value}: {event.reason}; quotes are pulled"
@@ -406,7 +409,11 @@ class Trader:
         if self.risk.effective > self._settled:
             # What the new state forbids goes first; what it allows is judged anew by the gate.
             self._entry.forget()
-            commands += self._entry.pull(now)
+            if self.risk.effective >= _HALTED:
+                rest = [order for order in self.orders.open_orders() if order.cancel_asked_ns is None]
+                commands += [self.orders.cancel(order, now, self.risk.effective.name) for order in rest]
+            else:
+                commands += self._entry.pull(now)
         self._settled = self.risk.effective
         if closing:
             commands += self._entry.close(closing, event)

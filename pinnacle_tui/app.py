@@ -326,8 +326,9 @@ class ConsoleApp(PlayingApp):
         """Which keys do something may change without a word of the engine: a link falls silent."""
         hello = self.mirror.hello
         decides = (
-            scene.book.state if scene is not None else "",
+            scene.book.symbol if scene is not None else "",
             self.states,
+            self.resumable,
             self.session.link_state,
             hello.role if hello is not None else None,
             self._scenes.has_several,

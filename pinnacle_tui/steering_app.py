@@ -24,7 +24,6 @@ from pinnacle_tui.themed_app import ThemedApp
 from pinnacle_tui.themes import ThemeLibrary
 from pinnacle_tui.widgets.scene import Scene
 
-_QUOTING: Final = ("ACTIVE", "REDUCING")
 _LATCHED: Final = ("HALTED", "KILLED")
 _FOR_ALL: Final = ("pause", "resume", "flatten", "kill", "kill_now", "rearm")
 """Keys that act on every product; where there are several, they say so."""
@@ -95,7 +94,7 @@ class SteeringApp(ThemedApp):
             case "pause":
                 return self.can_steer and self._pauses
             case "resume":
-                return self.can_steer and not self._pauses and "PAUSED" in self.states
+                return self.can_steer and not self._pauses and bool(self.resumable)
             case "cancel_all" | "flatten":
                 return self.can_steer
             case "rearm":
@@ -118,9 +117,9 @@ class SteeringApp(ThemedApp):
         return True
 
     @property
-    def _state(self) -> str:
+    def _shown(self) -> str:
         scene = self.scene()
-        return scene.book.state if scene is not None else ""
+        return scene.book.symbol if scene is not None else ""
 
     @property
     def states(self) -> frozenset[str]:
@@ -129,9 +128,24 @@ class SteeringApp(ThemedApp):
         return frozenset(book.state for book in view.products) if view is not None else frozenset()
 
     @property
+    def resumable(self) -> frozenset[str]:
+        """The products that stand still until a person resumes, and are not latched besides."""
+        view = self.mirror.view
+        books = view.products if view is not None else ()
+        return frozenset(
+            book.symbol
+            for book in books
+            if book.state not in _LATCHED and any(held.is_resumable for held in book.restrictions)
+        )
+
+    @property
     def _pauses(self) -> bool:
-        """True where the key pauses, not resumes: something quotes, and what is shown is not paused."""
-        return self._state != "PAUSED" and not self.states.isdisjoint(_QUOTING)
+        """True where the key pauses, not resumes: something quotes or may do so again by itself, as after
+        the circuit breaker's cool-down, and what is shown does not wait for a person."""
+        view, resumable = self.mirror.view, self.resumable
+        if view is None or self._shown in resumable:
+            return False
+        return any(book.state not in _LATCHED and book.symbol not in resumable for book in view.products)
 
     @property
     def shown_of_several(self) -> str:

@@ -172,4 +172,6 @@ async def _fees(broker: Broker, resolved: Resolved) -> Check:
     if own_fees.engine.mode == "live" and (reason := own_fees.edge_violation()):
         told = f"{words}; a run would not start"
         return Check("fees", "fees", Verdict.FAIL, told, f"set {reason}", exit_code=EXIT_USAGE)
+    if warning := own_fees.band_warning():
+        return Check("fees", "fees", Verdict.WARN, f"{words}; {warning}", "set risk.band_bps wider")
     return Check("fees", "fees", Verdict.OK, words)

@@ -344,7 +344,8 @@ class _TextLines:
     def lines(self, report: Report) -> Sequence[str]:
         kind = report["type"]
         if kind == "alert":
-            return (f"{_clock(report['time_ns'])}  {report['severity']:<8} {visible(report['text'])}",)
+            whose = f"{visible(report['product'])}  " if report["product"] else ""
+            return (f"{_clock(report['time_ns'])}  {report['severity']:<8} {whose}{visible(report['text'])}",)
         if kind == "status":
             return (_status_text(report),)
         if kind == "portfolio":

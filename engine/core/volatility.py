@@ -29,8 +29,9 @@ class Volatility:
     """Volatility of the mid in % per √minute: √(mean of squared 1-s log returns over 60 s) · √60 · 100.
 
     The mid is sampled on a one-second grid that starts with the first mid; a sample is the mid in
-    force at its second, so a quiet market counts as one that did not move. Until the minute is full
-    the mean runs over the returns there are; before the first return the value is 0.
+    force at its second, so a quiet market counts as one that did not move. Time in which nobody watched
+    (`interrupt`) does not count: the last returns before it stay until newer ones take their place. Until
+    the minute is full the mean runs over the returns there are; before the first return the value is 0.
     """
 
     __slots__ = ("_mid", "_next_ns", "_sample", "_squares", "value")
@@ -54,6 +55,10 @@ class Volatility:
         else:
             self._next_ns = now_ns
         self._mid = mid
+
+    def interrupt(self) -> None:
+        """Nobody watches until the next mid: what happens meanwhile is no return of a second."""
+        self._mid = self._sample = 0
 
     def advance(self, now_ns: int) -> None:
         """Take the samples of every second that ended before `now_ns`."""

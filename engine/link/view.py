@@ -145,6 +145,8 @@ class Restriction(msgspec.Struct, frozen=True, gc=False):
     reason: str
     release: str
     """What ends it."""
+    is_resumable: bool = False
+    """True where RESUME ends it."""
 
 
 class Breaker(msgspec.Struct, frozen=True, gc=False):

@@ -188,7 +188,8 @@ class CircuitBreaker:
             self._step(BreakerState.OPEN)
             seconds = self.limits.cooldown_ns // _S
             release = f"{seconds} s have passed without a trigger; then smaller quotes go on trial"
-            self._risk.hold(BREAKER, TradingState.PAUSED, f"{trigger.value}: {reason}", release, now_ns)
+            why = f"circuit breaker, {trigger.value}: {reason}"
+            self._risk.hold(BREAKER, TradingState.PAUSED, why, release, now_ns)
         self.since_ns = now_ns
         # What has moved so far has been answered: the next trigger is a move from here.
         self._minute.clear()

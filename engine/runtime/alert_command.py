@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
+import signal
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -105,7 +106,7 @@ class AlertCommand:
                 await program.communicate(alert_line(alert))
         except TimeoutError:
             with suppress(ProcessLookupError):
-                program.kill()
+                os.killpg(program.pid, signal.SIGKILL)  # what it has started, too
             await program.wait()
             self._engine.warn(ALERT_COMMAND, f"alerts.command took more than {self._settings.timeout_s} s")
             return

@@ -44,7 +44,9 @@ class DayKeeper:
         try:
             held = await asyncio.to_thread(self._file.read)
             if held is not None and held.day > today:
-                raise JournalError(f"{self._file.path} is of a day to come: set the clock, or remove the file")
+                raise JournalError(
+                    f"{self._file.path} is of a day to come: set the clock, or remove the file"
+                )
         except JournalError as error:
             reason = f"what was lost today is not known: {error}"
             self._engine.restrain(DAY_FILE, Restraint.LATCHED, reason)

@@ -22,9 +22,11 @@ from engine.link.view import (
     WorkingOrder,
 )
 from engine.risk.circuit_breaker import CircuitBreaker
+from engine.risk.state import UNTIL_RESUMED
 from engine.runtime.analytics_view import analytics_of
 from engine.runtime.desk import Desk
 from engine.runtime.gauges import gauges_of
+from engine.runtime.missing_quotes import why_missing
 from engine.strategy.protocol import Quote as Wanted
 from engine.telemetry.markout_sums import MarkoutSums
 from engine.telemetry.markouts import HORIZONS_NS
@@ -72,7 +74,7 @@ class DeskViewer:
         return ProductView(
             symbol=desk.product,
             state=trader.risk.effective.name,
-            note=trader.decision.reason,
+            note=why_missing(trader),
             connection=trader.feed_state.value,
             book_age_ns=None if market_ns is None else now_ns - market_ns,
             bids=tuple(book.levels(BUY, DEPTH)),
@@ -97,7 +99,14 @@ class DeskViewer:
             max_position=min(trader.gate.limits.max_quoted_position, trader.gate.limits.max_position),
             gauges=gauges_of(trader, wall_ns),
             restrictions=tuple(
-                Restriction(each.code, each.state.name, each.since_ns, each.reason, each.release)
+                Restriction(
+                    each.code,
+                    each.state.name,
+                    each.since_ns,
+                    each.reason,
+                    each.release,
+                    each.release == UNTIL_RESUMED,
+                )
                 for each in trader.risk.restrictions()
             ),
             stages=self._stages,

@@ -203,6 +203,8 @@ class Operator:
             self.tell(Severity.WARNING, "LOOSENED", text)
         if (warning := change.config.edge_warning()) and warning != self.config.edge_warning():
             self.tell(Severity.WARNING, "FEES", warning)
+        if (warning := change.config.band_warning()) and warning != self.config.band_warning():
+            self.tell(Severity.WARNING, "BAND", warning)
         self.config = change.config
         clock = self._engine.clock
         self._log.publish(

@@ -11,6 +11,7 @@ from engine.core.own_orders import Reasons
 from engine.persistence.errors import JournalError
 from engine.persistence.journal import Journal
 from engine.persistence.records import TYPES, AnyNote, Explained, StateDigest, encode
+from engine.runtime.missing_quotes import denied_sides, why_missing
 from engine.trader import Trader
 
 
@@ -82,7 +83,7 @@ class JournalRecorder:
         self._journal = journal
         self._digest_every = digest_every
         self._digested: dict[str, int] = {}
-        self._reasons: dict[str, str] = {}
+        self._causes: dict[str, str] = {}
         """By product, why quotes are missing, as it was recorded last."""
         self._is_said = False
 
@@ -113,18 +114,21 @@ class JournalRecorder:
 
     def explain(self, trader: Trader, commands: Sequence[AnyCommand]) -> None:
         """See `Recorder`."""
-        product, reason = trader.instrument.symbol, trader.decision.reason
+        product = trader.instrument.symbol
+        # The numbers in a denial move with the market: only another control is news.
+        denied = [f"{side} {denial.code}" for side, denial in denied_sides(trader)]
+        cause = "; ".join([trader.decision.reason, *denied])
         told: dict[str, Reasons] = {}
         for command in commands:
             if isinstance(command, SubmitOrder) and command.purpose == "quote":
                 order = trader.orders.order(command.client_id)
                 if order is not None:
                     told[command.client_id] = order.reasons()
-        if self._is_said or not (told or reason != self._reasons.get(product, "")):
+        if self._is_said or not (told or cause != self._causes.get(product, "")):
             return
-        self._reasons[product] = reason
+        self._causes[product] = cause
         with suppress(JournalError):
-            self._append(Explained.of(product, reason, told))
+            self._append(Explained.of(product, why_missing(trader), told))
 
     def note(self, value: AnyNote | Alert) -> int:
         """See `Recorder`."""

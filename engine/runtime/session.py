@@ -15,7 +15,7 @@ import msgspec
 
 from engine.config import Config, Resolved
 from engine.core.clock import Clock, ManualClock
-from engine.core.events import OrderAccepted, Recovered
+from engine.core.events import AnyEvent, FeedState, FeedStatus, OrderAccepted, Recovered
 from engine.exchange.account import Opening
 from engine.exchange.protocol import ListingPending
 from engine.link.view import Journal as JournalView
@@ -172,14 +172,18 @@ class KeptSession(Session):
         except ListingPending:
             listed = set()
         decided: dict[str, str] = {}
-        adopted = []
+        assert self.report is not None
+        news: list[AnyEvent] = [Recovered(desk.product, now, wall, self.report.sentence())]
+        if self.market.clock is not None:
+            # The book is that of before: nothing is judged by it until the feed has brought another one.
+            reason = "the engine has not heard of it since it ended"
+            news.append(FeedStatus(desk.product, now, wall, FeedState.STALE, reason))
         for order in desk.trader.orders.open_orders():
             is_found = order.client_id in listed and order.accepted_ns is not None
             decided[order.client_id] = "confirmed" if is_found else "unresolved"
             if is_found:
-                adopted.append(OrderAccepted(desk.product, now, wall, order.client_id, order.venue_order_id))
-        assert self.report is not None
-        engine.inform(desk, [Recovered(desk.product, now, wall, self.report.sentence()), *adopted])
+                news.append(OrderAccepted(desk.product, now, wall, order.client_id, order.venue_order_id))
+        engine.inform(desk, news)
         if not self._recorder.is_failed:
             self._recorder.note(Reconciled(desk.product, f"open orders at {desk.venue.name}", decided))
 

@@ -13,6 +13,7 @@ from engine.core.instrument import Instrument
 from engine.core.own_orders import Reasons
 from engine.exchange.coinbase.wire.session import FeedCounters
 from engine.runtime.desk import Desk
+from engine.runtime.missing_quotes import why_missing
 from engine.strategy.explain import objects, price_rows, size_rows
 from engine.telemetry.process import resident_bytes
 
@@ -58,7 +59,7 @@ def status_report(desk: Desk, mode: str, now_ns: int) -> Report:
         "sold": instrument.size_text(ledger.sold),
         "quotes": trader.quote_count,
         "denied": dict(sorted(trader.gate.denied.items())),
-        "note": trader.decision.reason,
+        "note": why_missing(trader),
         "latency_ns": desk.latency.summary(),
         "rss_bytes": resident_bytes(),
     }

@@ -46,6 +46,9 @@ class BasicMarketMaker(MarketMaker):
     def _on_mid(self, now_ns: int, mid: int) -> None:
         """Nothing beside the volatility."""
 
+    def _interrupt(self) -> None:
+        """Nor is anything else measured."""
+
     def _advance(self, now_ns: int) -> None:
         self._stress.judge(now_ns, self._volatility.value)
 

@@ -14,6 +14,8 @@ from engine.core.events import TradePrint
 
 MOST_ARRIVALS: Final = 1_000
 """Remembered; where trades come faster, the window is shorter."""
+MOST_GAPS: Final = 100
+"""Likewise; of more, the oldest ones count as watched."""
 POINTS: Final = 12
 """Depths that the line is laid through,"""
 NEAR_SHARE: Final = 0.8
@@ -33,7 +35,7 @@ class IntensityFit(msgspec.Struct, frozen=True):
     count: int
     """Trades it was laid through."""
     window_s: float
-    """And the time they came in."""
+    """And the time they came in, less that in which nobody watched."""
 
 
 class FillIntensityState(msgspec.Struct, frozen=True):
@@ -41,6 +43,8 @@ class FillIntensityState(msgspec.Struct, frozen=True):
 
     arrivals: list[tuple[int, int]]
     began_ns: int | None
+    seen_ns: int
+    gaps: list[tuple[int, int]]
     mid: int
     buys: int | None
     sells: int | None
@@ -52,16 +56,21 @@ class FillIntensity:
     One arrival is everything that one side takes between two looks at the book, and its depth is that of its
     worst price from the mid before: a quote nearer than that would have been filled. Both sides count alike.
     Trades nearer to the mid than `nearest` are left out: those at the touch are many, follow a law of their
-    own, and say nothing about the depths where a quote waits. Memory is bounded by `MOST_ARRIVALS`.
+    own, and say nothing about the depths where a quote waits. Time in which nobody watched (`interrupt`) is
+    no time without trades: it is left out. Memory is bounded by `MOST_ARRIVALS` and `MOST_GAPS`.
     """
 
-    __slots__ = ("_arrivals", "_began_ns", "_buys", "_mid", "_sells", "nearest")
+    __slots__ = ("_arrivals", "_began_ns", "_buys", "_gaps", "_mid", "_seen_ns", "_sells", "nearest")
 
     def __init__(self, nearest: float = 0.0) -> None:
         self.nearest = nearest
         """Depth from which trades count, as a share of the mid."""
         self._arrivals: deque[tuple[int, int]] = deque(maxlen=MOST_ARRIVALS)
         self._began_ns: int | None = None
+        self._seen_ns = 0
+        """When a mid was seen last."""
+        self._gaps: deque[tuple[int, int]] = deque(maxlen=MOST_GAPS)
+        """From when to when nobody watched."""
         self._mid = 0
         self._buys: int | None = None
         """Depth of what was bought since the book was shown last,"""
@@ -88,7 +97,15 @@ class FillIntensity:
             self._sells = None
         if self._began_ns is None:
             self._began_ns = now_ns
-        self._mid = mid
+        elif not self._mid:
+            self._gaps.append((self._seen_ns, now_ns))
+        self._mid, self._seen_ns = mid, now_ns
+
+    def interrupt(self) -> None:
+        """Nobody watches until the next mid. What was taken from a book that has not been shown since is
+        forgotten: its depth is that from a mid of long ago."""
+        self._buys = self._sells = None
+        self._mid = 0
 
     def count(self, now_ns: int, window_s: int) -> int:
         """Arrivals of the window that ends now; older ones are dropped."""
@@ -104,7 +121,9 @@ class FillIntensity:
             return None
         arrivals = self._arrivals
         began = arrivals[0][0] if count == MOST_ARRIVALS else self._began_ns
-        seconds = min(window_s, (now_ns - began) / _SECOND_NS)
+        began = max(began, now_ns - window_s * _SECOND_NS)
+        unseen = sum(max(0, end - max(begin, began)) for begin, end in self._gaps)
+        seconds = (now_ns - began - unseen) / _SECOND_NS
         depths = sorted(depth for _, depth in arrivals)
         near = sorted(set(depths[: math.ceil(NEAR_SHARE * count)]))
         near = near[:: -(-len(near) // POINTS)]
@@ -118,12 +137,21 @@ class FillIntensity:
 
     def save(self) -> FillIntensityState:
         """All of it, copied."""
-        return FillIntensityState(list(self._arrivals), self._began_ns, self._mid, self._buys, self._sells)
+        return FillIntensityState(
+            list(self._arrivals),
+            self._began_ns,
+            self._seen_ns,
+            list(self._gaps),
+            self._mid,
+            self._buys,
+            self._sells,
+        )
 
     def load(self, state: FillIntensityState) -> None:
         """Go on from there."""
         self._arrivals = deque(state.arrivals, maxlen=MOST_ARRIVALS)
-        self._began_ns, self._mid = state.began_ns, state.mid
+        self._began_ns, self._seen_ns, self._mid = state.began_ns, state.seen_ns, state.mid
+        self._gaps = deque(state.gaps, maxlen=MOST_GAPS)
         self._buys, self._sells = state.buys, state.sells
 
 

@@ -39,7 +39,8 @@ class ClosedForm:
         ratio = xi * delta / k
         self.c1_ticks = math.log1p(ratio) / (xi * delta)
         """What a fill is worth beyond the risk it brings."""
-        self.c2 = math.sqrt(gamma / (2 * intensity * delta * k) * (1 + ratio) ** (1 / ratio + 1))
+        power = math.exp((1 / ratio + 1) * math.log1p(ratio))  # (1 + ratio)^..., and e where it is tiny
+        self.c2 = math.sqrt(gamma / (2 * intensity * delta * k) * power)
         self.skew_ticks = sigma * self.c2
         """How far both quotes move for one unit of inventory."""
         self.half_spread_ticks = self.c1_ticks + delta * self.skew_ticks / 2
@@ -65,7 +66,7 @@ class ExactSolution:
             raise ValueError(f"most_units = {most_units}: must be at least 1")
         gamma, k = parameters.gamma_per_tick, parameters.k_per_tick
         alpha = k * gamma * parameters.sigma_ticks_sqrt_s**2 / 2
-        eta = parameters.A_per_s * (1 + gamma / k) ** -(1 + k / gamma)
+        eta = parameters.A_per_s * math.exp(-(1 + k / gamma) * math.log1p(gamma / k))
         self.most_units = most_units
         self._k = k
         self._c1 = math.log1p(gamma / k) / gamma

@@ -99,7 +99,8 @@ class MarketMaker(ABC):
         return changed
 
     def on_book(self, now_ns: int, market: DepthReader) -> None:
-        """See `Strategy`. A crossed or one-sided book has no mid and leaves the last one in force."""
+        """See `Strategy`. A crossed or one-sided book has no mid and leaves the last one in force; an empty
+        one interrupts all that is measured."""
         bid, ask = market.best_bid(), market.best_ask()
         self._touch, self._touch_ns = (bid, ask), now_ns
         if bid is not None and ask is not None and bid < ask:
@@ -107,8 +108,12 @@ class MarketMaker(ABC):
             self._on_mid(now_ns, bid + ask)
             if self._quoting.watches_touch:
                 self._signals.on_book(now_ns, market, bid, ask)
-        elif self._quoting.watches_touch:
+            return
+        if self._quoting.watches_touch:
             self._signals.interrupt()
+        if bid is None and ask is None:
+            self._volatility.interrupt()
+            self._interrupt()
 
     @abstractmethod
     def on_trade(self, trade: TradePrint) -> None:
@@ -200,6 +205,10 @@ class MarketMaker(ABC):
         """The mid, in half ticks, of a book that was just shown."""
 
     @abstractmethod
+    def _interrupt(self) -> None:
+        """Nobody watches the market until the next mid."""
+
+    @abstractmethod
     def _advance(self, now_ns: int) -> None:
         """A decision comes next, at this time; the volatility is that of now."""
 
@@ -209,6 +218,10 @@ class MarketMaker(ABC):
 
     def _stops(self, cycle: Cycle, side: Side) -> str:
         """Why the model quotes nothing on a side; empty when it does."""
+        return ""
+
+    def _stops_at(self, cycle: Cycle) -> str:
+        """What `most` of a cycle follows from."""
         return ""
 
     @abstractmethod
@@ -283,6 +296,9 @@ class MarketMaker(ABC):
                 f"{_left_out(side, room)}: position {text(position)} may not pass "
                 f"max_position {text(parameters.max_position)} by orders of {text(size)}"
             )
+            levels = room
+        if cycle.most is not None and (room := max(0, cycle.most - side * cycle.distance) // size) < levels:
+            reason = f"{_left_out(side, room)}: {self._stops_at(cycle)}"
             levels = room
 
         tick, smallest = parameters.tick_units, parameters.smallest_tick_lots

@@ -72,6 +72,9 @@ class ModelMarketMaker(MarketMaker):
     def _on_mid(self, now_ns: int, mid: int) -> None:
         self._fills.on_mid(now_ns, mid)
 
+    def _interrupt(self) -> None:
+        self._fills.interrupt()
+
     def _advance(self, now_ns: int) -> None:
         """Nothing is judged before the interval has passed."""
 
@@ -103,6 +106,7 @@ class ModelMarketMaker(MarketMaker):
             half,
             round(skew * tick),
             parameters.offsets(half, at),
+            most=None if offsets.most_units is None else offsets.most_units * parameters.order_lots,
             model=parameters,
             model_offsets=offsets,
             in_force=in_force,
@@ -114,8 +118,10 @@ class ModelMarketMaker(MarketMaker):
         )
 
     def _stops(self, cycle: Cycle, side: Side) -> str:
-        if not isinstance(cycle, ModelCycle) or side is not cycle.stopped:
-            return ""
+        return self._stops_at(cycle) if isinstance(cycle, ModelCycle) and side is cycle.stopped else ""
+
+    def _stops_at(self, cycle: Cycle) -> str:
+        assert isinstance(cycle, ModelCycle)
         return (
             f"{cycle.inventory:.4g} order units away from the target, "
             f"max_inventory_units is {self._parameters.model.max_inventory_units}"

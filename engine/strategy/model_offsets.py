@@ -35,6 +35,11 @@ class ModelOffsets(Protocol):
     skew_words: str
     risk_words: str
 
+    @property
+    def most_units(self) -> int | None:
+        """Inventory in order units beyond which nothing is added; None where the model has no such edge."""
+        ...
+
     def at(self, inventory: float) -> Placement:
         """For an inventory in order units, positive when long."""
         ...
@@ -42,6 +47,8 @@ class ModelOffsets(Protocol):
 
 class AvellanedaStoikovOffsets:
     """The reservation price and the half-spread, with a horizon that rolls along."""
+
+    most_units = None
 
     def __init__(self, parameters: Calibrated, settings: ModelSettings) -> None:
         own = OptimalQuotingParameters(
@@ -66,6 +73,8 @@ class AvellanedaStoikovOffsets:
 class GlftClosedOffsets:
     """The asymptotic solution of Guéant, Lehalle and Fernandez-Tapia."""
 
+    most_units = None
+
     def __init__(self, parameters: Calibrated) -> None:
         closed = ClosedForm(_glft(parameters))
         self.liquidity = closed.c1_ticks
@@ -88,7 +97,7 @@ class GlftExactOffsets:
         depths = [exact.bid_depth(inventory) for inventory in range(-most_units, most_units)]
         self._depths = [depth for depth in depths if depth is not None]
         """Of the bid below the fair value, for inventories from -Q to Q - 1."""
-        self._most = most_units
+        self.most_units = most_units
         self.liquidity = closed.c1_ticks
         self.skew_words = (
             f"exact up to {most_units} units; {closed.skew_ticks:.4g} ticks a unit in closed form"
@@ -110,7 +119,7 @@ class GlftExactOffsets:
 
     def _bid_depth(self, inventory: float) -> float | None:
         """None where another unit would lead beyond Q."""
-        place = max(inventory + self._most, 0.0)
+        place = max(inventory + self.most_units, 0.0)
         last = len(self._depths) - 1
         if place > last:
             return None

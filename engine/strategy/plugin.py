@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from engine.core.depth import DepthReader
-from engine.core.errors import StateError
+from engine.core.errors import StateError, UsageError
 from engine.core.events import OrderFilled, Term, TradePrint
 from engine.core.instrument import Instrument
 from engine.core.order import BUY, Side
@@ -47,9 +47,12 @@ def simple_quote(
         Term("tick", rounded * tick - raw, "to the safe side"),
         Term("post-only", (ticks - rounded) * tick, f"best price opposite {instrument.price_text(opposite)}"),
     )
-    slot = f"{'B' if side is BUY else 'A'}{level}"
     reasons = Reasons(terms, (Term("base", size, ""),))
-    return Quote(slot, side, level, ticks, size, *told_as(reasons))
+    return Quote(_slot(side, level), side, level, ticks, size, *told_as(reasons))
+
+
+def _slot(side: Side, level: int) -> str:
+    return f"{'B' if side is BUY else 'A'}{level}"
 
 
 class GuardedState(msgspec.Struct, frozen=True):
@@ -93,8 +96,13 @@ class GuardedStrategy:
         self._tried(partial(self._inner.on_fill, fill))
 
     def configure(self, context: StrategyContext) -> None:
-        """See `Strategy`. What it raises is raised: the change is refused."""
-        self._inner.configure(context)
+        """See `Strategy`. Whatever it raises, the change is refused with a `UsageError`."""
+        try:
+            self._inner.configure(context)
+        except UsageError:
+            raise
+        except Exception as error:
+            raise UsageError(f"the strategy {self.name} refuses these settings: {_words(error)}") from error
 
     def decide(self, view: MarketView) -> Decision | None:
         """See `Strategy`."""
@@ -138,8 +146,12 @@ class GuardedStrategy:
         if len(set(slots)) < len(slots):
             raise ValueError("two quotes want the same slot")
         quotes = tuple([_sound(self.instrument, quote) for quote in decision.quotes])
-        if decision.take is not None:
-            _require_order(decision.take)
+        if (take := decision.take) is not None:
+            _require_order(take)
+            if take.purpose != "hedge":
+                raise ValueError(f"a taking order of a strategy is a hedge, not {take.purpose!r}")
+        # What goes on record must be read again.
+        msgspec.convert(msgspec.to_builtins((decision.reason, take)), tuple[str, Take | None])
         return msgspec.structs.replace(decision, quotes=quotes)
 
 
@@ -159,9 +171,11 @@ def _sound(instrument: Instrument, quote: Quote) -> Quote:
     add up to it.
     """
     _require_order(quote)
+    if quote.slot != (place := _slot(quote.side, quote.level)):
+        raise ValueError(f"slot {quote.slot!r} is not {place!r}, the place of its side and level")
     reasons = Reasons(tuple(quote.explain()), tuple(quote.explain_size()))
     # What goes on record must be read again.
-    msgspec.convert(msgspec.to_builtins((quote.slot, reasons)), tuple[str, Reasons])
+    msgspec.convert(msgspec.to_builtins((quote.level, reasons)), tuple[int, Reasons])
     if sum(term.value for term in reasons.price) != quote.price * 2 * instrument.half_tick_units:
         raise ValueError(f"the terms of {quote.slot} do not add up to its price")
     if sum(term.value for term in reasons.size) != quote.size:

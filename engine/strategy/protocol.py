@@ -101,7 +101,10 @@ class Strategy(Protocol):
         ...
 
     def on_book(self, now_ns: int, market: DepthReader) -> None:
-        """The book changed (own orders excluded): update signals. Called once per batch, before `decide`."""
+        """The book changed (own orders excluded): update signals. Called once per batch, before `decide`.
+
+        When the feed is lost, an empty book is shown: what comes next need not follow from what was seen.
+        """
         ...
 
     def on_trade(self, trade: TradePrint) -> None:

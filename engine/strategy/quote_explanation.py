@@ -42,6 +42,8 @@ class Cycle(msgspec.Struct, eq=False):
     """Where the fair value comes from; empty for the mid."""
     unhedged: int | None = None
     """What the closing side may not come nearer to the mid than, a price in model units."""
+    most: int | None = None
+    """Lots away from the target that the model adds up to, all quotes of a side filled; None for any."""
     bid_terms: tuple[Term, ...] = ()
     ask_terms: tuple[Term, ...] = ()
 

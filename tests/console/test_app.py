@@ -17,6 +17,7 @@ from engine.link.events import SettingChanged
 from engine.link.messages import CommandName, Role
 from engine.link.mirror import EngineMirror
 from engine.link.settings import PANELS, ConsoleSettings
+from engine.link.view import Restriction
 from pinnacle_tui.app import ConsoleApp
 from pinnacle_tui.engine_host import Ending
 from pinnacle_tui.remembered import Remembered
@@ -280,7 +281,8 @@ async def test_keys_follow_the_state_without_any_event() -> None:
     async with app.run_test(size=(200, 40)) as pilot:
         await settle(pilot)
         assert "space pause" in keys_line(app)
-        session.show(views.view(views.product_view(state="PAUSED"), seq=7_513))
+        paused = views.product_view(state="PAUSED", restrictions=(views.PAUSED_BY_HAND,))
+        session.show(views.view(paused, seq=7_513))
         app._frame()
         await pilot.pause()
         assert "space resume" in keys_line(app)
@@ -468,12 +470,32 @@ async def test_a_console_that_only_watches_has_no_keys_that_steer() -> None:
     ("state", "offered"), [("ACTIVE", "pause"), ("PAUSED", "resume"), ("KILLED", "rearm")]
 )
 async def test_the_label_of_a_key_follows_the_state(state: str, offered: str) -> None:
-    session = FakeSession(views.mirror(shown=views.view(views.product_view(state=state))))
+    held = (views.PAUSED_BY_HAND,) if state == "PAUSED" else ()
+    book = views.product_view(state=state, restrictions=held)
+    session = FakeSession(views.mirror(shown=views.view(book)))
     app = console_app(session)
     async with app.run_test(size=(200, 40)) as pilot:
         await settle(pilot)
         line = keys_line(app)
         assert [word for word in ("pause", "resume", "rearm") if f" {word}" in line] == [offered]
+
+
+async def test_what_will_quote_again_by_itself_can_be_paused_for_good() -> None:
+    tripped = Restriction("BREAKER", "PAUSED", views.TIME, "circuit breaker", "60 s have passed")
+    session = FakeSession(
+        views.mirror(shown=views.view(views.product_view(state="PAUSED", restrictions=(tripped,))))
+    )
+    app = console_app(session)
+    async with app.run_test(size=(200, 40)) as pilot:
+        await settle(pilot)
+        assert "space pause" in keys_line(app)
+        await pilot.press("space")
+        assert session.names == [CommandName.PAUSE]
+        both = views.product_view(state="PAUSED", restrictions=(tripped, views.PAUSED_BY_HAND))
+        session.show(views.view(both, seq=7_513))
+        app._frame()
+        await pilot.pause()
+        assert "space resume" in keys_line(app)
 
 
 async def test_a_click_on_a_key_is_the_key() -> None:

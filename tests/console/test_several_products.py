@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from console.fakes import FakeSession
 from console.running import Console, Running, words
-from console.views import BTC, ETH, hello, mirror, product_view, view
+from console.views import BTC, ETH, PAUSED_BY_HAND, hello, mirror, product_view, view
 from textual.widgets import Input
 
 from engine.link.messages import CommandName, Verdict
@@ -20,7 +20,12 @@ N = CommandName
 
 
 def session(btc: str = "ACTIVE", eth: str = "ACTIVE") -> FakeSession:
-    shown = view(product_view(state=btc), product_view(ETH, state=eth))
+    shown = view(
+        *(
+            product_view(each, state=state, restrictions=(PAUSED_BY_HAND,) if state == "PAUSED" else ())
+            for each, state in ((BTC, btc), (ETH, eth))
+        )
+    )
     return FakeSession(mirror(shown=shown, greeting=hello(BTC, ETH)))
 
 

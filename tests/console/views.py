@@ -19,6 +19,7 @@ from engine.link.view import (
     ProductView,
     Queue,
     Quote,
+    Restriction,
     Stage,
     Term,
     Trade,
@@ -91,6 +92,9 @@ def quote(order: WorkingOrder) -> Quote:
         ),
         (Term("base", 1_000_000, "0.01 BTC"), Term("taper", 0, "not adding to the position")),
     )
+
+
+PAUSED_BY_HAND = Restriction("OPERATOR", "PAUSED", TIME, "paused at the console", "a person resumes", True)
 
 
 def product_view(product: Product = BTC, **changes: Any) -> ProductView:

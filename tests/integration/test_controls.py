@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from control_desk import MID, Desk, S, Wanted, looping, price
-from trader_bench import D, X, cancels
+from trader_bench import D, X, cancels, submits
 
 from engine.core.events import (
     DayCarried,
@@ -22,7 +22,7 @@ from engine.core.ledger import DAY_NS
 from engine.core.order import BUY, SELL, OrderState
 from engine.risk.settings import RiskSettings
 from engine.risk.state import TradingState
-from engine.strategy.protocol import Decision
+from engine.strategy.protocol import Decision, Take
 
 # -- what denies one order -------------------------------------------------------------------------
 
@@ -186,6 +186,26 @@ def test_r9_a_person_cannot_rearm_before_the_next_day_and_then_it_begins_at_zero
     assert desk.trader.answer.is_taken
     desk.market(*price("9700"))
     assert len(desk.want((SELL, 970_000, 5))) == 1
+
+
+def test_r9_a_kill_before_does_not_let_a_lost_day_be_rearmed() -> None:
+    desk = Desk(risk__max_daily_loss=D(250))
+    desk.hold(1_000)
+    desk.operator(OperatorAction.KILL)
+    desk.market(*price("9700"))
+    desk.step()
+    desk.operator(OperatorAction.REARM)
+    assert not desk.trader.answer.is_taken
+    assert "until the next UTC day" in desk.trader.answer.text
+
+
+def test_r9_what_takes_and_is_unanswered_is_cancelled_too() -> None:
+    desk = Desk(risk__max_daily_loss=D(250))
+    desk.hold(1_000)
+    desk.puppet.decision = Decision(take=Take(SELL, MID - 100, 5, "hedge", "said the test"))
+    (taking,) = submits(desk.step())
+    desk.market(*price("9700"))
+    assert [cancel.client_id for cancel in cancels(desk.step())] == [taking.client_id]
 
 
 def test_r9_what_earlier_sessions_of_the_day_have_lost_counts() -> None:

@@ -15,11 +15,14 @@ from trader_bench import X, configured
 from virtual_time import run_virtual
 
 from engine.commands import journal_verify, replay
+from engine.core.events import FeedState, FeedStatus, Recovered
 from engine.exchange.coinbase.broker import Balance
 from engine.exchange.live.balances import AccountCheck
 from engine.exchange.live.upkeep import Upkeep
 from engine.persistence.latch_file import ON_PAPER, Latch, LatchFile
-from engine.runtime.session_store import sessions
+from engine.persistence.reader import JournalReader
+from engine.persistence.records import TYPES, decode
+from engine.runtime.session_store import StoredSession, sessions
 
 OFTEN = (
     *("--set", "persistence.snapshot_every=100", "--set", "persistence.snapshot_interval_s=1"),
@@ -53,6 +56,16 @@ def money_comes_and_is_accepted(here: Machine, venue: VenueProcess, engine: Engi
     engine.read_until(lambda report: report.get("event") == "accepted")
 
 
+def assert_the_book_of_before_is_not_believed(session: StoredSession) -> None:
+    kinds = {TYPES[Recovered], TYPES[FeedStatus]}
+    records = [each for each in JournalReader(str(session.path)).records() if each.kind in kinds]
+    events = [decode(each.payload, each.seq) for each in records]
+    number = next(number for number, event in enumerate(events) if isinstance(event, Recovered))
+    told = events[number + 1]
+    assert isinstance(told, FeedStatus)
+    assert told.state is FeedState.STALE
+
+
 @pytest.mark.parametrize("mode", ["live", pytest.param("paper", marks=pytest.mark.nightly)])
 def test_a_killed_session_goes_on_and_every_state_of_it_is_computed_anew(here: Machine, mode: str) -> None:
     venue = VenueProcess(here, "--fees", "1,2")
@@ -83,6 +96,7 @@ def test_a_killed_session_goes_on_and_every_state_of_it_is_computed_anew(here: M
     assert not venue.open_orders()
     [session] = sessions(folder)
     assert session.name == first.name
+    assert_the_book_of_before_is_not_believed(session)
     assert session.info.ended is not None
     anew = replay.verify(session.name, folder)
     assert anew["exit_code"] == 0, anew

@@ -84,9 +84,11 @@ def test_a_plugin_answers_for_its_own_prices() -> None:
 def test_the_warning_is_told_at_the_start_in_every_mode(name: str, mode: str) -> None:
     overrides = [f"engine.strategy={name}", "fees.maker_bps=200", "fees.taker_bps=200"]
     resolved = load_config(None, overrides=overrides, flags={"engine.mode": mode})
-    (_, fees), (severity, warning) = resolved.fee_notices()
+    (_, fees), (severity, warning), *band = resolved.fee_notices()
     assert fees.endswith("break-even spread 400 bps")
     assert (severity, warning) == (Severity.WARNING, resolved.config.edge_warning())
+    denied = resolved.config.band_warning()
+    assert band == ([] if denied is None else [(Severity.WARNING, denied)])
 
 
 @pytest.mark.parametrize(
@@ -119,3 +121,36 @@ def test_the_quotes_of_a_model_end_at_the_fee(name: str) -> None:
     assert (bid, ask) == (X.ticks("9970"), X.ticks("10030"))
     free = TraderBench(engine__strategy=name, fees__maker_bps=D(30), **at_most("3"), **ALLOWED).quote()
     assert one_side(free, 1)[0].price == X.ticks("9997")
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "least"),
+    [
+        ("basic", {"strategy__base_spread_bps": D(122)}, "half of strategy.base_spread_bps is 61 bp"),
+        *((name, {}, f"the maker fee, the least half-spread of {name}, is 60 bp") for name in MODELS),
+        *(
+            (name, {"model__min_half_spread_bps": D(70)}, "model.min_half_spread_bps is 70 bp")
+            for name in MODELS
+        ),
+    ],
+)
+def test_a_least_spread_outside_the_band_is_warned_of(name: str, changes: dict[str, Any], least: str) -> None:
+    config = of(name, "60", risk__band_bps=D(50), **changes)
+    assert config.band_warning() == (
+        f"{least}, but risk.band_bps = 50 denies every quote further than that from the mid: few or none "
+        "will be sent"
+    )
+    assert of(name, "60", risk__band_bps=D(70), **changes).band_warning() is None
+
+
+@pytest.mark.parametrize("name", [*sorted(BUILT_IN), "somebodys"])
+def test_who_may_quote_nearer_is_not_warned_of_the_band(name: str) -> None:
+    assert of(name, "60", risk__band_bps=D(50), **ALLOWED).band_warning() is None
+
+
+def test_a_band_that_becomes_too_narrow_is_told_once() -> None:
+    run = Run({"engine__strategy": "glft", "fees__maker_bps": D(60)}, seconds=2)
+    for at, value in ((0.5, "59"), (1, "59"), (1.5, "58")):
+        run.at(at, lambda value=value: run.ask(N.SET, key="risk.band_bps", value=value))
+    run.go()
+    assert [(severity, code) for _, severity, code, _ in run.told] == [(Severity.WARNING, "BAND")] * 2

@@ -102,6 +102,16 @@ def test_glft_exact_adds_nothing_beyond_its_largest_inventory_and_goes_on_reduci
     assert side_of(bench.decide("0.04"), BUY)
 
 
+@pytest.mark.parametrize(("position", "bids", "asks"), [("0", 2, 2), ("0.01", 1, 3), ("-0.01", 3, 1)])
+def test_glft_exact_adds_nothing_beyond_it_either_when_all_levels_are_filled(
+    position: str, bids: int, asks: int
+) -> None:
+    decision = ModelBench(GLFT, model__max_inventory_units=2).decide(position)
+    assert (len(side_of(decision, BUY)), len(side_of(decision, SELL))) == (bids, asks)
+    assert "levels from " in decision.reason
+    assert "max_inventory_units is 2" in decision.reason
+
+
 def test_levels_stand_apart_as_configured() -> None:
     bench = ModelBench(GLFT, levels=3, price_level_spacing=D("0.2"), base_spread_bps=D(10))
     bids = [quote.price for quote in side_of(bench.decide(), BUY)]

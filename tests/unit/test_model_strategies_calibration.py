@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from model_bench import MS, SECOND, ModelBench, X, inputs, terms
+from trader_bench import TraderBench
 
-from engine.core.events import TradePrint
+from engine.core.events import FeedState, TradePrint
 from engine.core.order import BUY, SELL
 from engine.core.volatility import Volatility
 from engine.strategy.calibration import calibrated
 from engine.strategy.fill_intensity import MOST_ARRIVALS, FillIntensity
+from engine.strategy.model_market_maker import GlftMarketMaker
 from engine.strategy.model_settings import ModelSettings
 
 D = Decimal
@@ -105,6 +107,24 @@ def test_trades_before_a_mid_or_on_its_wrong_side_say_nothing() -> None:
     fills.on_mid(4, MID)
     assert fills.count(4, 600) == 0
     assert fills.fit(4, 600) is None
+
+
+def test_time_in_which_nobody_watched_is_not_time_without_trades() -> None:
+    fills = FillIntensity()
+    now = exponential_tape(fills, 200, 0.01, 2, seed=3)
+    before = fills.fit(now, 600)
+    fills.on_trade(TradePrint("X-USD", now, now, 1, 2 * MID, 1, BUY))
+    fills.interrupt()
+    fills.on_trade(TradePrint("X-USD", now, now, 2, 2 * MID, 1, BUY))
+    restored = FillIntensity()
+    restored.load(fills.save())
+    for each in (fills, restored):
+        each.on_mid(now + 300 * SECOND, MID)
+        after = each.fit(now + 300 * SECOND, 600)
+        assert after == before, "neither the time nor what was printed meanwhile counts"
+    far = fills.fit(now + 450 * SECOND, 500)
+    assert far is not None
+    assert far.window_s == pytest.approx(200, rel=0.01), "50 s before the silence and 150 s behind it"
 
 
 def test_old_trades_leave_the_window_and_memory_is_bounded() -> None:
@@ -201,6 +221,36 @@ def test_the_price_says_with_what_it_was_calculated_and_changes_once_it_is_measu
     assert "60 trades in 31 s" in told["liquidity"]
     assert "measured over 30 s" in told["risk"]
     assert measured.quotes[0].price != first.quotes[0].price
+
+
+@pytest.mark.parametrize("lost", [FeedState.STALE, FeedState.SUBSCRIBED])
+def test_what_was_measured_outlives_a_lost_feed_and_time_without_it_does_not_count(lost: FeedState) -> None:
+    bench = TraderBench(
+        engine__strategy="glft", strategy__fv_model="micro", risk__band_bps=D(400), model__calib_min_fills=20
+    )
+    random = Random(2)
+    for number in range(60):
+        bench.market(bid=f"999{number % 5}", ask="10001")
+        bench.step(500)
+        price = X.ticks("10001") + round(random.expovariate(0.002))
+        bench.tell(TradePrint("X-USD", bench.now, bench.now, number, price, 1, BUY))
+    bench.market()
+    bench.step(1_000)
+    before = inputs(bench.trader.decision.quotes)
+    assert "(measured, R² 0.974, 60 trades in 30 s)" in before["liquidity"]
+    maker = bench.trader.strategy
+    assert isinstance(maker, GlftMarketMaker)
+    moved, seen = maker.volatility, before["fair value"]
+    bench.prove(bench.feed(lost))
+    for _ in range(50):
+        bench.step(1_000)
+    bench.market("9899", "9901")
+    bench.step(1_000)
+    after = inputs(bench.trader.decision.quotes)
+    assert maker.volatility == moved, "neither still seconds nor the jump were watched"
+    assert "measured over 30 s" in after["risk"]
+    assert "60 trades in 3" in after["liquidity"], "nor are they time without trades"
+    assert after["fair value"] == seen, "nor is the jump a transition of the touch"
 
 
 def test_parameters_are_calculated_at_most_once_a_second() -> None:

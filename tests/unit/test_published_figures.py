@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 
 import pytest
 
@@ -56,6 +57,16 @@ def test_glft_to_nine_digits() -> None:
     assert closed.skew_ticks == pytest.approx(9.76326865029227, rel=1e-14)
     assert closed.c1_ticks == pytest.approx(15.590451013, abs=5e-10)
     assert closed.c2 == pytest.approx(0.913308573, abs=5e-10)
+
+
+def test_glft_with_hardly_any_aversion_is_not_lost_in_rounding() -> None:
+    gamma, k = 1e-19, 1e-3
+    tiny = OptimalQuotingParameters(gamma, 1.0, 1.0, k)
+    # The limit of (1 + gamma/k)^(k/gamma + 1) is e.
+    assert ClosedForm(tiny).c2 == pytest.approx((gamma * math.e / (2 * k)) ** 0.5, rel=1e-12)
+    small = OptimalQuotingParameters(1e-10, 1.0, 1.0, k)
+    first, last = ExactSolution(tiny, 30), ExactSolution(small, 30)
+    assert first.bid_depth(29) == pytest.approx(last.bid_depth(29), rel=1e-4)
 
 
 @pytest.mark.parametrize("most", [1, 2, 7, 30])

@@ -85,3 +85,14 @@ def test_a_full_disk_is_told_at_the_next_record_and_once() -> None:
         desk.recorder.record(desk.trader, [timer], [])
     assert desk.recorder.record(desk.trader, [timer], []) == 0
     assert desk.told(commands) == []
+
+
+def test_a_side_that_risk_control_denies_is_recorded_with_its_control_once() -> None:
+    desk = Desk(risk__band_bps=D("1"))
+    desk.market("9999.5", "10000.5")
+    (denied,) = desk.told(desk.step())
+    sides = denied.reason.split("; ")
+    assert [side.partition(": ")[0] for side in sides] == ["no bid", "no ask"]
+    assert all(side.endswith("outside the band of 0.01 %") for side in sides)
+    desk.market("9998.5", "9999.5")
+    assert desk.told(desk.step()) == [], "the same control with other numbers is no news"

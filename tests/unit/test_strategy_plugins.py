@@ -220,6 +220,11 @@ NONSENSE = {
     "terms of another size": lambda: Decision((false_bid(size=11),)),
     "terms that are no whole numbers": lambda: Decision((false_bid(explain=halves),)),
     "a slot without a name": lambda: Decision((false_bid(slot=7),)),
+    "a slot of the other side": lambda: Decision((false_bid(slot="A0"),)),
+    "a level that is none": lambda: Decision((false_bid(slot="B0.5", level=0.5),)),
+    "a reason that is no text": lambda: Decision((), reason=7),  # type: ignore[arg-type]
+    "a taking order for another purpose": lambda: Decision((), Take(SELL, 1, 1, "flatten", "")),
+    "a taking order that is none": lambda: Decision((), bid()),  # type: ignore[arg-type]
     "an explanation that fails": lambda: Decision((false_bid(explain=fail),)),
     "a taking order for nothing": lambda: Decision((), Take(SELL, 1, 0, "hedge", "")),
 }
@@ -277,7 +282,9 @@ def test_settings_that_a_plugin_refuses_are_refused() -> None:
     guarded = GuardedStrategy("fickle", inner := Fickle())
     inner.trouble["configure"] = fail
     context = StrategyContext(X, configured().strategy)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(
+        UsageError, match="the strategy fickle refuses these settings: RuntimeError: not today"
+    ):
         guarded.configure(context)
 
 

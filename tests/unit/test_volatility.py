@@ -84,6 +84,22 @@ def test_a_long_silence_equals_the_same_silence_second_by_second(silence_s, beyo
     assert jumped.value == walked.value
 
 
+def test_time_in_which_nobody_watched_is_neither_quiet_nor_a_move():
+    volatility = Volatility()
+    for second in range(10):
+        volatility.on_mid(second * SECOND, 101 if second % 2 else 100)
+    volatility.advance(9 * SECOND + 1)
+    before, count = volatility.value, volatility.count
+    volatility.interrupt()
+    volatility.advance(500 * SECOND)
+    volatility.on_mid(500 * SECOND, 200)
+    volatility.advance(500 * SECOND + 1)
+    assert (volatility.value, volatility.count) == (before, count)
+    volatility.on_mid(501 * SECOND, 202)
+    volatility.advance(501 * SECOND + 1)
+    assert (volatility.value, volatility.count) == (pytest.approx(ONE_PERCENT, rel=1e-12), count + 1)
+
+
 def test_state_tells_histories_apart():
     one, other = Volatility(), Volatility()
     assert one.save() == other.save()
