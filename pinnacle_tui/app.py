@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from engine.credentials.desk import CredentialDesk
     from pinnacle_tui.credential_wizard import Wizard
 
+_AT_ONCE_NS: Final = 1_000_000_000
 _LOUD: Final[dict[str, SeverityLevel]] = {"critical": "error", "error": "error"}
 """Notices that come as a toast as well; the others stand in the log."""
 _SECOND_NS: Final = 1_000_000_000
@@ -114,6 +115,7 @@ class ConsoleApp(PlayingApp):
         self._engine_id = ""
         self._news_after = 0
         """The engine's last event before this console came."""
+        self._last_loud: Notice | None = None
         self._views_drawn = 0
         self._is_left_out = False
         """True while frames are left out because the terminal takes none."""
@@ -414,7 +416,10 @@ class ConsoleApp(PlayingApp):
         if isinstance(event, Notice) and event.code == "REARM":
             self.clear_notifications()  # what was held back is so no more
         if isinstance(event, Notice) and event.severity in _LOUD:
-            self.say(event.text, _LOUD[event.severity], title=event.code)
+            last, self._last_loud = self._last_loud, event
+            # What befalls all products alike, as a kill, is said once: it would hide the screen.
+            if last is None or not _is_the_same_of_another(event, last):
+                self.say(event.text, _LOUD[event.severity], title=event.code)
         elif isinstance(event, SettingChanged):
             self.setting_changed(event)
             self.refresh_bindings()
@@ -501,3 +506,8 @@ class ConsoleApp(PlayingApp):
             self.screen.action_close()
         else:
             self.action_help()
+
+
+def _is_the_same_of_another(notice: Notice, last: Notice) -> bool:
+    is_same = (notice.code, notice.text) == (last.code, last.text)
+    return is_same and notice.product != last.product and notice.time_ns - last.time_ns < _AT_ONCE_NS

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from console.fakes import FakeSession, console_app, settle
-from console.views import product_view, view
+from console.views import PAUSED_BY_HAND, product_view, view
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -336,7 +336,7 @@ async def test_a_moved_key_works_and_the_old_one_does_not(tmp_path: Path):
         assert session.names == []
         await pilot.press("p")
         assert session.names == [CommandName.PAUSE]
-        session.show(view(product_view(state="PAUSED"), seq=8_000))
+        session.show(view(product_view(state="PAUSED", restrictions=(PAUSED_BY_HAND,)), seq=8_000))
         await settle(pilot)
         await pilot.press("space")
         assert session.names == [CommandName.PAUSE, CommandName.RESUME]

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from console.fakes import FakeSession
 from console.running import Console, Running, words
-from console.views import BTC, ETH, PAUSED_BY_HAND, hello, mirror, product_view, view
+from console.views import BTC, ETH, PAUSED_BY_HAND, hello, mirror, notice, product_view, view
+from msgspec.structs import replace
 from textual.widgets import Input
 
 from engine.link.messages import CommandName, Verdict
@@ -55,6 +56,18 @@ async def test_keys_act_on_all_products_and_say_so() -> None:
         assert "K kill all" in offered(console)
         await console.press("space", "K")
         assert sent(console) == [(N.PAUSE, {}), (N.KILL, {})]
+
+
+async def test_what_befalls_all_products_alike_is_told_once_in_the_corner() -> None:
+    async with Running(session()) as console:
+        for eseq, product in enumerate(("BTC-USD", "ETH-USD"), 41):
+            killed = notice(eseq, "critical", "KILL", "kill switch: kill")
+            console.session.tell(replace(killed, product=product))
+        console.session.tell(
+            replace(notice(43, "critical", "KILL", "kill switch: by file"), product="ETH-USD")
+        )
+        await console.settle()
+        assert console.told == ["kill switch: kill", "kill switch: by file"]
 
 
 async def test_one_product_needs_no_such_word() -> None:

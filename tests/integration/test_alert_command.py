@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import until
 
 from engine.core.errors import UsageError
 from engine.core.events import Alert, Severity
@@ -41,6 +42,15 @@ async def handed(*alerts: Alert, command: str, **settings: Any) -> Warned:
     runner.on_alerts(None, alerts)  # type: ignore[arg-type]
     await runner.stop()
     return engine
+
+
+def is_gone(pid: int) -> bool:
+    """Ended, whether or not anybody has asked for its exit code."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return True
+    return state in "ZX"
 
 
 def copying(path: Path) -> str:
@@ -92,9 +102,13 @@ async def test_the_same_alert_is_handed_over_once_a_minute(tmp_path: Path) -> No
     assert (tmp_path / "got").read_bytes().count(b'"v":1') == 2
 
 
-async def test_a_program_that_hangs_is_killed() -> None:
-    engine = await handed(alert(), command=f'{sys.executable} -c "import time; time.sleep(60)"', timeout_s=1)
+async def test_a_program_that_hangs_is_killed_and_so_is_what_it_has_started(tmp_path: Path) -> None:
+    hanging = tmp_path / "hanging"
+    hanging.write_text(f"sleep 60 & echo $! > {tmp_path}/child; wait")
+    engine = await handed(alert(), command=f"sh {hanging}", timeout_s=1)
     assert engine.said == [(ALERT_COMMAND, "alerts.command took more than 1 s")]
+    child = int((tmp_path / "child").read_text())
+    await until(lambda: is_gone(child))
 
 
 @pytest.mark.parametrize(
