@@ -83,18 +83,26 @@ class DayFile:
     def keep(self, session: str, day: int, profits: Mapping[str, str]) -> None:
         """Keep what a session has earned in a day, durably, beside what others have earned in it.
 
-        Another engine's later day stays. A damaged file is replaced: trading was HALTED because of it. Raises
-        `JournalError`.
+        Another engine's later day stays. A damaged file is put aside for whoever looks at it: trading was HALTED
+        because of it. Raises `JournalError`.
         """
         with self._locked():
             try:
                 held = self.read()
             except DamagedDayError:
                 held = None
+                self._put_aside()
             if held is not None and held.day > day:
                 return
             others = held.profits if held is not None and held.day == day else {}
             self.write(Day(day, others | {session: dict(profits)}))
+
+    def _put_aside(self) -> None:
+        path = os.fspath(self.path)
+        try:
+            self._disk.rename(path, f"{path}.damaged")
+        except OSError as error:
+            raise self._failed("put aside", error) from None
 
     def write(self, day: Day) -> None:
         """Keep a whole day, durably, in place of the one before. Raises `JournalError`."""

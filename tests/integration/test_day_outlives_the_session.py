@@ -154,4 +154,7 @@ async def test_a_damaged_file_halts_until_a_person_has_looked(tmp_path: Path, co
     restriction = engine.desks["BTC-USD"].trader.risk.latched
     assert restriction is not None
     assert (restriction.state, restriction.code) == (TradingState.HALTED, "DAY_FILE")
+    await engine.run()
     await keeper.stop()
+    assert (tmp_path / f"{NAME}.damaged").read_bytes() == content
+    assert DayFile(tmp_path).read() is not None
