@@ -278,7 +278,7 @@ class Config:
         return fee_floor.warning(self.engine.strategy, self.strategy, self.model, self.fees.maker_bps)
 
     def band_warning(self) -> str | None:
-        """What whoever runs this should know of spreads that the band of risk control denies; None if none."""
+        """What whoever runs this should know of spreads that the band of R4 denies; None where it fits."""
         return fee_floor.band_warning(
             self.engine.strategy, self.strategy, self.model, self.fees.maker_bps, self.risk.band_bps
         )

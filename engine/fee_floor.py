@@ -60,7 +60,7 @@ def warning(name: str, shared: BasicSettings, model: ModelSettings, maker_bps: D
 def band_warning(
     name: str, shared: BasicSettings, model: ModelSettings, maker_bps: Decimal, band_bps: Decimal
 ) -> str | None:
-    """What is said where the least half-spread lies outside the band around the mid; None where it does not."""
+    """What is said where the least half-spread lies outside the band around the mid; None where it fits."""
     if name not in BUILT_IN:
         return None
     if name == BASIC:

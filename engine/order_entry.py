@@ -14,6 +14,7 @@ from engine.core.order import BUY, SELL, OrderState, Side
 from engine.core.order_manager import OrderManager
 from engine.core.own_orders import Reasons, told_as
 from engine.core.price_levels import PriceLevels
+from engine.fair_turns import in_turn
 from engine.quote_sizes import reducing, share_of
 from engine.risk.denials import Denial
 from engine.risk.gate import RiskContext, RiskGate
@@ -206,6 +207,8 @@ class OrderEntry:
         commands: list[AnyCommand] = list(cancels)
         if places:
             context = self._refilled(now)
+            if not self._gate.is_free(now, len(places)):
+                places = in_turn(places, self._orders.own.by_id.values(), self._gate.last_side())
             for quote in places:
                 if quote.size > self._room(quote.side, context, is_reducing):
                     continue

@@ -356,7 +356,9 @@ class Trader:
             self._alerts.extend(update.alerts)
         if isinstance(event, OrderRejected):
             what = _NEVER_THERE.get(event.code, "the venue rejected an order")
-            self._alerts.tell_once(event, event.code, f"{what}: {event.reason}")
+            is_usual = would_have_taken(event.code, event.reason)
+            severity = Severity.INFO if is_usual else Severity.WARNING
+            self._alerts.tell_once(event, event.code, f"{what}: {event.reason}", severity)
         if update.fill is not None:
             self._book_fill(update.fill)
         elif isinstance(event, OrderCancelled):

@@ -331,6 +331,7 @@ class ConsoleApp(PlayingApp):
             scene.book.symbol if scene is not None else "",
             self.states,
             self.resumable,
+            self.has_latch,
             self.session.link_state,
             hello.role if hello is not None else None,
             self._scenes.has_several,

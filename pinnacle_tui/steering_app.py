@@ -98,7 +98,7 @@ class SteeringApp(ThemedApp):
             case "cancel_all" | "flatten":
                 return self.can_steer
             case "rearm":
-                return self.can_steer and not self.states.isdisjoint(_LATCHED)
+                return self.can_steer and self.has_latch
             case "acknowledge":
                 return self.can_steer and self.alerts.newest is not None
             case "trip_breaker":
@@ -136,6 +136,15 @@ class SteeringApp(ThemedApp):
             book.symbol
             for book in books
             if book.state not in _LATCHED and any(held.is_resumable for held in book.restrictions)
+        )
+
+    @property
+    def has_latch(self) -> bool:
+        """True where a product waits for a person to rearm it, whatever it may do meanwhile."""
+        view = self.mirror.view
+        books = view.products if view is not None else ()
+        return any(
+            book.state in _LATCHED or any(held.is_latch for held in book.restrictions) for book in books
         )
 
     @property

@@ -147,6 +147,8 @@ class Restriction(msgspec.Struct, frozen=True, gc=False):
     """What ends it."""
     is_resumable: bool = False
     """True where RESUME ends it."""
+    is_latch: bool = False
+    """True where only REARM ends it."""
 
 
 class Breaker(msgspec.Struct, frozen=True, gc=False):
@@ -204,7 +206,7 @@ class ProductView(msgspec.Struct, frozen=True):
     state: str
     """ACTIVE, REDUCING, PAUSED, HALTED, KILLED."""
     note: str
-    """Why quotes are missing; empty when none is."""
+    """Why quotes are missing or smaller; empty when none is."""
     connection: str
     """idle, subscribed, live, stale: how far the book may be believed."""
     book_age_ns: int | None

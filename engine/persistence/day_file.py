@@ -83,8 +83,8 @@ class DayFile:
     def keep(self, session: str, day: int, profits: Mapping[str, str]) -> None:
         """Keep what a session has earned in a day, durably, beside what others have earned in it.
 
-        Another engine's later day stays. A damaged file is put aside for whoever looks at it: trading was HALTED
-        because of it. Raises `JournalError`.
+        Another engine's later day stays. A damaged file is put aside for whoever looks at it: trading was
+        HALTED because of it. Raises `JournalError`.
         """
         with self._locked():
             try:

@@ -123,9 +123,15 @@ class RiskGate:
             self._state.latch(TradingState.KILLED, RUNAWAY, denial.reason, context.now_ns)
         return denial
 
-    def is_free(self, now_ns: int) -> bool:
-        """True when the rate of orders lets one leave now (R11)."""
-        return self._rate.is_free(now_ns, self.limits.max_orders_per_s, self.limits.max_order_burst)
+    def is_free(self, now_ns: int, orders: int = 1) -> bool:
+        """True when the rate of orders lets that many leave now (R11)."""
+        return self._rate.is_free(now_ns, self.limits.max_orders_per_s, self.limits.max_order_burst, orders)
+
+    def last_side(self) -> Side | None:
+        """The side of the order that left last; None before the first."""
+        orders = self._last_in_slot.values()
+        last = max(orders, key=lambda order: (order.created_ns, order.client_id), default=None)
+        return None if last is None else last.side
 
     def reducible(self, side: Side, context: RiskContext) -> int:
         """Lots that an order on `side` may have at most and still only reduce the position.

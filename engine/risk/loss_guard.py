@@ -115,6 +115,11 @@ class LossGuard:
         )
 
     @property
+    def capital(self) -> int:
+        """What the share of a drawdown is measured against, in atoms."""
+        return self._capital
+
+    @property
     def is_restarting(self) -> bool:
         """True from `restart` until an equity can be told."""
         return self._restarts

@@ -31,8 +31,8 @@ class OrderRate:
         """None until the first order: a full bucket of whatever size."""
         self._filled_ns = 0
 
-    def is_free(self, now_ns: int, per_s: int, burst: int) -> bool:
-        """True when there is a token."""
+    def is_free(self, now_ns: int, per_s: int, burst: int, orders: int = 1) -> bool:
+        """True when there is a token for each of so many orders."""
         full = burst * _TOKEN
         parts = self._parts
         if parts is None:
@@ -41,7 +41,7 @@ class OrderRate:
             parts += (now_ns - self._filled_ns) * per_s
             self._filled_ns = now_ns
         self._parts = parts = min(full, parts)
-        return parts >= _TOKEN
+        return parts >= orders * _TOKEN
 
     def take(self) -> None:
         """An order leaves: the one that `is_free` was asked about last, and there was a token."""

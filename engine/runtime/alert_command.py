@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
+import shutil
 import signal
 from collections import deque
 from collections.abc import Sequence
@@ -37,13 +38,16 @@ class AlertCommand:
     """
 
     def __init__(self, engine: Engine, settings: AlertSettings) -> None:
-        """Raises `UsageError` for a command that cannot be taken apart."""
+        """Raises `UsageError` for a command that cannot be taken apart, or whose program is not there."""
         try:
             self._arguments = shlex.split(settings.command or "")
         except ValueError as error:
             raise UsageError(f"alerts.command = {settings.command}: {error}") from None
         if not self._arguments:
             raise UsageError("alerts.command is empty: name a program, or leave the key out")
+        if shutil.which(self._arguments[0]) is None:
+            # Found out at the first alert, it would be too late for that alert.
+            raise UsageError(f"alerts.command = {settings.command}: there is no program {self._arguments[0]}")
         self._engine = engine
         self._settings = settings
         self._least = GRAVITY[Severity(settings.severity)]

@@ -106,6 +106,7 @@ class DeskViewer:
                     each.reason,
                     each.release,
                     each.release == UNTIL_RESUMED,
+                    each is trader.risk.latched,
                 )
                 for each in trader.risk.restrictions()
             ),

@@ -33,7 +33,7 @@ def gauges_of(trader: Trader, wall_ns: int) -> tuple[Gauge, ...]:
             limits.max_gross_notional,
         ),
         _open_orders(trader),
-        Gauge("DRAWDOWN", "drop from the peak", "ppm", _drawdown(trader), _ppm(limits.max_drawdown)),
+        _drawdown(trader),
         Gauge("LOSS", "loss of the UTC day", "atoms", _day_loss(trader), limits.max_daily_loss),
         *_tail_risks(trader),
         Gauge(
@@ -63,11 +63,13 @@ def _open_orders(trader: Trader) -> Gauge:
     return Gauge("OPEN_ORDERS", "open orders", "count", total, limits.max_open_orders)
 
 
-def _drawdown(trader: Trader) -> int | None:
-    equity, profit, capital = trader.ledger.equity, trader.ledger.profit, trader.gate.limits.risk_capital
-    if equity is None or profit is None:
-        return None
-    return _share(max(0, trader.guard.peak - equity), equity - profit if capital is None else capital)
+def _drawdown(trader: Trader) -> Gauge:
+    """The limit on the amount or that on the share of the capital, whichever is reached first."""
+    equity, limits, guard = trader.ledger.equity, trader.gate.limits, trader.guard
+    drop, most = None if equity is None else max(0, guard.peak - equity), limits.max_drawdown
+    if limits.max_drawdown_money * most.denominator < guard.capital * most.numerator:
+        return Gauge("DRAWDOWN", "drop from the peak", "atoms", drop, limits.max_drawdown_money)
+    return Gauge("DRAWDOWN", "drop from the peak", "ppm", _share(drop, guard.capital), _ppm(most))
 
 
 def _day_loss(trader: Trader) -> int | None:

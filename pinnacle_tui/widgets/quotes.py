@@ -177,13 +177,13 @@ def no_quote(scene: Scene) -> str:
 
 
 def _notes(scene: Scene, width: int) -> list[Row]:
-    """Missing quotes in words, and what the risk gate kept back."""
+    """Why quotes are missing or smaller, and what the risk gate kept back."""
     book, made = scene.book, list[Row]()
     if all(quote.wanted_price is None and quote.working_price is None for quote in book.quotes):
         made.append(((left(no_quote(scene), width), "warning"),))
     elif book.note:
         reason = book.note.removeprefix(NO_QUOTES)
-        made.append(((left(f"quotes are missing: {reason}", width), "warning"),))
+        made.append(((left(f"quotes are limited: {reason}", width), "warning"),))
     if book.denied:
         made.append(denied_row(scene, width))
     return made

@@ -480,6 +480,23 @@ async def test_the_label_of_a_key_follows_the_state(state: str, offered: str) ->
         assert [word for word in ("pause", "resume", "rearm") if f" {word}" in line] == [offered]
 
 
+async def test_a_latch_that_only_reduces_can_be_taken_back() -> None:
+    latch = Restriction(
+        "DRAWDOWN", "REDUCING", views.TIME, "fell by 150", "a person resets it", is_latch=True
+    )
+    session = FakeSession(
+        views.mirror(shown=views.view(views.product_view(state="REDUCING", restrictions=(latch,))))
+    )
+    app = console_app(session)
+    async with app.run_test(size=(200, 40)) as pilot:
+        await settle(pilot)
+        assert "R rearm" in keys_line(app)
+        session.show(views.view(views.product_view(state="REDUCING"), seq=7_513))
+        app._frame()
+        await pilot.pause()
+        assert "R rearm" not in keys_line(app)  # a hold goes by itself
+
+
 async def test_what_will_quote_again_by_itself_can_be_paused_for_good() -> None:
     tripped = Restriction("BREAKER", "PAUSED", views.TIME, "circuit breaker", "60 s have passed")
     session = FakeSession(

@@ -354,7 +354,7 @@ def test_without_a_note_a_restriction_gives_the_reason() -> None:
 def test_missing_quotes_beside_working_ones() -> None:
     assert (
         lines(80, 22, note="the bid side is at its cap")[5]
-        == "quotes are missing: the bid side is at its cap"
+        == "quotes are limited: the bid side is at its cap"
     )
 
 

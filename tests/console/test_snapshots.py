@@ -104,7 +104,12 @@ def trouble(kind: str, session: FakeSession) -> None:
         )
     elif kind == "paused":
         why = Restriction(
-            "OPERATOR", "PAUSED", views.TIME - 9 * views.S, "pause, console pid 4711", "a person resumes", True
+            "OPERATOR",
+            "PAUSED",
+            views.TIME - 9 * views.S,
+            "pause, console pid 4711",
+            "a person resumes",
+            True,
         )
         book = views.product_view(
             state="PAUSED", orders=(), quotes=(), restrictions=(why,), note="no quotes: PAUSED"

@@ -111,17 +111,20 @@ async def test_a_program_that_hangs_is_killed_and_so_is_what_it_has_started(tmp_
     await until(lambda: is_gone(child))
 
 
-@pytest.mark.parametrize(
-    ("command", "why"), [("/no/such/program", "cannot be run"), ("false", "ended with 1")]
-)
-async def test_a_program_that_fails_is_told_of_and_not_asked_about_that(command: str, why: str) -> None:
-    engine = await handed(alert(), alert(ALERT_COMMAND), command=command)
+@pytest.mark.parametrize(("content", "why"), [("", "cannot be run"), ("#!/bin/sh\nexit 1\n", "ended with 1")])
+async def test_a_program_that_fails_is_told_of_and_not_asked_about_that(
+    content: str, why: str, tmp_path: Path
+) -> None:
+    program = tmp_path / "program"
+    program.write_text(content)
+    program.chmod(0o700)
+    engine = await handed(alert(), alert(ALERT_COMMAND), command=str(program))
     ((code, text),) = engine.said
     assert code == ALERT_COMMAND
     assert why in text
 
 
-@pytest.mark.parametrize("command", ["", "  ", "mail 'to"])
+@pytest.mark.parametrize("command", ["", "  ", "mail 'to", "/no/such/program now"])
 def test_a_command_that_is_none_is_refused(command: str) -> None:
     with pytest.raises(UsageError, match=r"alerts\.command"):
         AlertCommand(Warned(), AlertSettings(command=command))  # type: ignore[arg-type]

@@ -50,6 +50,8 @@ def test_case_64_a_trip_by_hand_pulls_the_quotes_and_a_reset_lets_them_back() ->
     assert submits(bench.step()) == []
     assert told(bench) == [(Severity.WARNING, "circuit breaker closed → open, manual: said the test")]
     assert bench.trader.risk.effective is TradingState.PAUSED
+    (held,) = bench.trader.risk.restrictions()
+    assert held.reason == "circuit breaker, manual: said the test"
 
     bench.operator(RESET)
     assert where(bench) == (BreakerState.CLOSED, Trigger.MANUAL, 1)

@@ -454,11 +454,11 @@ LIVE = {"engine.mode": "live", "network.key_file": "key.json", "engine.symbols":
 
 
 def test_only_the_basic_model_is_warned_of_a_spread_below_the_fees(empty: Path) -> None:
-    for strategy, told in (("basic", 2), ("glft", 1), ("avellaneda-stoikov", 1)):
+    for strategy, is_fine in (("basic", False), ("glft", True), ("avellaneda-stoikov", True)):
         overrides = [f"engine.strategy={strategy}", "engine.live=true"]
         resolved = load_config(empty, overrides=overrides, flags=LIVE)
-        assert len(resolved.fee_notices()) == told
-        assert (resolved.config.edge_violation() is None) is (told == 1)
+        assert (resolved.config.edge_warning() is None) is is_fine
+        assert (resolved.config.edge_violation() is None) is is_fine
 
 
 def test_live_mode_says_each_thing_that_is_missing(empty: Path) -> None:

@@ -18,6 +18,8 @@ CODES += ["STOP_LOSS", "TAKE_PROFIT"]
 MID = 20_000 * 100
 """10,000.00 in half ticks."""
 PER_LOT = X.value(MID, 1)
+PER_UNIT = PER_LOT * 1_000 // 10_000
+"""Atoms of 1 of the quote currency."""
 
 
 def test_an_idle_engine_has_used_nothing_and_knows_no_exposure():
@@ -145,6 +147,17 @@ def test_the_drawdown_gauge_reaches_its_limit_when_the_guard_halts():
         assert (gauge.used >= gauge.limit) is (bench.trader.risk.effective is TradingState.HALTED)
         seen.append(gauge.used)
     assert seen == [0, 20_000, 40_000, 49_900, 50_000]
+
+
+def test_the_drawdown_gauge_is_that_of_the_amount_where_it_is_reached_before_the_share():
+    bench = DeskBench(risk__max_drawdown=D(150), strategy__levels=1)
+    bench.market()
+    bench.trade(BUY, "10000", 1_000)
+    for mid, lost in ((9_851, 149), (9_850, 150)):
+        market_at(bench, mid)
+        gauge = bench.gauge("DRAWDOWN")
+        assert (gauge.used, gauge.limit, gauge.unit) == (lost * PER_UNIT, 150 * PER_UNIT, "atoms")
+        assert (lost >= 150) is (bench.trader.risk.effective is TradingState.REDUCING)
 
 
 def test_a_drawdown_is_measured_against_the_risk_capital_where_one_is_set():

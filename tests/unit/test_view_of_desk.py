@@ -171,7 +171,9 @@ def test_paused_quotes_are_shown_while_they_work_and_wanted_no_more():
     (restriction,) = product.restrictions
     assert (restriction.code, restriction.state) == ("OPERATOR", "PAUSED")
     assert (restriction.reason, restriction.release) == ("said the test", "a person resumes")
-    assert restriction.is_resumable
+    assert (restriction.is_resumable, restriction.is_latch) == (True, False)
+    bench.operator(OperatorAction.KILL)
+    assert [each.is_latch for each in bench.product().restrictions] == [True, False]
 
 
 @pytest.mark.parametrize("grounds", ["shutdown", "fill", "stale"])

@@ -8,6 +8,7 @@ from typing import Final
 
 from engine.core.clock import Clock
 from engine.core.events import Restraint
+from engine.core.refusals import is_passing
 from engine.exchange.live.outbox import Outbox
 
 REJECTS: Final = "REJECTS"
@@ -18,8 +19,6 @@ FIRST_HOLD_S: Final = 2
 LONGEST_HOLD_S: Final = 300
 _CALM_NS: Final = 3_600_000_000_000
 """A storm so long after the last one is the first again."""
-_PASSING: Final = ("POST_ONLY", "POST ONLY", "INSUFFICIENT")
-"""What a moving market or a spent balance leads to, and what passes with it."""
 
 
 class RejectStorms:
@@ -43,8 +42,7 @@ class RejectStorms:
     def note(self, code: str, reason: str) -> None:
         """The venue refused an order."""
         now = self._clock.monotonic_ns()
-        said = f"{code} {reason}".upper()
-        self._refusals.append((now, any(word in said for word in _PASSING)))
+        self._refusals.append((now, is_passing(code, reason)))
         if len(self._refusals) < STORM or now - self._refusals[0][0] > WITHIN_NS:
             return
         passes = all(is_passing for _, is_passing in self._refusals)
