@@ -22,7 +22,7 @@ from engine import config_file, fee_floor
 from engine.config_schema import Key, Schema, Value, nearest, value_text
 from engine.core.errors import UsageError
 from engine.core.events import Severity
-from engine.core.settings import require_valid, setting
+from engine.core.settings import in_base_times, require_valid, setting
 from engine.credentials.settings import CredentialSettings
 from engine.exchange.coinbase.network import EXCHANGE, NetworkSettings
 from engine.exchange.fees import FeeSchedule
@@ -265,6 +265,21 @@ class Config:
             missing.append(f"the typed name of what is traded (--arm {','.join(unarmed)})")
         if missing:
             raise UsageError(f"live mode needs {'; '.join(missing)}. Nothing was sent")
+
+    def for_product(self, symbol: str) -> Config:
+        """These settings in a product's own sizes (`portfolio.size_factors`). `UsageError` beyond a bound."""
+        factor = self.portfolio.size_factor(symbol, self.engine.symbols)
+        if factor == 1:
+            return self
+        own = dataclasses.replace(
+            self, strategy=in_base_times(self.strategy, factor), risk=in_base_times(self.risk, factor)
+        )
+        try:
+            require_valid("strategy", own.strategy)
+            require_valid("risk", own.risk)
+        except UsageError as error:
+            raise UsageError(f"{symbol}, {factor} times as large: {error}") from None
+        return own
 
     def edge_violation(self) -> str | None:
         """Why spreads as they are set cannot earn their fees; None if they do or need not.

@@ -51,6 +51,7 @@ from engine.core.ledger import BookedFill, Ledger
 from engine.core.order_manager import NOTHING_DUE, OrderManager
 from engine.core.own_orders import ExcludingOwn
 from engine.core.price_levels import PriceLevels
+from engine.core.refusals import would_have_taken
 from engine.operator_commands import OperatorCommands, Reconfigure
 from engine.order_entry import OrderEntry
 from engine.restraints import Restraints

@@ -9,7 +9,7 @@ _UNFUNDED: Final = "INSUFFICIENT"
 
 
 def would_have_taken(code: str, reason: str) -> bool:
-    """True for a post-only order whose market had moved while it travelled: nothing rests, nothing is wrong."""
+    """True for a post-only order whose market has moved meanwhile: nothing rests, nothing is wrong."""
     said = f"{code} {reason}".upper()
     return any(word in said for word in _CROSSED)
 

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import MAX_PREC, Decimal, localcontext
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Section = TypeVar("Section", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,19 @@ def setting(
 
     meta = SettingMeta(help, unit, bound(at_least), bound(above), bound(at_most), bound(below), choices, live)
     return dataclasses.field(default=default, metadata={"setting": meta})
+
+
+def in_base_times(section: Section, factor: Decimal) -> Section:
+    """A section whose amounts in a base currency are multiplied, exactly."""
+    with localcontext() as context:
+        context.prec = MAX_PREC
+        amounts = {
+            entry.name: factor * amount
+            for entry in dataclasses.fields(section)
+            if entry.metadata["setting"].unit == "base"
+            if (amount := getattr(section, entry.name)) is not None
+        }
+    return dataclasses.replace(section, **amounts)
 
 
 def value_violation(key: str, value: Any, meta: SettingMeta) -> str | None:

@@ -25,6 +25,7 @@ from engine.risk.portfolio import PortfolioLimits
 SECTION = "portfolio"
 _MOST_WEIGHT = 1_000
 _MOST_BASE = 1_000_000_000
+_MOST_FACTOR = 1_000_000
 _AMOUNT: Final = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _LIKE_MONEY: Final = frozenset(
     {"USD", "USDC", "USDT", "USDS", "DAI", "PYUSD", "EUR", "EURC", "GBP", "CHF", "CAD", "AUD", "SGD"}
@@ -44,6 +45,11 @@ class PortfolioSettings:
         None,
         "How balances and limits are divided among the products, SYMBOL=WEIGHT each; a product that is not "
         "named weighs 1.",
+    )
+    size_factors: tuple[str, ...] | None = setting(
+        None,
+        "Multiplies what is said in the base currency (order sizes, positions, traded volume, what a paper "
+        "account holds) for a product, SYMBOL=FACTOR each; a product that is not named has 1.",
     )
     max_positions: tuple[str, ...] | None = setting(
         None,
@@ -94,18 +100,13 @@ class PortfolioSettings:
             if symbol in seen:
                 return f"{SECTION}.shares names {symbol} twice"
             seen.add(symbol)
-        seen = set()
-        for text in self.max_positions or ():
-            symbol, _, amount = text.partition("=")
-            if not (_AMOUNT.fullmatch(amount) and 0 < Decimal(amount) <= _MOST_BASE):
-                return (
-                    f"{SECTION}.max_positions = {text!r}: must be SYMBOL=AMOUNT with an amount above 0 and "
-                    f"at most {_MOST_BASE}, for example ETH-USD=2.5"
-                )
-            if symbol in seen:
-                return f"{SECTION}.max_positions names {symbol} twice"
-            seen.add(symbol)
-        return None
+        return _amount_violation("max_positions", self.max_positions, "AMOUNT", _MOST_BASE) or (
+            _amount_violation("size_factors", self.size_factors, "FACTOR", _MOST_FACTOR)
+        )
+
+    def size_factor(self, symbol: str, symbols: Sequence[str]) -> Decimal:
+        """What multiplies a product's amounts in its base currency."""
+        return Decimal(_named("size_factors", self.size_factors, symbols).get(symbol, 1))
 
     def weights(self, symbols: Sequence[str]) -> dict[str, int]:
         """By product, its weight. `UsageError` where one is named that is not traded."""
@@ -203,6 +204,21 @@ class PortfolioSettings:
         return PortfolioLimits(
             units(self.max_gross_notional), units(self.max_daily_loss), units(self.max_drawdown)
         )
+
+
+def _amount_violation(key: str, texts: Sequence[str] | None, what: str, most: int) -> str | None:
+    seen = set()
+    for text in texts or ():
+        symbol, _, amount = text.partition("=")
+        if not (_AMOUNT.fullmatch(amount) and 0 < Decimal(amount) <= most):
+            return (
+                f"{SECTION}.{key} = {text!r}: must be SYMBOL={what} with a number above 0 and at most "
+                f"{most}, for example ETH-USD=2.5"
+            )
+        if symbol in seen:
+            return f"{SECTION}.{key} names {symbol} twice"
+        seen.add(symbol)
+    return None
 
 
 def _named(key: str, texts: Sequence[str] | None, symbols: Sequence[str]) -> dict[str, str]:

@@ -186,7 +186,9 @@ def build_account(config: Config, instrument: Instrument) -> Account:
 
 def _opening_of(config: Config, instrument: Instrument, held: Opening | None = None) -> Opening:
     """What a product begins with: its part of what the account held, or holds by the settings."""
-    held = held or Opening(config.engine.opening_quote_balance, config.engine.opening_base_balance)
+    if held is None:
+        factor = config.portfolio.size_factor(instrument.symbol, config.engine.symbols)
+        held = Opening(config.engine.opening_quote_balance, factor * config.engine.opening_base_balance)
     part = partial(config.portfolio.balance_of, instrument.symbol, config.engine.symbols)
     return Opening(
         part(held.quote, instrument.quote, instrument.money_places),

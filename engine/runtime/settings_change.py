@@ -107,7 +107,8 @@ def _value(config: Config, name: str) -> Value:
 
 def risk_limits(config: Config, instrument: Instrument) -> RiskLimits:
     """The limits of one instrument under the strategy's own cap, and its share of those over all products."""
-    limits = config.risk.limits(instrument, config.strategy.max_position)
+    own = config.for_product(instrument.symbol)
+    limits = own.risk.limits(instrument, own.strategy.max_position)
     return config.portfolio.allotted(limits, instrument, config.engine.symbols)
 
 
@@ -115,7 +116,8 @@ def strategy_context(config: Config, instrument: Instrument) -> StrategyContext:
     """What the strategy of one instrument is made with. `UsageError` for a plugin's wrong parameters."""
     engine = config.engine
     parameters = parameters_of(engine.strategy, engine.strategy_parameters or ())
-    return StrategyContext(instrument, config.strategy, config.model, config.fees.maker_bps, parameters)
+    own = config.for_product(instrument.symbol)
+    return StrategyContext(instrument, own.strategy, config.model, config.fees.maker_bps, parameters)
 
 
 def refresh_policy(strategy: BasicSettings) -> RefreshPolicy:

@@ -49,6 +49,7 @@ EFFECTS = {
     "persistence.archive_delete": f"{DISK}::test_archive_mib_is_told_of_and_archive_delete_deletes",
     "engine.symbols": f"{RUN}::test_symbols",
     "portfolio.shares": f"{PORTFOLIO}::test_gross_and_open_orders_are_divided",
+    "portfolio.size_factors": f"{PORTFOLIO}::test_sizes_of_a_product_are_multiplied",
     "portfolio.max_positions": (
         "integration/test_risk_conformance.py::test_case_61_a_product_has_its_own_limit_or_that_of_all"
     ),
@@ -118,7 +119,7 @@ EFFECTS = {
     "alerts.command": "integration/test_alert_command.py::test_the_program_gets_the_alert_as_one_line",
     "alerts.severity": "integration/test_alert_command.py::test_severity_is_the_least_that_is_handed_over",
     "alerts.max_per_minute": "integration/test_alert_command.py::test_no_more_than_max_per_minute",
-    "alerts.timeout_s": "integration/test_alert_command.py::test_a_program_that_hangs_is_killed",
+    "alerts.timeout_s": "integration/test_alert_command.py::test_a_program_that_hangs_is_killed_and_so_is_what_it_has_started",
     **{name: SIMULATOR for name in schema().keys if name.startswith("simulator.")},
     "exchange.order_latency_ms": PAPER,
     "exchange.answer_latency_ms": PAPER,

@@ -26,6 +26,7 @@ from engine.exchange.coinbase.products import catalogue
 from engine.risk.portfolio import CurrencyPortfolio, Totals
 from engine.runtime.builder import build_account, build_portfolio, build_trader
 from engine.runtime.settings_change import risk_limits
+from engine.strategy.basic import BasicMarketMaker
 from engine.trader import Trader
 
 KNOWN = catalogue()
@@ -353,6 +354,37 @@ def test_gross_and_open_orders_are_divided() -> None:
     assert [each.max_open_orders_per_side for each in limits] == [7, 2]
 
 
+def test_sizes_of_a_product_are_multiplied() -> None:
+    config = configured(
+        portfolio__size_factors="ETH-USD=30.5",
+        engine__opening_base_balance=2,
+        risk__max_order_size_base="0.05",
+        risk__max_position_base="0.25",
+    )
+    btc, eth = KNOWN["BTC-USD"], KNOWN["ETH-USD"]
+    assert config.for_product("BTC-USD") is config
+    own = config.for_product("ETH-USD").strategy
+    assert (own.order_quantity, own.min_order_quantity) == (Decimal("0.305"), Decimal("0.0305"))
+    assert (own.max_position, own.levels) == (Decimal(305), 3)
+    one, other = (risk_limits(config, instrument) for instrument in (btc, eth))
+    assert other.max_order_size == eth.lots("1.525")
+    assert other.max_position == eth.lots("7.625")
+    assert other.max_quoted_position == eth.lots("305")
+    assert other.max_order_notional == one.max_order_notional * 10**eth.money_places // 10**btc.money_places
+    trader = build_trader(config, eth, 1, displays_own=False)
+    assert trader.opening_base == eth.lots("61")
+    assert isinstance(trader.strategy, BasicMarketMaker)
+    assert trader.strategy.settings.order_quantity == Decimal("0.305")
+    paid = build_trader(config, eth, 1, displays_own=False, opening=Opening(Decimal(100), Decimal(3)))
+    assert paid.opening_base == eth.lots("3"), "what a venue says an account holds is not multiplied"
+
+
+def test_no_size_passes_a_ceiling_by_being_multiplied() -> None:
+    config = configured(portfolio__size_factors="ETH-USD=1000000", risk__max_trading_volume=1_001)
+    with pytest.raises(UsageError, match="ETH-USD, 1000000 times as large: risk.max_trading_volume"):
+        risk_limits(config, KNOWN["ETH-USD"])
+
+
 def test_a_share_never_widens_the_limit_of_a_product() -> None:
     config = configured(risk__max_gross_notional=200_000, portfolio__max_gross_notional=2_000_000)
     limits = risk_limits(config, KNOWN["BTC-USD"])
@@ -371,6 +403,10 @@ def test_a_share_never_widens_the_limit_of_a_product() -> None:
         ({"max_positions": "BTC-USD=1,BTC-USD=2"}, "names BTC-USD twice"),
         ({"max_positions": "SOL-USD=2"}, "names SOL-USD, which is not traded"),
         ({"max_positions": "BTC-USD=0.000000001"}, "below the smallest order"),
+        ({"size_factors": "ETH-USD"}, "must be SYMBOL=FACTOR"),
+        ({"size_factors": "ETH-USD=-1"}, "above 0"),
+        ({"size_factors": "ETH-USD=1,ETH-USD=2"}, "names ETH-USD twice"),
+        ({"size_factors": "SOL-USD=2"}, "names SOL-USD, which is not traded"),
         ({"max_open_orders": 1}, "BTC-USD has a share of less than one order"),
     ],
 )
