@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.core.clock import Clock
 from engine.link.view import StandingAlert
 from pinnacle_tui.held_keys import HeldKeys
-from pinnacle_tui.widgets.alert_banner import gravity
+from pinnacle_tui.widgets.alert_banner import foremost, gravity
 
 
 class AlertWatch:
@@ -18,9 +18,9 @@ class AlertWatch:
         self._held = HeldKeys(clock)
 
     @property
-    def newest(self) -> StandingAlert | None:
+    def shown(self) -> StandingAlert | None:
         """The one that the banner names; None while nothing waits."""
-        return self.standing[-1] if self.standing else None
+        return foremost(self.standing) if self.standing else None
 
     def look(self, alerts: tuple[StandingAlert, ...]) -> bool:
         """Take in those of a view. True where one has come, or has become graver: that rings the bell.
@@ -30,14 +30,14 @@ class AlertWatch:
         if alerts == self.standing:
             return False
         known = {(alert.name, alert.since_wall_ns): gravity(alert) for alert in self.standing}
-        shown = self.newest
+        before = self.shown
         self.standing = alerts
-        newest = self.newest
-        if newest is not None and (shown is None or shown.name != newest.name):
+        shown = self.shown
+        if shown is not None and (before is None or before.name != shown.name):
             self._held = HeldKeys(self._clock)
         return any(gravity(alert) > known.get((alert.name, alert.since_wall_ns), -1) for alert in alerts)
 
     def is_meant(self) -> bool:
-        """Asked once a stroke: False while the newest alert has been there for too short a time to be read,
-        and while the key that acknowledged the one before is held down."""
+        """Asked once a stroke: False while the alert that is shown cannot have been read yet, and while the
+        key that acknowledged the one before is held down."""
         return self._held.is_meant()

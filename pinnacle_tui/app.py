@@ -336,7 +336,7 @@ class ConsoleApp(PlayingApp):
             hello.role if hello is not None else None,
             self._scenes.has_several,
             self.playing_keys,
-            self.alerts.newest.name if self.alerts.newest is not None else "",
+            self.alerts.shown.name if self.alerts.shown is not None else "",
         )
         if decides != self._keys_for:
             self._keys_for = decides

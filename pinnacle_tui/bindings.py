@@ -84,7 +84,7 @@ APP_BINDINGS: Final[list[BindingType]] = [
         "take_control",
         "Become the console that may steer; the one that does now will only watch",
     ),
-    _key("a", "acknowledge", "acknowledge", "acknowledge", "Acknowledge the newest alert: you have seen it"),
+    _key("a", "acknowledge", "acknowledge", "acknowledge", "Acknowledge the alert in the banner"),
     _key("u", "undo", "undo", "undo", "Take your last change of a setting back, for a minute"),
     _key(
         "d",

@@ -10,6 +10,14 @@ import click
 
 from pinnacle_tui.cli_parts import examples, json_option
 
+_OPTION_OF = {
+    "recording": "speed",
+    "seed": "papers",
+    "seeds": "quoting",
+    "minutes": "quoting",
+    "maker_bps": "quoting",
+}
+
 
 @click.command(
     epilog=examples(
@@ -50,6 +58,7 @@ def bench(
     papers    printed figures beside ours; ends with 1 where one disagrees
     quoting   glft as it ships against a fixed 10 bp quote, on simulated markets with informed flow
     """
+    _refuse_options_of_others(what)
     if what == "papers":
         from engine.commands import bench_papers
 
@@ -69,3 +78,13 @@ def bench(
     from engine.commands import bench as benchmark
 
     return benchmark.run(as_json=as_json, recording=recording, stdout=sys.stdout, stderr=sys.stderr)
+
+
+def _refuse_options_of_others(what: str) -> None:
+    """An option of another kind of bench would be dropped without a word, so it is an error instead."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        kind = _OPTION_OF.get(option.name or "", what)
+        is_given = context.get_parameter_source(option.name or "") is click.core.ParameterSource.COMMANDLINE
+        if kind != what and is_given:
+            raise click.UsageError(f"{option.opts[0]} is for bench {kind}, and this is bench {what}")

@@ -100,7 +100,7 @@ class SteeringApp(ThemedApp):
             case "rearm":
                 return self.can_steer and self.has_latch
             case "acknowledge":
-                return self.can_steer and self.alerts.newest is not None
+                return self.can_steer and self.alerts.shown is not None
             case "trip_breaker":
                 return self.can_steer and self._breakers - {"open"} != set()
             case "reset_breaker":
@@ -171,9 +171,9 @@ class SteeringApp(ThemedApp):
 
     def key_words(self, binding: Binding) -> str:
         """What a key does now, in a few words."""
-        newest = self.alerts.newest
-        if binding.id == "app.acknowledge" and newest is not None:
-            return f"ack {visible(newest.name)}"
+        alert = self.alerts.shown
+        if binding.id == "app.acknowledge" and alert is not None:
+            return f"ack {visible(alert.name)}"
         if binding.action in _FOR_ALL and self.shown_of_several:
             return f"{binding.description} all"
         return binding.description
@@ -240,10 +240,10 @@ class SteeringApp(ThemedApp):
         self.operations.send(CommandName.TAKE_CONTROL)
 
     def action_acknowledge(self) -> None:
-        """The newest alert was seen, if it has stood there for long enough to be read."""
-        newest = self.alerts.newest
-        if newest is not None and self.alerts.is_meant():
-            self.acknowledge(newest.name)
+        """The alert of the banner was seen, if it has stood there for long enough to be read."""
+        shown = self.alerts.shown
+        if shown is not None and self.alerts.is_meant():
+            self.acknowledge(shown.name)
 
     def acknowledge(self, name: str) -> None:
         """The alert of that name was seen."""

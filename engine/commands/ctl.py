@@ -102,7 +102,8 @@ def ctl_text(answer: Mapping[str, Any]) -> str:
         ]
         lines += map(portfolio_text, answer["portfolio"])
         return "\n".join(lines)
-    lines = [f"{answer['deed']}: {answer['verdict']} in {answer['ms']:.0f} ms: {answer['text']}"]
+    deed = answer["deed"].replace("_", " ")
+    lines = [f"{deed}: {answer['verdict']} in {answer['ms']:.0f} ms: {answer['text']}"]
     lines += [f"possibly open: {order}" for order in answer["possibly_open"]]
     return "\n".join(lines)
 

@@ -222,6 +222,16 @@ class Instrument:
         """Atoms as a plain decimal: no exponent, no trailing zeros."""
         return scaled_text(atoms, self.money_places)
 
+    def money_words(self, atoms: int) -> str:
+        """Atoms for a sentence: two digits after the point at most; of little money four that count."""
+        exact = self.money_text(atoms)
+        with localcontext(_EXACT):
+            value = Decimal(exact)
+            places = max(2, 3 - value.adjusted()) if value else 0
+            if len(exact.partition(".")[2]) <= places:
+                return exact
+            return f"{value.quantize(Decimal(1).scaleb(-places)):f}"
+
     def half_ticks_text(self, half_ticks: int) -> str:
         """A mid or mark, given in half ticks, as a plain decimal."""
         with localcontext(_EXACT):

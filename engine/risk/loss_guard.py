@@ -108,7 +108,7 @@ class LossGuard:
         profit = self.day_profit(equity)
         if profit is None or -profit < self.limits.max_daily_loss:
             return ""
-        money, quote = self._instrument.money_text, self._instrument.quote
+        money, quote = self._instrument.money_words, self._instrument.quote
         limit = money(self.limits.max_daily_loss)
         return (
             f"today's loss of {money(-profit)} {quote} is beyond the limit of {limit} until the next UTC day"
@@ -170,7 +170,7 @@ class LossGuard:
             state = TradingState.REDUCING
         else:
             return
-        money = self._instrument.money_text
+        money = self._instrument.money_words
         self._state.latch(
             state,
             "DRAWDOWN",
@@ -213,7 +213,7 @@ class LossGuard:
         else:
             return
         if not self._state.has_hold(code):
-            money = self._instrument.money_text
+            money = self._instrument.money_words
             self._state.hold(
                 code,
                 TradingState.PAUSED,

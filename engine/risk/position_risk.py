@@ -71,7 +71,7 @@ class PositionRisk:
             return
         if var > limit:
             if not self._state.has_hold(VAR):
-                money, quote = self._instrument.money_text, self._instrument.quote
+                money, quote = self._instrument.money_words, self._instrument.quote
                 reason = f"value at risk {money(var)} {quote}, the limit is {money(limit)}"
                 self._state.hold(VAR, TradingState.REDUCING, reason, "it is below 80 % of the limit", now_ns)
         elif 10 * var < 8 * limit:

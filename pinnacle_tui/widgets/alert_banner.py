@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from engine.core.foreign_text import visible
@@ -21,7 +22,7 @@ _STYLES: Final = {"warning": "warning bold", "error": "danger", "critical": "dan
 
 
 class AlertBanner(Drawn, can_focus=False):
-    """Names the newest alert in the colour of its severity, and says how many wait and which key takes it."""
+    """Names the foremost alert in the colour of its severity, how many wait, and which key takes it."""
 
     def __init__(self, palette: Palette, *, id: str) -> None:
         super().__init__(palette, id=id)
@@ -29,7 +30,7 @@ class AlertBanner(Drawn, can_focus=False):
         self._key = ""
 
     def show(self, scene: Scene, key: str) -> None:
-        """Draw the alerts of a scene. `key` acknowledges the newest; empty where none would."""
+        """Draw the alerts of a scene. `key` acknowledges the one that is named; empty where none would."""
         self._scene, self._key = scene, key
         self.redraw()
 
@@ -40,23 +41,23 @@ class AlertBanner(Drawn, can_focus=False):
 
 
 def banner_row(scene: Scene, key: str, width: int) -> Row:
-    """How many and how grave, the newest with its text, since when, the key. There must be an alert.
+    """How many, the foremost with its text, since when, the key. There must be an alert.
 
     The text gets what the rest leaves: in a short row that rest is put in fewer words.
     """
     alerts, brevity = scene.view.alerts, sum(width < cells for cells in _SHORTER_BELOW)
-    newest, gravest = alerts[-1], max(alerts, key=gravity)
+    shown = foremost(alerts)
     count = "1 ALERT" if len(alerts) == 1 else f"{len(alerts)} ALERTS"
     items = [
-        item(0, (f" {count} ", f"{_style(gravest)} reverse")),
-        Item(1, False, tuple(((form, _style(newest)),) for form in _names(newest))),
-        *_product(scene, newest),
-        Item(4, True, (*(((form, "muted"),) for form in _since(scene, newest)[brevity:]), ())),
+        item(0, (f" {count} ", f"{_style(shown)} reverse")),
+        Item(1, False, tuple(((form, _style(shown)),) for form in _names(shown))),
+        *_product(scene, shown),
+        Item(4, True, (*(((form, "muted"),) for form in _since(scene, shown)[brevity:]), ())),
     ]
     if key:
-        words = f" acknowledges {visible(newest.name)} " if not brevity else " acknowledges "
+        words = f" acknowledges {visible(shown.name)} " if not brevity else " acknowledges "
         items.append(item(2, (key, "accent bold"), (words, "muted"), is_right=True))
-    return fitted(items, width, (newest.text, "text"))
+    return fitted(items, width, (shown.text, "text"))
 
 
 def _names(alert: StandingAlert) -> tuple[str, ...]:
@@ -68,6 +69,11 @@ def _names(alert: StandingAlert) -> tuple[str, ...]:
 def gravity(alert: StandingAlert) -> int:
     """How grave an alert is, to compare with others; what nobody knows is as grave as can be."""
     return _SEVERITIES.index(alert.severity) if alert.severity in _SEVERITIES else len(_SEVERITIES)
+
+
+def foremost(alerts: Sequence[StandingAlert]) -> StandingAlert:
+    """The one to be seen first: the gravest, of several the newest. There must be an alert."""
+    return max(reversed(alerts), key=gravity)
 
 
 def _style(alert: StandingAlert) -> str:

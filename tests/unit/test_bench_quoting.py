@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from engine.commands import bench_quoting
 from engine.commands.bench_quoting import compare, seeds_of
@@ -16,6 +17,7 @@ from engine.core.errors import UsageError
 from engine.core.instrument import Instrument
 from engine.telemetry.markout_sums import MarkoutSums
 from engine.telemetry.markouts import HORIZONS_NS
+from pinnacle_tui.cli_bench import bench
 
 X = Instrument.create("X-USD", tick="0.01", lot="0.001")
 SECOND = 1_000_000_000
@@ -156,3 +158,9 @@ def test_the_model_as_it_ships_earns_more_per_variance_than_the_fixed_quote() ->
     assert found.model.profit_per_variance > found.fixed.profit_per_variance
     assert found.paired.better > found.paired.worse
     assert found.paired.p_value < 0.01
+
+
+def test_an_option_of_another_bench_is_refused() -> None:
+    result = CliRunner().invoke(bench, ["papers", "--minutes", "3"])
+    assert result.exit_code == 2
+    assert "--minutes is for bench quoting, and this is bench papers" in result.output

@@ -119,7 +119,9 @@ EFFECTS = {
     "alerts.command": "integration/test_alert_command.py::test_the_program_gets_the_alert_as_one_line",
     "alerts.severity": "integration/test_alert_command.py::test_severity_is_the_least_that_is_handed_over",
     "alerts.max_per_minute": "integration/test_alert_command.py::test_no_more_than_max_per_minute",
-    "alerts.timeout_s": "integration/test_alert_command.py::test_a_program_that_hangs_is_killed_and_so_is_what_it_has_started",
+    "alerts.timeout_s": (
+        "integration/test_alert_command.py::test_a_program_that_hangs_is_killed_and_so_is_what_it_has_started"
+    ),
     **{name: SIMULATOR for name in schema().keys if name.startswith("simulator.")},
     "exchange.order_latency_ms": PAPER,
     "exchange.answer_latency_ms": PAPER,

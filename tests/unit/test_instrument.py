@@ -243,3 +243,19 @@ def test_every_real_product_round_trips(shared_data: Path) -> None:
                     refused += 1
     assert len(products) == 920
     assert refused == 920 * 20 * 2
+
+
+@pytest.mark.parametrize(
+    ("quote", "exact", "words"),
+    [
+        ("USD", "150.44102037", "150.44"),
+        ("USD", "-150.446", "-150.45"),
+        ("USD", "1000000", "1000000"),
+        ("USD", "4.5", "4.5"),
+        ("USD", "0", "0"),
+        ("BTC", "0.000123456789", "0.0001235"),
+    ],
+)
+def test_money_in_a_sentence_is_short(quote: str, exact: str, words: str) -> None:
+    instrument = Instrument.create(f"X-{quote}", tick="0.000001", lot="0.0000001")
+    assert instrument.money_words(instrument.atoms(exact)) == words

@@ -381,7 +381,7 @@ def test_sizes_of_a_product_are_multiplied() -> None:
 
 def test_no_size_passes_a_ceiling_by_being_multiplied() -> None:
     config = configured(portfolio__size_factors="ETH-USD=1000000", risk__max_trading_volume=1_001)
-    with pytest.raises(UsageError, match="ETH-USD, 1000000 times as large: risk.max_trading_volume"):
+    with pytest.raises(UsageError, match=r"ETH-USD, 1000000 times as large: risk\.max_trading_volume"):
         risk_limits(config, KNOWN["ETH-USD"])
 
 
