@@ -233,6 +233,7 @@ def guarded(limits: RiskLimits, **numbers: Any) -> TradingState:
         "unrealised": 0,
         "day_volume": 0,
         "day": 0,
+        "last_equity": BTC.atoms(1_000),
     }
     LossGuard(BTC, limits, state, BTC.atoms(1_000)).check(now_ns=0, **(values | numbers))
     return state.effective
