@@ -29,7 +29,7 @@ from engine.exchange.live.reconcile import ReconcileReport
 from engine.exchange.live.venue import LiveVenue
 from engine.runtime.builder import build_trader
 from engine.runtime.own_record import TraderRecord, earned
-from engine.trader import Trader
+from engine.trader.trader import Trader
 
 OPENING = Opening(quote=Decimal(100_000), base=Decimal(100))
 EDGE_TASKS = {

@@ -36,7 +36,7 @@ from engine.runtime.builder import build_trader
 from engine.strategy.basic_settings import BasicSettings
 from engine.telemetry.histogram import Histogram
 from engine.telemetry.process import QuietCollector
-from engine.trader import Trader
+from engine.trader.trader import Trader
 
 _MS = 1_000_000
 _SETTINGS = BasicSettings(min_quote_life_ms=0, reprice_tolerance_ticks=0, quote_update_interval_ms=10)

@@ -20,7 +20,7 @@ from engine.runtime.recorded_session import RecordedSession, open_recorded
 from engine.runtime.replayer import take_apart
 from engine.runtime.session_store import find
 from engine.strategy.explain import objects, price_rows, size_rows
-from engine.trader import Trader
+from engine.trader.trader import Trader
 
 EXIT_DIVERGED = 1
 _LEVELS = 5

@@ -34,7 +34,7 @@ from engine.runtime.recorder import UNRECORDED, Recorder
 from engine.runtime.settings_change import LiveSettings, refresh_policy, risk_limits, strategy_context
 from engine.runtime.view import VenueWatch
 from engine.strategies import build_strategy
-from engine.trader import Trader
+from engine.trader.trader import Trader
 
 _MS = 1_000_000
 _S = 1_000_000_000

@@ -7,7 +7,7 @@ from engine.core.queues import BoundedQueue, Overflow, QueueCounters
 from engine.exchange.protocol import Feed, Venue
 from engine.runtime.watcher import DeskWatcher
 from engine.telemetry.latency import LatencyRecorder
-from engine.trader import Trader
+from engine.trader.trader import Trader
 
 MARKET_CAPACITY = 5_000
 """More pending book changes than this and the book is invalid (trading-safety: network client and queues)."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from engine.link.view import Gauge
 from engine.risk.limits import Ratio
-from engine.trader import Trader
+from engine.trader.trader import Trader
 
 _MILLION: Final = 1_000_000
 

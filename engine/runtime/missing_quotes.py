@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from engine.core.order import BUY, SELL
 from engine.risk.denials import Denial
-from engine.trader import Trader
+from engine.trader.trader import Trader
 
 
 def why_missing(trader: Trader) -> str:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from engine.core.own_orders import OwnOrder
 from engine.exchange.account import Opening
-from engine.trader import Trader
+from engine.trader.trader import Trader
 
 
 class TraderRecord:

@@ -21,7 +21,7 @@ from engine.runtime.recorded_session import RecordedSession
 from engine.runtime.replayer import Parts, Replayer, take_apart
 from engine.runtime.view_events import EventTeller
 from engine.runtime.watcher import WatcherState
-from engine.trader_state import TraderState
+from engine.trader.state import TraderState
 
 P = ParamSpec("P")
 

@@ -12,7 +12,7 @@ from engine.persistence.errors import JournalError
 from engine.persistence.journal import Journal
 from engine.persistence.records import TYPES, AnyNote, Explained, StateDigest, encode
 from engine.runtime.missing_quotes import denied_sides, why_missing
-from engine.trader import Trader
+from engine.trader.trader import Trader
 
 
 class Recorder(Protocol):

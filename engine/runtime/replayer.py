@@ -11,7 +11,7 @@ from engine.persistence.records import Entry, Recorded, StateDigest
 from engine.runtime.builder import build_trader
 from engine.runtime.session_store import StoredSession
 from engine.runtime.supervisor import STAGE_FAILED
-from engine.trader import Trader
+from engine.trader.trader import Trader
 
 _EVENTS: Final = frozenset(get_args(AnyEvent))
 _COMMANDS: Final = frozenset(get_args(AnyCommand))

@@ -15,7 +15,7 @@ from engine.exchange.paper_state import PaperState
 from engine.exchange.simulator.exchange import ExchangeState, SimulatedExchange
 from engine.runtime.desk import Desk
 from engine.runtime.watcher import WatcherState
-from engine.trader_state import TraderState
+from engine.trader.state import TraderState
 
 VERSION: Final = 2
 

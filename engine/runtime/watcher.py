@@ -14,7 +14,7 @@ from engine.link.mirror import HISTORY_POINTS, HISTORY_SPACING_NS
 from engine.link.series import Series
 from engine.telemetry.analytics import Analytics, AnalyticsState
 from engine.telemetry.markouts import Markouts, MarkoutsState
-from engine.trader import Trader
+from engine.trader.trader import Trader
 
 if TYPE_CHECKING:
     from engine.runtime.engine import WakeUp

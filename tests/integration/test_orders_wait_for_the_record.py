@@ -26,7 +26,7 @@ from engine.persistence.records import AnyNote
 from engine.runtime.builder import build_engine, build_market
 from engine.runtime.desk import Desk
 from engine.runtime.engine import Engine, Outcome, WakeUp
-from engine.trader import Trader
+from engine.trader.trader import Trader
 
 S = 1_000_000_000
 

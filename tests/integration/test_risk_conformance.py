@@ -43,7 +43,7 @@ from engine.risk.state import TradingState
 from engine.runtime.builder import build_portfolio, build_trader
 from engine.runtime.gauges import gauges_of
 from engine.runtime.own_record import TraderRecord, earned
-from engine.trader import TraderState
+from engine.trader.trader import TraderState
 from pinnacle_tui.widgets.gauges import gauge_percent
 
 TESTS = Path(__file__).resolve().parents[1]

@@ -27,7 +27,7 @@ from local_venue_process import VenueProcess
 from engine.runtime.recorded_session import open_recorded
 from engine.runtime.replayer import take_apart
 from engine.runtime.session_store import load, sessions
-from engine.trader import Trader
+from engine.trader.trader import Trader
 
 PATIENCE_S = 90.0
 """For a short session to have seen enough, on a machine that has other things to do."""

@@ -19,8 +19,8 @@ from engine.exchange.coinbase.products import catalogue
 from engine.runtime.builder import build_engine, build_market, build_trader
 from engine.runtime.desk import Desk
 from engine.runtime.engine import WakeUp
-from engine.trader import Trader
-from engine.trader_state import TraderState
+from engine.trader.state import TraderState
+from engine.trader.trader import Trader
 
 BTC = catalogue()["BTC-USD"]
 MODELS = ("avellaneda-stoikov", "glft")

@@ -35,7 +35,7 @@ from engine.core.order import BUY, SELL, Side
 from engine.exchange.coinbase.products import catalogue
 from engine.risk.state import TradingState
 from engine.runtime.builder import build_portfolio, build_trader
-from engine.trader import Trader
+from engine.trader.trader import Trader
 
 S = 1_000_000_000
 MOMENTS = 150

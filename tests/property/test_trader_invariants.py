@@ -43,7 +43,7 @@ from engine.core.events import (
 from engine.core.order import OrderState, Side
 from engine.risk.state import TradingState
 from engine.runtime.builder import build_trader
-from engine.trader import Trader
+from engine.trader.trader import Trader
 
 SEEN: Counter[str] = Counter()
 """What happened over all examples, so that nothing is proven about nothing."""

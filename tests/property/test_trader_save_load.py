@@ -33,8 +33,8 @@ from engine.risk.state import TradingState
 from engine.runtime.builder import build_engine, build_market, build_trader
 from engine.runtime.desk import Desk
 from engine.runtime.engine import WakeUp
-from engine.trader import Trader
-from engine.trader_state import TraderState
+from engine.trader.state import TraderState
+from engine.trader.trader import Trader
 
 S = 1_000_000_000
 CONFIG = configured(engine__speed="max", engine__duration_s=D(40), simulator__seed=11)

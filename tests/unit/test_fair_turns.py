@@ -10,8 +10,8 @@ from trader_bench import TraderBench
 
 from engine.core.order import BUY, SELL, Side
 from engine.core.own_orders import unexplained
-from engine.fair_turns import in_turn
 from engine.strategy.protocol import Quote
+from engine.trader.fair_turns import in_turn
 
 SCARCE: dict[str, Any] = {"risk__max_orders_per_s": 5, "risk__max_order_burst": 10}
 

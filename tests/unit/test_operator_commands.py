@@ -21,9 +21,9 @@ from engine.core.events import (
 )
 from engine.core.instrument import Instrument
 from engine.core.order import Side, TimeInForce
-from engine.order_entry import OrderEntry
 from engine.risk.state import TradingState
 from engine.runtime.builder import build_trader
+from engine.trader.order_entry import OrderEntry
 
 A = OperatorAction
 

@@ -27,7 +27,7 @@ from engine.risk.portfolio import CurrencyPortfolio, Totals
 from engine.runtime.builder import build_account, build_portfolio, build_trader
 from engine.runtime.settings_change import risk_limits
 from engine.strategy.basic import BasicMarketMaker
-from engine.trader import Trader
+from engine.trader.trader import Trader
 
 KNOWN = catalogue()
 S = 1_000_000_000

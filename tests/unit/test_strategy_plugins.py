@@ -25,7 +25,7 @@ from engine.runtime.builder import build_trader
 from engine.strategies import build_strategy, parameters_of
 from engine.strategy.plugin import GuardedStrategy, simple_quote
 from engine.strategy.protocol import Decision, Quote, StrategyContext, Take
-from engine.trader_state import TraderState
+from engine.trader.state import TraderState
 
 
 @pytest.fixture

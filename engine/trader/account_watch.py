@@ -7,9 +7,9 @@ from engine.core.events import Timer
 from engine.core.instrument import Instrument
 from engine.core.ledger import DAY_NS, Ledger
 from engine.core.order import BUY, SELL
-from engine.order_entry import OrderEntry
 from engine.risk.loss_guard import LossGuard
 from engine.risk.state import RiskState
+from engine.trader.order_entry import OrderEntry
 
 
 class AccountWatch:

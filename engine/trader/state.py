@@ -11,13 +11,13 @@ from engine.core.ledger import LedgerState
 from engine.core.order_manager import OrderManagerState
 from engine.core.own_orders import Reasons
 from engine.core.price_levels import PriceLevelsState
-from engine.operator_commands import OperatorState
-from engine.order_entry import OrderEntryState
 from engine.risk.denials import Denial
 from engine.risk.gate import RiskGateState
 from engine.risk.loss_guard import LossGuardState
 from engine.risk.market_guards import MarketGuardsState
 from engine.risk.state import RiskStateSaved, TradingState
+from engine.trader.operator_commands import OperatorState
+from engine.trader.order_entry import OrderEntryState
 
 STATE_VERSION: Final = 2
 """Of `TraderState`: another one cannot be gone on with."""

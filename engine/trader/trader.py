@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.account_watch import AccountWatch
 from engine.core.depth import DepthReader
 from engine.core.errors import StateError
 from engine.core.events import (
@@ -52,9 +51,6 @@ from engine.core.order_manager import NOTHING_DUE, OrderManager
 from engine.core.own_orders import ExcludingOwn
 from engine.core.price_levels import PriceLevels
 from engine.core.refusals import would_have_taken
-from engine.operator_commands import OperatorCommands, Reconfigure
-from engine.order_entry import OrderEntry
-from engine.restraints import Restraints
 from engine.risk.denials import Denial
 from engine.risk.gate import FLATTEN, RiskGate
 from engine.risk.limits import Ratio
@@ -62,8 +58,12 @@ from engine.risk.loss_guard import LossGuard
 from engine.risk.market_guards import MarketGuards
 from engine.risk.state import RiskState, TradingState
 from engine.strategy.protocol import Decision, MarketView, Quote, Strategy
-from engine.trader_alerts import TraderAlerts
-from engine.trader_state import STATE_VERSION, Explanations, TraderState
+from engine.trader.account_watch import AccountWatch
+from engine.trader.alerts import TraderAlerts
+from engine.trader.operator_commands import OperatorCommands, Reconfigure
+from engine.trader.order_entry import OrderEntry
+from engine.trader.restraints import Restraints
+from engine.trader.state import STATE_VERSION, Explanations, TraderState
 
 _LIVE: Final = FeedState.LIVE
 _REDUCING: Final = TradingState.REDUCING

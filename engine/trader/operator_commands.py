@@ -21,12 +21,12 @@ from engine.core.instrument import Instrument
 from engine.core.ledger import Ledger
 from engine.core.order import OrderState
 from engine.core.order_manager import OrderManager
-from engine.order_entry import OrderEntry
 from engine.risk.circuit_breaker import BreakerState, CircuitBreaker, Trigger
 from engine.risk.gate import RiskGate
 from engine.risk.loss_guard import LossGuard
 from engine.risk.state import RiskState, TradingState
 from engine.strategy.protocol import Strategy
+from engine.trader.order_entry import OrderEntry
 
 Reconfigure = Callable[[Mapping[str, str]], None]
 """Puts changed settings into force, all or none; `UsageError` says why not."""

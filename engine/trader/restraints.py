@@ -16,11 +16,11 @@ from engine.core.events import (
     Timer,
 )
 from engine.core.order_manager import OrderManager
-from engine.operator_commands import OperatorCommands
-from engine.order_entry import OrderEntry
 from engine.risk.circuit_breaker import BREAKER, BreakerState, CircuitBreaker, Trigger
 from engine.risk.state import GUARDS, UNTIL_RESUMED, RiskState, TradingState
-from engine.trader_alerts import TraderAlerts
+from engine.trader.alerts import TraderAlerts
+from engine.trader.operator_commands import OperatorCommands
+from engine.trader.order_entry import OrderEntry
 
 _PAUSED: Final = TradingState.PAUSED
 _NOTHING: Final[tuple[AnyCommand, ...]] = ()

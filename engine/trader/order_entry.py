@@ -14,12 +14,12 @@ from engine.core.order import BUY, SELL, OrderState, Side
 from engine.core.order_manager import OrderManager
 from engine.core.own_orders import Reasons, told_as
 from engine.core.price_levels import PriceLevels
-from engine.fair_turns import in_turn
-from engine.quote_sizes import reducing, share_of
 from engine.risk.denials import Denial
 from engine.risk.gate import RiskContext, RiskGate
 from engine.risk.limits import Ratio
 from engine.strategy.protocol import Decision, Quote, Take
+from engine.trader.fair_turns import in_turn
+from engine.trader.quote_sizes import reducing, share_of
 
 TAKE_LIFE_NS: Final = 1_000_000_000
 """A taking order that could not leave for this long was wanted for another market."""

@@ -1,0 +1,1 @@
+"""The deterministic heart: events in, order commands out."""
