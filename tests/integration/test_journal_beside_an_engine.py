@@ -145,7 +145,8 @@ def test_whoever_reads_it_may_go_at_any_time(here: Machine, is_killed: bool) -> 
 
 
 def test_a_dump_into_a_pipe_that_is_closed_is_quiet(here: Machine) -> None:
-    ended(here.engine(*FAST))
+    # More than a pipe holds.
+    assert here.run("--no-ui", "--duration", "60", "--speed", "max")[0] == 0
     dump = here.start("journal", "dump", NAME)
     assert dump.stdout is not None
     assert dump.stderr is not None
