@@ -162,6 +162,11 @@ class _Auditor:
             self.has_book = True
             self.book_changed(event)
         elif isinstance(event, BookUpdate):
+            # A level that went away while nobody vouched for the book took along what was taken of it.
+            for side, changes in ((Side.BUY, event.bids), (Side.SELL, event.asks)):
+                for price, size in changes:
+                    if (side, price) in self.taken:
+                        self.taken[side, price] = min(size, self.taken[side, price])
             if self.has_book:
                 for book, changes in ((self.bids, event.bids), (self.asks, event.asks)):
                     for price, size in changes:
