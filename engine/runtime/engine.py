@@ -360,6 +360,7 @@ class Engine:
             for event in events:
                 self._supervisor.run(self._strategy.name, partial(self._strategy.tell, desk, event, shown))
             sent = self._supervisor.run(self._execution.name, lambda: self._execution.step(desk, shown))
+            self._explain(desk, sent)
         except StageFailure as failure:
             self.end(str(failure), failure.exit_code)
             self._failure = str(failure)
@@ -543,7 +544,13 @@ class Engine:
             self._market_data.distrust(desk, CROSSED)
         if sent.commands:
             desk.latency.stage("tick_to_quote").record(self._real.monotonic_ns() - started_ns)
-        self._show(desk, events, sent)
+        try:
+            self._explain(desk, sent)
+        finally:
+            self._show(desk, events, sent)
+
+    def _explain(self, desk: Desk, sent: Sent) -> None:
+        self._supervisor.run(self._execution.name, lambda: self._execution.explain(desk, sent.commands))
 
     def _show(self, desk: Desk, events: Sequence[AnyEvent], sent: Sent) -> None:
         """Tell whoever watches what happened, once it is on record for good."""

@@ -219,9 +219,11 @@ class ExecutionStage:
             self._hand_over(desk, commands, 0)
             raise
         self._hand_over(desk, commands, number)
-        # Telling why must not make the orders later.
-        self._recorder.explain(desk.trader, commands)
         return Sent(commands, number)
+
+    def explain(self, desk: Desk, commands: Sequence[AnyCommand]) -> None:
+        """Record why, once the commands are handed over: telling must not make orders later."""
+        self._recorder.explain(desk.trader, commands)
 
     def record_failure(self, desk: Desk, events: Sequence[AnyEvent], failure: Exception) -> None:
         """Record a wake-up over which the Trader failed: its commands leave with what comes next."""
