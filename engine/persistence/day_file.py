@@ -124,10 +124,13 @@ class DayFile:
                 try:
                     self._disk.lock(descriptor)
                     break
-                except OSError as error:
+                except BlockingIOError as error:
                     if time.monotonic() >= deadline:
                         raise self._failed("written", error) from None
+                    # In a thread of its own: the system has no lock that is waited for so long and no longer.
                     time.sleep(_LOCK_AGAIN_S)
+                except OSError as error:
+                    raise self._failed("written", error) from None
             yield
         finally:
             self._disk.close(descriptor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from engine.config import load_config
 from engine.core.clock import ManualClock
 from engine.core.ledger import DAY_NS
 from engine.persistence.day_file import NAME, Day, DayFile
+from engine.persistence.disk import Disk
+from engine.persistence.errors import JournalError
 from engine.risk.state import TradingState
 from engine.runtime.builder import build_engine, build_market
 from engine.runtime.day_keeper import DayKeeper
@@ -158,3 +161,22 @@ async def test_a_damaged_file_halts_until_a_person_has_looked(tmp_path: Path, co
     await keeper.stop()
     assert (tmp_path / f"{NAME}.damaged").read_bytes() == content
     assert DayFile(tmp_path).read() is not None
+
+
+class _Locked(Disk):
+    """A disk on which a lock cannot be had, for a reason."""
+
+    def __init__(self, error: OSError) -> None:
+        self.error = error
+        self.asked = 0
+
+    def lock(self, descriptor: int) -> None:
+        self.asked += 1
+        raise self.error
+
+
+def test_a_lock_that_fails_is_told_at_once(tmp_path: Path) -> None:
+    disk = _Locked(OSError(errno.EIO, "I/O error"))
+    with pytest.raises(JournalError, match="cannot be written: I/O error"):
+        DayFile(tmp_path, disk).keep("one", 1, {"BTC-USD": "-5"})
+    assert disk.asked == 1, "only a lock that another engine holds is worth waiting for"
