@@ -44,7 +44,9 @@ from engine.risk.state import TradingState
 from engine.runtime import network
 from engine.runtime.builder import build_engine
 from engine.runtime.desk import Desk
-from engine.runtime.engine import Engine, Outcome, WakeUp
+from engine.runtime.engine import Engine
+from engine.runtime.observers import WakeUp
+from engine.runtime.outcome import Outcome
 from engine.runtime.session import open_session
 
 PRODUCT = "BTC-USD"

@@ -25,8 +25,9 @@ from engine.link.runtime_folder import default_folder
 from engine.runtime.builder import Market, build_engine, build_market
 from engine.runtime.console_service import ConsoleService
 from engine.runtime.desk import Desk
-from engine.runtime.engine import Engine, Outcome, WakeUp
-from engine.runtime.observers import Observers
+from engine.runtime.engine import Engine
+from engine.runtime.observers import Observers, WakeUp
+from engine.runtime.outcome import Outcome
 
 S = 1_000_000_000
 

@@ -20,8 +20,8 @@ from engine.core.events import (
 from engine.core.order import Side
 from engine.link.view import Gauge
 from engine.runtime.desk import Desk
-from engine.runtime.engine import WakeUp
 from engine.runtime.gauges import gauges_of
+from engine.runtime.observers import WakeUp
 
 
 class SilentVenue:

@@ -24,7 +24,7 @@ from engine.persistence.segments import scan_segment
 from engine.persistence.settings import Durability
 from engine.runtime.builder import build_engine
 from engine.runtime.desk import Desk
-from engine.runtime.engine import WakeUp
+from engine.runtime.observers import WakeUp
 from engine.runtime.recorded_session import open_recorded
 from engine.runtime.replayer import take_apart
 from engine.runtime.session import open_session

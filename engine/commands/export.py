@@ -15,7 +15,7 @@ from engine.commands.export_tables import DeskTables
 from engine.core.errors import UsageError
 from engine.persistence.errors import DamageError
 from engine.runtime.desk import Desk
-from engine.runtime.engine import WakeUp
+from engine.runtime.observers import WakeUp
 from engine.runtime.past_venue import PastVenue
 from engine.runtime.recorded_session import RecordedSession, open_recorded
 from engine.runtime.replayer import Parts, Replayer, take_apart

@@ -13,7 +13,7 @@ from engine.core.own_orders import OwnOrder
 from engine.link.analytics import FillGroup, HourShare
 from engine.runtime.analytics_view import analytics_of
 from engine.runtime.desk import Desk
-from engine.runtime.engine import WakeUp
+from engine.runtime.observers import WakeUp
 
 _POSITION_EVERY_NS: Final = 1_000_000_000
 

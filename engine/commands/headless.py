@@ -43,10 +43,11 @@ from engine.runtime.console_service import ConsoleService
 from engine.runtime.day_keeper import DayKeeper
 from engine.runtime.desk import Desk
 from engine.runtime.edges import Edges
-from engine.runtime.engine import EXIT_ERROR, Engine, Outcome, WakeUp
+from engine.runtime.engine import Engine
 from engine.runtime.kill_file import KillFileWatch
 from engine.runtime.latch_keeper import LatchKeeper
-from engine.runtime.observers import Observers
+from engine.runtime.observers import Observers, WakeUp
+from engine.runtime.outcome import EXIT_ERROR, Outcome
 from engine.runtime.portfolio_view import portfolio_report, portfolio_text, portfolio_view
 from engine.runtime.session import Session, open_session
 from engine.runtime.session_store import data_dir_of

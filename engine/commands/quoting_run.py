@@ -15,7 +15,7 @@ from engine.core.events import Alert
 from engine.core.instrument import Instrument
 from engine.runtime.builder import build_engine, build_market
 from engine.runtime.desk import Desk
-from engine.runtime.engine import WakeUp
+from engine.runtime.observers import WakeUp
 from engine.telemetry.markout_sums import MarkoutSums
 
 _SECOND_NS: Final = 1_000_000_000

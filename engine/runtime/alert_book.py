@@ -9,7 +9,7 @@ from engine.core.events import Alert, Severity
 from engine.link.view import StandingAlert
 from engine.runtime.alert_throttle import AlertThrottle
 from engine.runtime.desk import Desk
-from engine.runtime.engine import WakeUp
+from engine.runtime.observers import WakeUp
 
 MOST_STANDING: Final = 100
 """Names that are kept; beyond them the oldest is given up."""

@@ -19,7 +19,8 @@ from engine.core.events import Alert, Severity
 from engine.runtime.alert_settings import AlertSettings
 from engine.runtime.alert_throttle import GRAVITY, AlertThrottle
 from engine.runtime.desk import Desk
-from engine.runtime.engine import Engine, WakeUp
+from engine.runtime.engine import Engine
+from engine.runtime.observers import WakeUp
 
 ALERT_COMMAND: Final = "ALERT_COMMAND"
 _MINUTE_S: Final = 60.0

@@ -28,8 +28,9 @@ from engine.risk.portfolio import CurrencyPortfolio, Portfolio
 from engine.risk.state import RiskState
 from engine.runtime.bell import Bell
 from engine.runtime.desk import Desk
-from engine.runtime.engine import Engine, Observer
+from engine.runtime.engine import Engine
 from engine.runtime.instruments import recorded_instruments
+from engine.runtime.observers import Observer
 from engine.runtime.recorder import UNRECORDED, Recorder
 from engine.runtime.settings_change import LiveSettings, refresh_policy, risk_limits, strategy_context
 from engine.runtime.view import VenueWatch

@@ -21,9 +21,10 @@ from engine.link.server import LinkServer
 from engine.link.settings import CANCEL_ALL_AND_EXIT
 from engine.link.view import Journal
 from engine.runtime.builder import Market
-from engine.runtime.engine import EXIT_DONE, Engine, Outcome
+from engine.runtime.engine import Engine
 from engine.runtime.observers import Observers
 from engine.runtime.operator import Operator
+from engine.runtime.outcome import EXIT_DONE, Outcome
 from engine.runtime.view import Audience, ViewBuilder
 from engine.runtime.view_events import EventTeller
 

@@ -12,7 +12,8 @@ from engine.core.ledger import DAY_NS
 from engine.persistence.day_file import Day, DayFile
 from engine.persistence.errors import JournalError
 from engine.runtime.desk import Desk
-from engine.runtime.engine import Engine, WakeUp
+from engine.runtime.engine import Engine
+from engine.runtime.observers import WakeUp
 
 DAY_FILE = "DAY_FILE"
 

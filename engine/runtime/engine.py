@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from itertools import repeat
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from engine.core.clock import Clock, ManualClock
 from engine.core.errors import PinnacleError, UsageError
 from engine.core.events import (
     Alert,
     Answer,
-    AnyCommand,
     AnyEvent,
     CancelOrder,
     DayCarried,
@@ -27,13 +24,13 @@ from engine.core.events import (
     Severity,
 )
 from engine.core.foreign_text import visible
-from engine.core.ledger import BookedFill
-from engine.core.own_orders import OwnOrder
 from engine.exchange.protocol import Feed, ListingPending
 from engine.persistence.errors import JournalError
 from engine.risk.portfolio import Portfolio
 from engine.risk.state import UNTIL_RESUMED
 from engine.runtime.desk import Desk
+from engine.runtime.observers import Observer, WakeUp
+from engine.runtime.outcome import EXIT_DONE, EXIT_ERROR, EXIT_WITHOUT_PROOF, ListingError, Outcome
 from engine.runtime.pacer import Pacer
 from engine.runtime.recorder import UNRECORDED, Recorder
 from engine.runtime.slow_products import SLOW, SlowProducts
@@ -52,32 +49,6 @@ PROOF_WITHIN_NS = 5_000_000_000
 """Engine time that a shutdown waits for the venue's evidence."""
 HURRIED_PROOF_WITHIN_NS = 1_000_000_000
 """The same after a second interrupt by a person; a third ends the waiting at once."""
-EXIT_DONE = 0
-EXIT_ERROR = 1
-EXIT_WITHOUT_PROOF = 75
-
-
-class WakeUp(NamedTuple):
-    """One wake-up of a desk, for whoever watches."""
-
-    events: Sequence[AnyEvent]
-    """What the Trader was shown, in order, whether or not it failed over it; at least one."""
-    commands: Sequence[AnyCommand]
-    """What was sent."""
-    fills: Sequence[BookedFill] = ()
-    """Those of the events that are fills and were booked."""
-    ended: Sequence[OwnOrder] = ()
-    """The orders that cannot trade any more from this wake-up on, each once, in the order they ended."""
-
-    def timeline(self) -> Iterable[tuple[AnyEvent, int | None]]:
-        """The events in order, each booked fill with the position after it; a repeated fill has none."""
-        return self._paired() if self.fills else zip(self.events, repeat(None))
-
-    def _paired(self) -> Iterator[tuple[AnyEvent, int | None]]:
-        fills = deque(self.fills)
-        for event in self.events:
-            is_booked = bool(fills) and fills[0].fill is event
-            yield event, fills.popleft().position if is_booked else None
 
 
 class _Untold(NamedTuple):
@@ -87,56 +58,6 @@ class _Untold(NamedTuple):
     desk: Desk
     wake: WakeUp
     alerts: Sequence[Alert]
-
-
-class Observer(Protocol):
-    """Whoever wants to see what happens: status lines, a journal, a console."""
-
-    def on_wake_up(self, desk: Desk, wake: WakeUp) -> None:
-        """What a desk was shown in one wake-up, and what it did."""
-        ...
-
-    def on_alerts(self, desk: Desk, alerts: Sequence[Alert]) -> None:
-        """What a person should know."""
-        ...
-
-    def on_status(self, now_ns: int) -> None:
-        """A status interval of engine time has passed."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a run ended: the reason in words, the exit code, and the orders that may still be open.
-
-    Without orders there is a proof only where `is_proven` says so: a venue's list may not have been had.
-    """
-
-    reason: str
-    exit_code: int
-    open_orders: tuple[str, ...] = ()
-
-    @property
-    def is_proven(self) -> bool:
-        """True when the venues have proven that no order is open."""
-        return self.exit_code != EXIT_WITHOUT_PROOF
-
-
-class ListingError(PinnacleError):
-    """A venue does not say which orders it holds, so none of them is proven gone.
-
-    `known` is by product what is known all the same: our own record, and the lists that could be had.
-    """
-
-    exit_code = EXIT_WITHOUT_PROOF
-
-    def __init__(
-        self, message: str, known: Mapping[str, tuple[str, ...]], *, is_pending: bool = False
-    ) -> None:
-        super().__init__(message)
-        self.known = known
-        self.is_pending = is_pending
-        """True where every list that is missing is on its way."""
 
 
 class Engine:

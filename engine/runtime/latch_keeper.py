@@ -12,7 +12,8 @@ from engine.persistence.errors import JournalError
 from engine.persistence.latch_file import Latch, LatchFile
 from engine.risk.state import Restriction, TradingState
 from engine.runtime.desk import Desk
-from engine.runtime.engine import Engine, WakeUp
+from engine.runtime.engine import Engine
+from engine.runtime.observers import WakeUp
 
 
 class LatchKeeper:

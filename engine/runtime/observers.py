@@ -1,14 +1,57 @@
-"""Several observers of one engine."""
+"""Who sees what an engine does: what is told, and several who hear it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import repeat
+from typing import NamedTuple, Protocol
 
-from engine.core.events import Alert, Severity
+from engine.core.events import Alert, AnyCommand, AnyEvent, Severity
+from engine.core.ledger import BookedFill
+from engine.core.own_orders import OwnOrder
 from engine.runtime.desk import Desk
-from engine.runtime.engine import Observer, WakeUp
 from engine.runtime.supervisor import ALERTS, Supervisor
+
+
+class WakeUp(NamedTuple):
+    """One wake-up of a desk, for whoever watches."""
+
+    events: Sequence[AnyEvent]
+    """What the Trader was shown, in order, whether or not it failed over it; at least one."""
+    commands: Sequence[AnyCommand]
+    """What was sent."""
+    fills: Sequence[BookedFill] = ()
+    """Those of the events that are fills and were booked."""
+    ended: Sequence[OwnOrder] = ()
+    """The orders that cannot trade any more from this wake-up on, each once, in the order they ended."""
+
+    def timeline(self) -> Iterable[tuple[AnyEvent, int | None]]:
+        """The events in order, each booked fill with the position after it; a repeated fill has none."""
+        return self._paired() if self.fills else zip(self.events, repeat(None))
+
+    def _paired(self) -> Iterator[tuple[AnyEvent, int | None]]:
+        fills = deque(self.fills)
+        for event in self.events:
+            is_booked = bool(fills) and fills[0].fill is event
+            yield event, fills.popleft().position if is_booked else None
+
+
+class Observer(Protocol):
+    """Whoever wants to see what happens: status lines, a journal, a console."""
+
+    def on_wake_up(self, desk: Desk, wake: WakeUp) -> None:
+        """What a desk was shown in one wake-up, and what it did."""
+        ...
+
+    def on_alerts(self, desk: Desk, alerts: Sequence[Alert]) -> None:
+        """What a person should know."""
+        ...
+
+    def on_status(self, now_ns: int) -> None:
+        """A status interval of engine time has passed."""
+        ...
 
 
 class Observers:

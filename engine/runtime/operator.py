@@ -14,7 +14,9 @@ from engine.link.events import Operated, SettingChanged
 from engine.link.messages import Command, CommandName, Verdict
 from engine.runtime.alert_book import AlertBook
 from engine.runtime.desk import Desk
-from engine.runtime.engine import EXIT_DONE, Engine, ListingError, Outcome, WakeUp
+from engine.runtime.engine import Engine
+from engine.runtime.observers import WakeUp
+from engine.runtime.outcome import EXIT_DONE, ListingError, Outcome
 from engine.runtime.settings_change import CheckedChange, check_change
 from engine.runtime.view import settings_of
 

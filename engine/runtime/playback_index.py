@@ -15,7 +15,7 @@ from engine.link.events import AnyEngineEvent
 from engine.link.view import ALERTS, CANCELS, FILLS
 from engine.runtime.builder import build_portfolio
 from engine.runtime.desk import Desk
-from engine.runtime.engine import WakeUp
+from engine.runtime.observers import WakeUp
 from engine.runtime.past_venue import PastVenue
 from engine.runtime.recorded_session import RecordedSession
 from engine.runtime.replayer import Parts, Replayer, take_apart

@@ -33,7 +33,7 @@ from engine.persistence.recovery import recover
 from engine.persistence.scanner import Record
 from engine.runtime.builder import Market
 from engine.runtime.desk import Desk
-from engine.runtime.engine import WakeUp
+from engine.runtime.observers import WakeUp
 from engine.runtime.replayer import Parts, Replayer, take_apart
 from engine.runtime.session_state import StateKeeper, decode
 from engine.runtime.stages import CROSSED, MarketDataStage, in_order_of_arrival

@@ -27,7 +27,8 @@ from engine.persistence.settings import Durability
 from engine.runtime import session_opening as opening
 from engine.runtime.builder import Market, build_market
 from engine.runtime.desk import Desk
-from engine.runtime.engine import Engine, Outcome
+from engine.runtime.engine import Engine
+from engine.runtime.outcome import Outcome
 from engine.runtime.read_in import ReadIn, Report, read_in
 from engine.runtime.recorder import UNRECORDED, JournalRecorder, Recorder
 from engine.runtime.session_snapshots import SessionSnapshots

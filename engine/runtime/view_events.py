@@ -12,7 +12,7 @@ from engine.core.order import OrderState
 from engine.core.own_orders import OwnOrder
 from engine.link.events import AnyEngineEvent, Filled, Notice, OrderEnded
 from engine.runtime.desk import Desk
-from engine.runtime.engine import WakeUp
+from engine.runtime.observers import WakeUp
 
 P = ParamSpec("P")
 

@@ -17,7 +17,7 @@ from engine.telemetry.markouts import Markouts, MarkoutsState
 from engine.trader.trader import Trader
 
 if TYPE_CHECKING:
-    from engine.runtime.engine import WakeUp
+    from engine.runtime.observers import WakeUp
 
 TAPE: Final = 60
 """Prints that are remembered."""

@@ -23,7 +23,7 @@ FROM_A_VENUE = pytest.mark.parametrize("payload", WIRED.values(), ids=WIRED.keys
 def test_status_lines_alerts_and_last_words_without_a_screen(payload: str, tmp_path: Path) -> None:
     from engine.commands.headless import _JsonLines, _last_words, _TextLines
     from engine.runtime import status
-    from engine.runtime.engine import Outcome
+    from engine.runtime.outcome import Outcome
 
     text = payload.encode("utf-8", "replace").decode()
     alert = status.alert_report(Alert("BTC-USD", 1, 1, Severity.ERROR, "VENUE", text))

@@ -38,7 +38,9 @@ from engine.exchange.paper import PaperVenue
 from engine.risk.state import TradingState
 from engine.runtime.builder import Market, build_engine, build_market, build_trader
 from engine.runtime.desk import Desk
-from engine.runtime.engine import Engine, Outcome, WakeUp
+from engine.runtime.engine import Engine
+from engine.runtime.observers import WakeUp
+from engine.runtime.outcome import Outcome
 
 S = 1_000_000_000
 A = OperatorAction

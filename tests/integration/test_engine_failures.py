@@ -13,7 +13,9 @@ from engine.core.clock import SystemClock
 from engine.core.events import Alert, AnyCommand, AnyEvent, CancelOrder, OrderEvent, OrderFilled
 from engine.runtime.builder import Market, build_engine, build_market
 from engine.runtime.desk import Desk
-from engine.runtime.engine import Engine, ListingError, Outcome, WakeUp
+from engine.runtime.engine import Engine
+from engine.runtime.observers import WakeUp
+from engine.runtime.outcome import ListingError, Outcome
 
 S = 1_000_000_000
 

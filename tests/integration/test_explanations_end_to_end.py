@@ -24,8 +24,7 @@ from engine.persistence.reader import JournalReader
 from engine.persistence.records import Explained
 from engine.runtime.builder import build_engine, build_market
 from engine.runtime.desk import Desk
-from engine.runtime.engine import WakeUp
-from engine.runtime.observers import Observers
+from engine.runtime.observers import Observers, WakeUp
 from engine.runtime.session_store import StoredSession
 from engine.runtime.view import Audience, ViewBuilder
 from engine.strategies import BUILT_IN

@@ -37,7 +37,8 @@ from engine.exchange.protocol import Feed, Venue
 from engine.persistence.reader import JournalReader
 from engine.runtime.builder import Market, build_engine, build_market
 from engine.runtime.desk import Desk
-from engine.runtime.engine import Engine, WakeUp
+from engine.runtime.engine import Engine
+from engine.runtime.observers import WakeUp
 from engine.runtime.session_snapshots import SessionSnapshots
 from engine.runtime.session_store import sessions
 from engine.strategy.plugin import GuardedStrategy

@@ -11,7 +11,7 @@ from engine.core.events import Alert, OrderFilled
 from engine.core.instrument import Instrument
 from engine.runtime.builder import build_engine, build_market
 from engine.runtime.desk import Desk
-from engine.runtime.engine import WakeUp
+from engine.runtime.observers import WakeUp
 from engine.telemetry.markout_sums import MarkoutSums
 from engine.telemetry.markouts import Markouts
 

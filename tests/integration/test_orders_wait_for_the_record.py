@@ -25,7 +25,9 @@ from engine.persistence.errors import JournalError
 from engine.persistence.records import AnyNote
 from engine.runtime.builder import build_engine, build_market
 from engine.runtime.desk import Desk
-from engine.runtime.engine import Engine, Outcome, WakeUp
+from engine.runtime.engine import Engine
+from engine.runtime.observers import WakeUp
+from engine.runtime.outcome import Outcome
 from engine.trader.trader import Trader
 
 S = 1_000_000_000

@@ -38,8 +38,7 @@ from engine.risk.portfolio import Portfolio
 from engine.runtime import playback_index
 from engine.runtime.builder import build_engine
 from engine.runtime.desk import Desk
-from engine.runtime.engine import WakeUp
-from engine.runtime.observers import Observers
+from engine.runtime.observers import Observers, WakeUp
 from engine.runtime.playback import Playback
 from engine.runtime.playback_service import PlaybackService
 from engine.runtime.recorded_session import RecordedSession, open_recorded

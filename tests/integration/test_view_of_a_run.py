@@ -22,8 +22,8 @@ from engine.link.mirror import EngineMirror
 from engine.link.view import Product, ProductView, View
 from engine.runtime.builder import Market, build_engine, build_market
 from engine.runtime.desk import Desk
-from engine.runtime.engine import Engine, WakeUp
-from engine.runtime.observers import Observers
+from engine.runtime.engine import Engine
+from engine.runtime.observers import Observers, WakeUp
 from engine.runtime.status import status_report
 from engine.runtime.view import Audience, ViewBuilder
 from engine.runtime.view_events import EventTeller

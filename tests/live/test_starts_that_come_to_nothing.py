@@ -27,9 +27,9 @@ from engine.local_venue.faults.interference import FaultInterference
 from engine.local_venue.faults.plan import FaultPlan, parse_fault
 from engine.runtime.builder import build_engine, build_market
 from engine.runtime.edges import Edges
-from engine.runtime.engine import Outcome
 from engine.runtime.network import connect
 from engine.runtime.observers import Observers
+from engine.runtime.outcome import Outcome
 from engine.runtime.session import Session, open_session
 from engine.runtime.session_store import sessions
 from engine.watchdog.log import read_log

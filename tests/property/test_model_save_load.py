@@ -18,7 +18,7 @@ from engine.core.events import Alert, AnyEvent, SettingsChange, Term, Timer
 from engine.exchange.coinbase.products import catalogue
 from engine.runtime.builder import build_engine, build_market, build_trader
 from engine.runtime.desk import Desk
-from engine.runtime.engine import WakeUp
+from engine.runtime.observers import WakeUp
 from engine.trader.state import TraderState
 from engine.trader.trader import Trader
 

@@ -32,7 +32,7 @@ from engine.exchange.coinbase.products import catalogue
 from engine.risk.state import TradingState
 from engine.runtime.builder import build_engine, build_market, build_trader
 from engine.runtime.desk import Desk
-from engine.runtime.engine import WakeUp
+from engine.runtime.observers import WakeUp
 from engine.trader.state import TraderState
 from engine.trader.trader import Trader
 

@@ -12,8 +12,7 @@ from engine.exchange.account import Account
 from engine.exchange.paper import PaperVenue
 from engine.runtime.builder import build_trader
 from engine.runtime.desk import Desk
-from engine.runtime.engine import WakeUp
-from engine.runtime.observers import Observers
+from engine.runtime.observers import Observers, WakeUp
 
 WAKE = WakeUp([Timer("X-USD", 5, 7)], ())
 ALERT = Alert("X-USD", 5, 7, Severity.INFO, "TEST", "said the test")

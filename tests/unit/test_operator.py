@@ -20,9 +20,10 @@ from engine.link.messages import Command, CommandName, Verdict
 from engine.risk.state import TradingState
 from engine.runtime.builder import build_engine, build_market
 from engine.runtime.desk import Desk
-from engine.runtime.engine import Engine, Outcome, WakeUp
-from engine.runtime.observers import Observers
+from engine.runtime.engine import Engine
+from engine.runtime.observers import Observers, WakeUp
 from engine.runtime.operator import Operator
+from engine.runtime.outcome import Outcome
 
 S = 1_000_000_000
 N = CommandName

@@ -17,7 +17,8 @@ from engine.credentials.sources import SYSTEMD_NAME
 from engine.exchange.coinbase.broker import BrokerError
 from engine.link.runtime_folder import default_folder
 from engine.persistence.errors import LockedError
-from engine.runtime.engine import EXIT_WITHOUT_PROOF, PROOF_WITHIN_NS
+from engine.runtime.engine import PROOF_WITHIN_NS
+from engine.runtime.outcome import EXIT_WITHOUT_PROOF
 from engine.runtime.session_store import default_data_dir
 from engine.watchdog.process import _IGNORED
 from pinnacle_tui.cli import cli
